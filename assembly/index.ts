@@ -1,0 +1,15 @@
+/** The exports of every target. Exported tiles hold loops, so the optimizer leaves them whole: the counters tell matrix products by them. */
+export * from "./tile/f32";
+export * from "./tile/int8";
+export * from "./tile/pack";
+export * from "./math/seeded";
+export { matmulF32, matmulInt8 } from "./linear/matmul";
+export { quantizeRows, dequantizeSums } from "./linear/quantize";
+export { rmsNormRows, addRows } from "./linear/norm";
+export { ropeRows } from "./linear/rope";
+export { appendF32, appendInt8 } from "./attention/cache";
+export { attentionCoreF32, attentionCoreInt8 } from "./attention/core";
+export { routeSoftmax } from "./moe/router";
+export { groupByExpert, gatherRows, combineRows } from "./moe/group";
+export { groupedMatmulF32, groupedMatmulInt8, quantizeCountedRows, swigluRows } from "./moe/experts";
+export * from "./roofs/roofs";

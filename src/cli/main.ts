@@ -1,0 +1,89 @@
+import { Command, CommanderError } from "commander";
+import { packageVersion } from "../runs/version.ts";
+import { InfeasibleError, InvalidInputError } from "../units/errors.ts";
+import { addBench } from "./commands/bench.ts";
+import { addEnv } from "./commands/env.ts";
+import { addHardware } from "./commands/hardware.ts";
+import { addModels } from "./commands/models.ts";
+import { addSchema } from "./commands/schema.ts";
+import type { CommandContext, Terminal } from "./terminal.ts";
+
+const EXAMPLES = `
+Examples:
+  $ afdbench bench                           one Step-3 layer at full size, on this machine and on accelerators
+  $ afdbench bench --quick moe.expertMatmul  a first look at one kernel
+  $ afdbench bench --json --save run.json    every sample, for other programs
+  $ afdbench models show deepseek-v3         a model's dimensions and what a decoded token costs
+
+Exit codes:
+  0  done
+  1  done, and something did not hold, such as a kernel off its reference
+  2  the input is wrong
+  3  the input is valid, but cannot be carried out here
+  130  interrupted; what was measured is printed and saved first
+`;
+
+/**
+ * Runs one command line and gives its exit code; whatever goes wrong is printed here, once, in one line.
+ *
+ * @param args what stands after the program's name
+ */
+export async function main(args: readonly string[], terminal: Terminal): Promise<number> {
+  const context: CommandContext = { terminal, exitCode: 0 };
+  try {
+    const program = programFor(context);
+    if (args.length === 0) program.outputHelp();
+    else await program.parseAsync(args, { from: "user" });
+    return context.exitCode;
+  } catch (error) {
+    return exitCodeAfter(error, terminal);
+  }
+}
+
+/** The line for an error that no one foresaw; with its stack where AFDBENCH_DEBUG is set. */
+export function internalErrorLine(error: unknown, debug: boolean): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const stack = debug && error instanceof Error ? `\n${error.stack ?? ""}` : "";
+  return `afdbench: internal error: ${oneLine(message)}${stack}\n`;
+}
+
+function programFor(context: CommandContext): Command {
+  const { terminal } = context;
+  const program = new Command("afdbench")
+    .description(
+      "Decode-kernel benchmarks in WASM SIMD: what attention and MoE kernels reach on this machine,\n" +
+        "their measured arithmetic intensity, and what an accelerator would make of it.",
+    )
+    .version(packageVersion())
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.out(text),
+      // The catch above prints commander's errors too.
+      writeErr: () => {},
+      getOutHelpWidth: () => Math.min(terminal.columns ?? 100, 100),
+      getOutHasColors: () => false,
+    })
+    .addHelpText("after", EXAMPLES);
+  for (const add of [addBench, addModels, addHardware, addEnv, addSchema]) add(program, context);
+  return program;
+}
+
+function exitCodeAfter(error: unknown, terminal: Terminal): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0;
+    return complain(error.message.replace(/^error: /, ""), 2, terminal);
+  }
+  if (error instanceof InvalidInputError) return complain(error.message, 2, terminal);
+  if (error instanceof InfeasibleError) return complain(error.message, 3, terminal);
+  terminal.err(internalErrorLine(error, terminal.debug));
+  return 1;
+}
+
+function complain(message: string, exitCode: number, terminal: Terminal): number {
+  terminal.err(`afdbench: ${oneLine(message)}\n`);
+  return exitCode;
+}
+
+function oneLine(message: string): string {
+  return message.replaceAll(/\s*\n\s*/g, " ").trim();
+}

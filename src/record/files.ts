@@ -1,0 +1,88 @@
+import { closeSync, openSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { InfeasibleError } from "../units/errors.ts";
+import type { Document } from "./document.ts";
+import { documentText } from "./text.ts";
+
+/**
+ * Writes a document to a path: beside it first, then renamed, so that a reader never meets half a record.
+ * A path that is no regular file (a pipe, /dev/stdout) is written to directly.
+ *
+ * @throws InfeasibleError naming the path and why it cannot be written.
+ */
+export function saveDocument(path: string, document: Document): void {
+  const text = documentText(document);
+  guard(path, () => {
+    const place = placeOf(path);
+    if (!place.replaceable) {
+      writeFileSync(place.path, text);
+      return;
+    }
+    const draft = draftBeside(place.path);
+    try {
+      writeFileSync(draft, text, { flag: "wx" });
+      renameSync(draft, place.path);
+    } catch (error) {
+      rmSync(draft, { force: true });
+      throw error;
+    }
+  });
+}
+
+/**
+ * Tries whether `saveDocument` could write here, and leaves nothing behind.
+ *
+ * @throws InfeasibleError naming the path and why it cannot be written.
+ */
+export function checkWritable(path: string): void {
+  guard(path, () => {
+    const place = placeOf(path);
+    if (!place.replaceable) return;
+    const draft = draftBeside(place.path);
+    closeSync(openSync(draft, "wx"));
+    rmSync(draft);
+  });
+}
+
+interface Place {
+  path: string;
+  replaceable: boolean;
+}
+
+/** The file behind links, and whether a rename may put a new file in its place. */
+function placeOf(path: string): Place {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return { path, replaceable: true };
+  if (found.isDirectory()) throw new Error("it is a directory");
+  return { path: realpathSync(path), replaceable: found.isFile() };
+}
+
+function draftBeside(path: string): string {
+  return `${path}.${process.pid}.tmp`;
+}
+
+function guard(path: string, write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    throw new InfeasibleError(`cannot write ${JSON.stringify(path)}: ${reasonOf(error)}`);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  switch (code) {
+    case "ENOENT":
+      return "its folder does not exist";
+    case "ENOTDIR":
+      return "a part of the path is not a folder";
+    case "EACCES":
+    case "EPERM":
+      return "no permission";
+    case "EROFS":
+      return "the file system is read-only";
+    case "ENOSPC":
+      return "the disk is full";
+    default:
+      return error instanceof Error ? error.message : String(error);
+  }
+}

@@ -1,0 +1,78 @@
+import { z } from "zod";
+import {
+  type BenchRow,
+  benchRowSchema,
+  deploymentRowSchema,
+  kernelRowSchema,
+  projectionRowSchema,
+} from "./benchRows.ts";
+import {
+  type EnvRow,
+  envRowSchema,
+  type HardwareRow,
+  hardwareRowSchema,
+  type ModelRow,
+  modelRowSchema,
+} from "./catalogRows.ts";
+import { type Document, documentSchema } from "./document.ts";
+
+export type BenchDocument = Document<"bench", BenchRow>;
+export type ModelsDocument = Document<"models", ModelRow>;
+export type HardwareDocument = Document<"hardware", HardwareRow>;
+export type EnvDocument = Document<"env", EnvRow>;
+
+/** Any document that a command of this version prints. */
+export type AnyDocument = BenchDocument | ModelsDocument | HardwareDocument | EnvDocument;
+
+/** A command that prints a document. */
+export type RecordedCommand = AnyDocument["command"];
+
+const SCHEMAS = {
+  bench: documentSchema("bench", benchRowSchema),
+  models: documentSchema("models", modelRowSchema),
+  hardware: documentSchema("hardware", hardwareRowSchema),
+  env: documentSchema("env", envRowSchema),
+} as const;
+
+/** Row shapes of each command, the default one first; a command with one shape has no `row` key. */
+const ROW_KEYS: Readonly<Record<RecordedCommand, Readonly<Record<string, readonly string[]>>>> = {
+  bench: {
+    kernel: Object.keys(kernelRowSchema.shape),
+    projection: Object.keys(projectionRowSchema.shape),
+    deployment: Object.keys(deploymentRowSchema.shape),
+  },
+  models: { model: Object.keys(modelRowSchema.shape) },
+  hardware: { accelerator: Object.keys(hardwareRowSchema.shape) },
+  env: { environment: Object.keys(envRowSchema.shape) },
+};
+
+/** Commands that `jsonSchemaOf` knows, in the order of the help. */
+export const RECORDED_COMMANDS = Object.keys(SCHEMAS) as readonly RecordedCommand[];
+
+/** Names of a command's row shapes, the default one first. */
+export function rowShapesOf(command: RecordedCommand): readonly string[] {
+  return Object.keys(ROW_KEYS[command]);
+}
+
+/** Keys of a row shape in their fixed order; undefined where the command has no such shape. */
+export function rowKeysOf(command: RecordedCommand, shape: string): readonly string[] | undefined {
+  return ROW_KEYS[command][shape];
+}
+
+/** JSON Schema (draft 2020-12) of the document that a command prints; keys carry `unit` and `kind`. */
+export function jsonSchemaOf(command: RecordedCommand): Record<string, unknown> {
+  return { title: `afdbench ${command}`, ...z.toJSONSchema(SCHEMAS[command]) };
+}
+
+/**
+ * Checks a value against the schema that its own `command` names and gives it back typed.
+ *
+ * @throws Error naming the first key that does not fit; a document of our own that throws here is a bug.
+ */
+export function checkDocument(value: unknown): AnyDocument {
+  const { command } = z.object({ command: z.enum(RECORDED_COMMANDS) }).parse(value);
+  const result = SCHEMAS[command].safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new Error(`document of ${command}: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "does not fit"}`);
+}

@@ -1,0 +1,59 @@
+import { type AnyDocument, type BenchDocument, rowShapesOf } from "../record/schemas.ts";
+import { documentText } from "../record/text.ts";
+import { benchBlocks } from "./benchBlocks.ts";
+import type { Block } from "./block.ts";
+import { envBlocks, hardwareBlocks, modelsBlocks } from "./catalogBlocks.ts";
+import { csvText } from "./csv.ts";
+import { markdownText } from "./markdown.ts";
+import type { Style } from "./style.ts";
+import { tableText } from "./table.ts";
+
+export type Format = "table" | "md" | "csv" | "json";
+
+export interface RenderOptions {
+  style: Style;
+  /** Width of the terminal in characters; a table is laid out for 120 to 160. */
+  columns: number;
+  /** The one row shape to print; absent: every shape (csv: the command's first). */
+  shape?: string;
+}
+
+/** A document as text in one of the formats, with a line break at its end. */
+export function render(document: AnyDocument, format: Format, options: RenderOptions): string {
+  const { shape } = options;
+  const chosen = shape === undefined ? document : onlyShape(document, shape);
+  switch (format) {
+    case "json":
+      return documentText(chosen);
+    case "csv":
+      return csvText(document, shape ?? rowShapesOf(document.command)[0] ?? "");
+    case "md":
+      return markdownText(blocksOf(chosen, WIDE));
+    case "table":
+      return tableText(blocksOf(chosen, options.columns), options.style, options.columns);
+  }
+}
+
+/** Markdown has no width. */
+const WIDE = Number.POSITIVE_INFINITY;
+
+function onlyShape(document: AnyDocument, shape: string): AnyDocument {
+  return document.command === "bench" ? onlyBenchShape(document, shape) : document;
+}
+
+function onlyBenchShape(document: BenchDocument, shape: string): BenchDocument {
+  return { ...document, rows: document.rows.filter((row) => row.row === shape) };
+}
+
+function blocksOf(document: AnyDocument, columns: number): Block[] {
+  switch (document.command) {
+    case "bench":
+      return benchBlocks(document, columns);
+    case "models":
+      return modelsBlocks(document);
+    case "hardware":
+      return hardwareBlocks(document);
+    case "env":
+      return envBlocks(document);
+  }
+}

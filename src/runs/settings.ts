@@ -1,0 +1,74 @@
+import type { BenchDocument } from "../record/schemas.ts";
+
+/** Kernels that `bench` takes by name, each with what it computes, in the order in which they run. */
+export const KERNELS = [
+  { name: "attention.core", computes: "one decode step over the KV cache, online softmax" },
+  { name: "attention.layer", computes: "the whole attention layer: norms, projections, RoPE, append, core, output" },
+  { name: "moe.router", computes: "router scores and the model's own top-k rule" },
+  { name: "moe.expertMatmul", computes: "one product of an expert, for M tokens" },
+  { name: "moe.layer", computes: "the whole MoE layer: router, experts, shared expert, combine" },
+  { name: "linear.gemm", computes: "one product [m, k] x [k, n] with packed weights" },
+  { name: "roof.*", computes: "what this host can do at most: multiply-add, int8 dot, read bandwidth, clock" },
+] as const;
+
+export type KernelName = (typeof KERNELS)[number]["name"];
+
+/** Kernels that run when none is named. */
+export const DEFAULT_KERNELS: readonly KernelName[] = [
+  "attention.core",
+  "attention.layer",
+  "moe.router",
+  "moe.expertMatmul",
+  "moe.layer",
+  "roof.*",
+];
+
+export type Dtype = "f32" | "int8";
+export type TargetName = "simd" | "relaxed" | "debug";
+
+/** How far a run is. */
+export interface ProgressEvent {
+  text: string;
+  done: number;
+  total: number;
+}
+
+/** What `bench` runs; everything is checked by name already, combinations are not. */
+export interface BenchSettings {
+  /** Never empty. */
+  kernels: readonly KernelName[];
+  /** Catalog name; absent where `configFile` is given. */
+  model?: string;
+  /** Path of a Hugging Face config.json. */
+  configFile?: string;
+  batches: readonly number[];
+  /** Cached tokens of each sequence. */
+  contexts: readonly number[];
+  dtypes: readonly Dtype[];
+  tokensPerExpert: readonly number[];
+  /** Dimensions of moe.expertMatmul and linear.gemm; absent: their own defaults. */
+  m?: readonly number[];
+  n?: readonly number[];
+  k?: readonly number[];
+  threads: readonly number[];
+  /** Absent: the best that this engine has. */
+  target?: TargetName;
+  /** Catalog names of the accelerators to project to. */
+  hardware: readonly string[];
+  seed: number;
+  quick: boolean;
+  /** Samples a row; absent: as many as `minTimeNs` needs, at least 10. */
+  repetitions?: number;
+  warmups?: number;
+  minTimeNs?: number;
+  /** Ends the run after the kernel at work; what was measured is kept. */
+  signal: AbortSignal;
+  onProgress(event: ProgressEvent): void;
+}
+
+/** What a run of `bench` gives back; `failed` where a kernel was off its reference. */
+export interface BenchOutcome {
+  document: BenchDocument;
+  interrupted: boolean;
+  failed: boolean;
+}

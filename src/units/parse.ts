@@ -1,0 +1,164 @@
+import { InvalidInputError } from "./errors.ts";
+import { BINARY_PREFIXES, DECIMAL_PREFIXES, DURATION_UNITS } from "./prefixes.ts";
+
+/** The most values that one list argument may stand for. */
+export const MOST_LIST_VALUES = 1000;
+
+/** Turns one item of an argument into a number in base units, or throws an `InvalidInputError` that names `field`. */
+export type ParseItem = (text: string, field: string) => number;
+
+const QUANTITY = /^(\d{1,20})(?:\.(\d{1,20}))?\s*(\D*)$/;
+const RANGE = /^(.+?)\.\.(.+?)(?:([+*])(.+))?$/;
+
+const TOKEN_UNITS = new Map([
+  ["", 1],
+  ["k", 1024],
+  ["K", 1024],
+  ["M", 1024 ** 2],
+]);
+const PREFIXES = new Map([...DECIMAL_PREFIXES, ["K", 1e3] as const, ...BINARY_PREFIXES]);
+const COUNT_UNITS = new Map([...PREFIXES].filter(([, factor]) => factor <= 2 ** 40));
+const SIZE_UNITS = new Map([...COUNT_UNITS].flatMap(([prefix, factor]) => [[prefix, factor], [`${prefix}B`, factor]]));
+const PLAIN_UNITS = new Map([["", 1]]);
+const TIME_UNITS = new Map([...DURATION_UNITS, ["us", 1e3], ["μs", 1e3], ["min", 60e9], ["h", 3600e9]]);
+const RATE_UNITS = new Map(
+  [...PREFIXES].flatMap(([prefix, factor]) => [
+    [`${prefix}B/s`, factor],
+    [`${prefix}bps`, factor / 8],
+    [`${prefix}bit/s`, factor / 8],
+  ]),
+);
+
+/**
+ * A number of tokens, with k = 1024: `8k` is 8192.
+ * @throws InvalidInputError unless it is a whole number from 1 to 2^53 - 1
+ */
+export function parseTokens(text: string, field: string): number {
+  return parseQuantity(text, field, TOKEN_UNITS, 'a whole number of tokens of at least 1, such as 8192 or "8k" (k = 1024)', "whole");
+}
+
+/**
+ * A count of anything but tokens, with k, M, G = 1000^n and Ki, Mi, Gi = 1024^n.
+ * @throws InvalidInputError unless it is a whole number from 1 to 2^53 - 1
+ */
+export function parseCount(text: string, field: string): number {
+  return parseQuantity(text, field, COUNT_UNITS, "a whole number of at least 1, such as 16 or 2k (k = 1000)", "whole");
+}
+
+/**
+ * A seed of a random generator, from 0 to 2^32 - 1, without prefixes.
+ * @throws InvalidInputError
+ */
+export function parseSeed(text: string, field: string): number {
+  const expected = "a whole number from 0 to 4294967295";
+  if (/^0+$/.test(text.trim())) return 0;
+  const seed = parseQuantity(text, field, PLAIN_UNITS, expected, "whole");
+  if (seed >= 2 ** 32) throw new InvalidInputError({ field, value: text, expected });
+  return seed;
+}
+
+/**
+ * A size in bytes, with k, M, G, T = 1000^n, Ki, Mi, Gi, Ti = 1024^n and an optional B; part of a byte is dropped.
+ * @throws InvalidInputError when it comes to less than a byte or more than 2^53 - 1
+ */
+export function parseSizeBytes(text: string, field: string): number {
+  return parseQuantity(text, field, SIZE_UNITS, "a size of at least one byte, such as 64MiB or 1.5GB", "floored");
+}
+
+/**
+ * A duration in nanoseconds; the unit (ns, us or µs, ms, s, min, h) must stand there.
+ * @throws InvalidInputError
+ */
+export function parseDurationNs(text: string, field: string): number {
+  return parseQuantity(text, field, TIME_UNITS, "a duration above 0 with its unit (ns, us, ms, s, min, h), such as 50ms", "any");
+}
+
+/**
+ * A rate in bytes per second, from bits (`400Gbps`, `400Gbit/s`) or bytes (`40GB/s`, `2GiB/s`); the unit must stand there.
+ * @throws InvalidInputError
+ */
+export function parseRateBytesPerSecond(text: string, field: string): number {
+  return parseQuantity(text, field, RATE_UNITS, "a rate above 0 with its unit, such as 400Gbps or 40GB/s", "any");
+}
+
+/**
+ * A comma-separated list of items and ranges, in the order given: `8k,32k`, `1..4` (step 1), `1..16+5`, `64..4096*2`.
+ * A range starts at its first value and ends at or before its last; at most 1000 values in all.
+ * @throws InvalidInputError
+ */
+export function parseList(text: string, parseItem: ParseItem, field: string): readonly number[] {
+  const values: number[] = [];
+  for (const item of splitItems(text, field)) {
+    const range = RANGE.exec(item);
+    if (range === null) values.push(parseItem(item, field));
+    else appendRange(values, range, parseItem, field);
+    if (values.length > MOST_LIST_VALUES) throw tooMany(text, field);
+  }
+  return values;
+}
+
+/**
+ * A comma-separated list of names, in the order given and with surrounding blanks dropped.
+ * @throws InvalidInputError when an item is empty
+ */
+export function parseNames(text: string, field: string): readonly string[] {
+  return splitItems(text, field);
+}
+
+function splitItems(text: string, field: string): readonly string[] {
+  const items = text.split(",").map((item) => item.trim());
+  if (items.includes("")) {
+    throw new InvalidInputError({ field, value: text, expected: "items separated by single commas, none of them empty" });
+  }
+  return items;
+}
+
+function appendRange(values: number[], range: RegExpExecArray, parseItem: ParseItem, field: string): void {
+  const [text, firstText = "", lastText = "", operator = "+", stepText = "1"] = range;
+  const first = parseItem(firstText.trim(), field);
+  const last = parseItem(lastText.trim(), field);
+  if (first > last) {
+    throw new InvalidInputError({ field, value: text, expected: "a range whose first value is not above its last" });
+  }
+  const step = operator === "*" ? parseFactor(stepText.trim(), field) : parseStep(stepText.trim(), parseItem, range[4], field);
+  for (let index = 0; ; index += 1) {
+    const value = operator === "*" ? first * step ** index : first + step * index;
+    if (value > last) return;
+    values.push(value);
+    if (values.length > MOST_LIST_VALUES) throw tooMany(text, field);
+  }
+}
+
+function parseStep(text: string, parseItem: ParseItem, given: string | undefined, field: string): number {
+  return given === undefined ? 1 : parseItem(text, field);
+}
+
+function parseFactor(text: string, field: string): number {
+  const expected = "a range's factor of at least 2, such as 64..4096*2";
+  const factor = parseQuantity(text, field, PLAIN_UNITS, expected, "whole");
+  if (factor < 2) throw new InvalidInputError({ field, value: text, expected });
+  return factor;
+}
+
+function tooMany(text: string, field: string): InvalidInputError {
+  return new InvalidInputError({ field, value: text, expected: `a list of at most ${MOST_LIST_VALUES} values` });
+}
+
+function parseQuantity(
+  text: string,
+  field: string,
+  units: ReadonlyMap<string, number>,
+  expected: string,
+  fraction: "whole" | "floored" | "any",
+): number {
+  const [, whole = "", decimals = "", unit = ""] = QUANTITY.exec(text.trim()) ?? [];
+  const factor = whole === "" ? undefined : units.get(unit);
+  if (factor === undefined) throw new InvalidInputError({ field, value: text, expected });
+  // Digits times the factor first, the decimal point last: a whole result then comes out exactly whole.
+  const exact = (Number(whole + decimals) * factor) / 10 ** decimals.length;
+  const value = fraction === "floored" ? Math.floor(exact) : exact;
+  if (!(value > 0) || value > Number.MAX_SAFE_INTEGER || (fraction === "whole" && !Number.isInteger(value))) {
+    throw new InvalidInputError({ field, value: text, expected });
+  }
+  return value;
+}
