@@ -5,7 +5,7 @@ export * from "./tile/pack";
 export * from "./math/seeded";
 export { matmulF32, matmulInt8 } from "./linear/matmul";
 export { quantizeRows, dequantizeSums } from "./linear/quantize";
-export { rmsNormRows, addRows } from "./linear/norm";
+export { rmsNormRows, addRows, clearBytes } from "./linear/norm";
 export { ropeRows } from "./linear/rope";
 export { appendF32, appendInt8 } from "./attention/cache";
 export { attentionCoreF32, attentionCoreInt8 } from "./attention/core";

@@ -5,8 +5,9 @@ import { tileInt8Panel } from "../tile/int8";
  * c = a x w for the columns of panels firstPanel..lastPanel (exclusive), weights packed in panels of 8 columns.
  *
  * a: m rows of k float32, aStride bytes apart. w: panels of k x 8 float32. c: m rows, cStride bytes apart.
- * Loops: row blocks (their part of a stays in L2), then panels, then blocks of k (a panel's part stays in L1 while all row
- * tiles read it, and the next part streams in meanwhile). Partial sums pass through c between blocks of k, unrounded.
+ * Loops: blocks of rows, then blocks of k (that part of a, rowBlock x kBlock, stays in L2), then panels (a panel's part, kBlock x 8,
+ * stays in L1 while all row tiles read it): every weight comes from memory once a row block. Partial sums pass through c
+ * between blocks of k, in the same order as without blocks.
  */
 export function matmulF32(
   a: usize, aStride: usize, w: usize, c: usize, cStride: usize,
@@ -16,11 +17,12 @@ export function matmulF32(
     const rows = min(rowBlock, m - row);
     const aRows = a + usize(row) * aStride;
     const cRows = c + usize(row) * cStride;
-    for (let panel = firstPanel; panel < lastPanel; panel++) {
-      const wPanel = w + usize(panel) * (usize(k) << 5);
-      const cPanel = cRows + (usize(panel) << 5);
-      for (let step = 0; step < k; step += kBlock) {
-        tileF32Panel(rows, aRows + (usize(step) << 2), aStride, wPanel + (usize(step) << 5), cPanel, cStride, min(kBlock, k - step), step);
+    for (let step = 0; step < k; step += kBlock) {
+      const steps = min(kBlock, k - step);
+      const aPart = aRows + (usize(step) << 2);
+      for (let panel = firstPanel; panel < lastPanel; panel++) {
+        const wPart = w + usize(panel) * (usize(k) << 5) + (usize(step) << 5);
+        tileF32Panel(rows, aPart, aStride, wPart, cRows + (usize(panel) << 5), cStride, steps, step);
       }
     }
   }
@@ -35,11 +37,12 @@ export function matmulInt8(
     const rows = min(rowBlock, m - row);
     const aRows = a + usize(row) * aStride;
     const cRows = c + usize(row) * cStride;
-    for (let panel = firstPanel; panel < lastPanel; panel++) {
-      const wPanel = w + usize(panel) * (usize(k) << 5);
-      const cPanel = cRows + (usize(panel) << 5);
-      for (let step = 0; step < k; step += kBlock) {
-        tileInt8Panel(rows, aRows + (usize(step) << 2), aStride, wPanel + (usize(step) << 5), cPanel, cStride, min(kBlock, k - step), step);
+    for (let step = 0; step < k; step += kBlock) {
+      const steps = min(kBlock, k - step);
+      const aPart = aRows + (usize(step) << 2);
+      for (let panel = firstPanel; panel < lastPanel; panel++) {
+        const wPart = w + usize(panel) * (usize(k) << 5) + (usize(step) << 5);
+        tileInt8Panel(rows, aPart, aStride, wPart, cRows + (usize(panel) << 5), cStride, steps, step);
       }
     }
   }

@@ -48,3 +48,8 @@ export function addRows(x: usize, xStride: usize, y: usize, yStride: usize, firs
     }
   }
 }
+
+/** Sets `bytes` to zero. */
+export function clearBytes(destination: usize, bytes: i32): void {
+  memory.fill(destination, 0, bytes);
+}

@@ -20,7 +20,8 @@ export interface Accelerator {
 export type FigureName = "usdPerCardHour" | "peakFp8" | "peakBf16" | "memoryBytesPerSecond" | "memoryBytes";
 
 const TABLE_4 = "Step-3 report (arXiv 2507.19427), Table 4";
-const NOT_STATED = "not stated: no figure";
+const NO_FP8 = `${TABLE_4}: none`;
+const NO_MEMORY = "no public statement to cite";
 
 const ACCELERATORS: readonly Accelerator[] = [
   {
@@ -48,7 +49,7 @@ const ACCELERATORS: readonly Accelerator[] = [
     memoryBytes: 80e9,
     source: TABLE_4,
     figureSources: sources({
-      peakFp8: NOT_STATED,
+      peakFp8: NO_FP8,
       memoryBytes: "the name that NVIDIA's driver gives the card: NVIDIA A800-SXM4-80GB",
     }),
   },
@@ -61,7 +62,7 @@ const ACCELERATORS: readonly Accelerator[] = [
     source: TABLE_4,
     figureSources: sources({
       usdPerCardHour: `${TABLE_4}, which estimates it in proportion to the A800's`,
-      peakFp8: NOT_STATED,
+      peakFp8: NO_FP8,
       memoryBytes: "SGLang documentation, Ascend NPU reference: Atlas 800I A2 (Ascend 910B), 64 GB a die, one die a card",
     }),
   },
@@ -90,7 +91,7 @@ function sources(others: Partial<Record<FigureName, string>>): Readonly<Record<F
     peakFp8: TABLE_4,
     peakBf16: TABLE_4,
     memoryBytesPerSecond: TABLE_4,
-    memoryBytes: NOT_STATED,
+    memoryBytes: NO_MEMORY,
     ...others,
   };
 }

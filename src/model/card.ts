@@ -88,3 +88,6 @@ export interface ModelCard {
   readonly maxContextTokens: number;
   readonly layers: readonly LayerSpec[];
 }
+
+/** What a configuration itself tells: a card without its name and origin. */
+export type ModelFacts = Omit<ModelCard, "name" | "source">;

@@ -41,7 +41,7 @@ export const trueOrFalse = z.boolean().describe("true or false");
 
 /** Hugging Face fields that say nothing about shapes, for any model type. */
 const IGNORED_FIELDS: ReadonlySet<string> = new Set([
-  ..."_attn_implementation _commit_hash _name_or_path add_cross_attention architectures attention_dropout attn_implementation".split(" "),
+  ..."add_cross_attention architectures attention_dropout attn_implementation".split(" "),
   ..."auto_map aux_loss_alpha bad_words_ids begin_suppress_tokens bos_token_id chunk_size_feed_forward".split(" "),
   ..."cross_attention_hidden_size decoder_start_token_id diversity_penalty do_sample dtype early_stopping".split(" "),
   ..."encoder_no_repeat_ngram_size eos_token_id ep_size exponential_decay_length_penalty finetuning_task".split(" "),
@@ -66,7 +66,7 @@ export function checkFields<Shape extends z.ZodRawShape>(
   path: string,
 ): z.infer<z.ZodObject<Shape>> {
   const knownFields = Object.keys(schema.shape);
-  const unknownFields = Object.keys(raw).filter((key) => !knownFields.includes(key) && !IGNORED_FIELDS.has(key));
+  const unknownFields = Object.keys(raw).filter((key) => !knownFields.includes(key) && !key.startsWith("_") && !IGNORED_FIELDS.has(key));
   const parsed = schema.safeParse(raw);
   if (!parsed.success) throw fieldError(raw, schema, unknownFields, path, parsed.error);
   const [unknownField] = unknownFields;
@@ -81,6 +81,15 @@ export function checkFields<Shape extends z.ZodRawShape>(
   return parsed.data;
 }
 
+/** What a field allows: its own description, or that of the type that it makes optional or nullable. */
+function describe(type: z.core.$ZodType | undefined): string {
+  const own = type instanceof z.ZodType ? type.description : undefined;
+  if (own !== undefined) return own;
+  if (type instanceof z.ZodOptional) return describe(type.unwrap());
+  if (type instanceof z.ZodNullable) return `${describe(type.unwrap())}, or null`;
+  return "another value";
+}
+
 function fieldError(
   raw: RawObject,
   schema: z.ZodObject,
@@ -91,8 +100,7 @@ function fieldError(
   const issuePath = error.issues[0]?.path ?? [];
   const key = String(issuePath[0] ?? "");
   const value = issuePath.reduce<unknown>((inner, step) => (inner as Record<PropertyKey, unknown> | undefined)?.[step], raw);
-  const described = schema.shape[key] as z.ZodType | undefined;
-  const expected = described?.description ?? "another value";
+  const expected = describe(schema.shape[key]);
   const field = issuePath.map((step) => (typeof step === "number" ? `[${step}]` : String(step))).join("");
   if (Object.hasOwn(raw, key)) return new InvalidInputError({ field: `${path}${field}`, value, expected });
   const nearest = new InvalidInputError({ field, value: key, expected, known: unknownFields }).suggestions;

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
-import { InvalidInputError } from "../units/errors.ts";
+import { InvalidInputError, nearestNames } from "../units/errors.ts";
 import type { ModelCard } from "./card.ts";
 import { findJsonFault } from "./json-fault.ts";
 import { readModelConfig } from "./reader.ts";
@@ -85,7 +85,7 @@ function unreadable(path: string, error: unknown): InvalidInputError {
 function siblings(path: string): readonly string[] {
   const folder = path.slice(0, path.length - basename(path).length);
   try {
-    return readdirSync(dirname(path)).map((name) => `${folder}${name}`);
+    return nearestNames(basename(path), readdirSync(dirname(path))).map((name) => `${folder}${name}`);
   } catch {
     return [];
   }

@@ -1,13 +1,10 @@
 import { InvalidInputError } from "../units/errors.ts";
-import type { ModelCard } from "./card.ts";
+import type { ModelCard, ModelFacts } from "./card.ts";
 import { readDeepseekV3 } from "./families/deepseek-v3.ts";
 import { readQwen3Moe } from "./families/qwen3-moe.ts";
 import { readStep3Text, readStep3Vl } from "./families/step3.ts";
 import type { RawObject } from "./fields.ts";
 import { parametersTotal } from "./parameters.ts";
-
-/** What a family's reader finds in a configuration: a card without its name and origin. */
-export type ModelFacts = Omit<ModelCard, "name" | "source">;
 
 const READERS: Readonly<Record<string, (raw: RawObject, path: string) => ModelFacts>> = {
   step3_vl: readStep3Vl,

@@ -22,8 +22,6 @@ const CHARS = {
 };
 
 const GAP = 2;
-/** A column is not squeezed below this. */
-const LEAST_WIDTH = 16;
 
 /** Blocks as tables for a terminal of so many columns, an empty line between them. */
 export function tableText(blocks: readonly Block[], style: Style, columns: number): string {
@@ -64,14 +62,19 @@ function gridText(
     .join("\n");
 }
 
-/** Width of each column: its widest text; where that is too much in all, the widest left-hand columns wrap at spaces. */
+/** Width of each column: its widest text; where that is too much in all, the widest left-aligned ones wrap at spaces. */
 function widthsFor(columns: readonly Column[], rows: readonly (readonly Cell[])[], width: number): number[] {
   const widths = columns.map((column, index) =>
-    Math.max(column.header.length, ...rows.map((row) => cellText(row[index] ?? "").length)),
+    Math.max(...linesOf(column, rows, index).map((text) => text.length)),
+  );
+  const least = columns.map((column, index) =>
+    column.align === "right"
+      ? (widths[index] ?? 0)
+      : Math.max(...linesOf(column, rows, index).flatMap((text) => text.split(" ").map((word) => word.length))),
   );
   let excess = widths.reduce((sum, one) => sum + one, 0) + GAP * (widths.length - 1) - width;
   while (excess > 0) {
-    const widest = widestWrapping(columns, widths);
+    const widest = widestWrapping(widths, least);
     if (widest === undefined) break;
     widths[widest] = (widths[widest] ?? 0) - 1;
     excess -= 1;
@@ -79,12 +82,14 @@ function widthsFor(columns: readonly Column[], rows: readonly (readonly Cell[])[
   return widths;
 }
 
-function widestWrapping(columns: readonly Column[], widths: readonly number[]): number | undefined {
+function linesOf(column: Column, rows: readonly (readonly Cell[])[], index: number): string[] {
+  return [column.header, ...rows.map((row) => cellText(row[index] ?? ""))].flatMap((text) => text.split("\n"));
+}
+
+function widestWrapping(widths: readonly number[], least: readonly number[]): number | undefined {
   let widest: number | undefined;
-  for (const [index, column] of columns.entries()) {
-    const columnWidth = widths[index] ?? 0;
-    if (column.align !== "left" || columnWidth <= LEAST_WIDTH) continue;
-    if (widest === undefined || columnWidth > (widths[widest] ?? 0)) widest = index;
+  for (const [index, width] of widths.entries()) {
+    if (width > (least[index] ?? 0) && (widest === undefined || width > (widths[widest] ?? 0))) widest = index;
   }
   return widest;
 }

@@ -1,6 +1,7 @@
 import { distance } from "fastest-levenshtein";
 
 const LONGEST_SHOWN_CHARACTERS = 60;
+const LONGEST_COMPARED_CHARACTERS = 200;
 const MOST_SUGGESTIONS = 3;
 
 /** What was wrong with an input: which field, what it held, what is allowed, and the names it may have meant. */
@@ -44,11 +45,11 @@ export class InfeasibleError extends Error {
 
 /** Up to three of `known` that are within a third of their length of `name` or contain it, nearest first. */
 export function nearestNames(name: string, known: readonly string[]): readonly string[] {
-  const wanted = name.trim().toLowerCase().slice(0, LONGEST_SHOWN_CHARACTERS);
+  const wanted = name.trim().toLowerCase().slice(0, LONGEST_COMPARED_CHARACTERS);
   if (wanted === "") return [];
   return known
     .map((candidate) => {
-      const lower = candidate.toLowerCase();
+      const lower = candidate.toLowerCase().slice(0, LONGEST_COMPARED_CHARACTERS);
       const contained = wanted.length >= 3 && (lower.includes(wanted) || (lower.length >= 3 && wanted.includes(lower)));
       const edits = distance(wanted, lower);
       const allowedEdits = Math.max(1, Math.floor(Math.max(wanted.length, lower.length) / 3));

@@ -7,7 +7,7 @@ export const MOST_LIST_VALUES = 1000;
 /** Turns one item of an argument into a number in base units, or throws an `InvalidInputError` that names `field`. */
 export type ParseItem = (text: string, field: string) => number;
 
-const QUANTITY = /^(\d{1,20})(?:\.(\d{1,20}))?\s*(\D*)$/;
+const QUANTITY = /^(\d{1,16})(?:\.(\d{1,9}))?\s*(\D*)$/;
 const RANGE = /^(.+?)\.\.(.+?)(?:([+*])(.+))?$/;
 
 const TOKEN_UNITS = new Map([
@@ -114,13 +114,13 @@ function splitItems(text: string, field: string): readonly string[] {
 }
 
 function appendRange(values: number[], range: RegExpExecArray, parseItem: ParseItem, field: string): void {
-  const [text, firstText = "", lastText = "", operator = "+", stepText = "1"] = range;
+  const [text, firstText = "", lastText = "", operator = "+", stepText = ""] = range;
   const first = parseItem(firstText.trim(), field);
   const last = parseItem(lastText.trim(), field);
   if (first > last) {
     throw new InvalidInputError({ field, value: text, expected: "a range whose first value is not above its last" });
   }
-  const step = operator === "*" ? parseFactor(stepText.trim(), field) : parseStep(stepText.trim(), parseItem, range[4], field);
+  const step = operator === "*" ? parseFactor(stepText.trim(), field) : parseStep(range[4], parseItem, field);
   for (let index = 0; ; index += 1) {
     const value = operator === "*" ? first * step ** index : first + step * index;
     if (value > last) return;
@@ -129,8 +129,8 @@ function appendRange(values: number[], range: RegExpExecArray, parseItem: ParseI
   }
 }
 
-function parseStep(text: string, parseItem: ParseItem, given: string | undefined, field: string): number {
-  return given === undefined ? 1 : parseItem(text, field);
+function parseStep(given: string | undefined, parseItem: ParseItem, field: string): number {
+  return given === undefined ? 1 : parseItem(given.trim(), field);
 }
 
 function parseFactor(text: string, field: string): number {
@@ -155,7 +155,8 @@ function parseQuantity(
   const factor = whole === "" ? undefined : units.get(unit);
   if (factor === undefined) throw new InvalidInputError({ field, value: text, expected });
   // Digits times the factor first, the decimal point last: a whole result then comes out exactly whole.
-  const exact = (Number(whole + decimals) * factor) / 10 ** decimals.length;
+  const digits = Number(whole + decimals);
+  const exact = Number.isSafeInteger(digits) ? (digits * factor) / 10 ** decimals.length : Number.NaN;
   const value = fraction === "floored" ? Math.floor(exact) : exact;
   if (!(value > 0) || value > Number.MAX_SAFE_INTEGER || (fraction === "whole" && !Number.isInteger(value))) {
     throw new InvalidInputError({ field, value: text, expected });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { InvalidInputError } from "../../units/errors.ts";
-import type { DenseFfnSpec, MlaSpec, MoeFfnSpec } from "../card.ts";
+import type { DenseFfnSpec, MlaSpec, ModelFacts, MoeFfnSpec } from "../card.ts";
 import {
   checkFields,
   LIMITS,
@@ -11,7 +11,6 @@ import {
   wholeOrZeroUpTo,
   wholeUpTo,
 } from "../fields.ts";
-import type { ModelFacts } from "../reader.ts";
 import { checkDivides, checkEven, checkTopK } from "./checks.ts";
 
 /** Field meanings: transformers' `DeepseekV3Config`. RoPE scaling changes no shape and is accepted unread. */
@@ -25,8 +24,8 @@ const deepseekV3 = z.object({
   rms_norm_eps: positiveUpTo(1),
   num_attention_heads: wholeUpTo(LIMITS.heads),
   // Says the number of query heads again: the cache is one latent row.
-  num_key_value_heads: wholeUpTo(LIMITS.heads).optional().describe(`a whole number from 1 to ${LIMITS.heads}`),
-  q_lora_rank: wholeUpTo(LIMITS.width).nullable().describe(`a whole number from 1 to ${LIMITS.width}, or null`),
+  num_key_value_heads: wholeUpTo(LIMITS.heads).optional(),
+  q_lora_rank: wholeUpTo(LIMITS.width).nullable(),
   kv_lora_rank: wholeUpTo(LIMITS.width),
   qk_nope_head_dim: wholeUpTo(LIMITS.headDim),
   qk_rope_head_dim: wholeUpTo(LIMITS.headDim),
@@ -34,21 +33,21 @@ const deepseekV3 = z.object({
   rope_theta: positiveUpTo(1e12),
   rope_scaling: z.record(z.string(), z.unknown()).nullish().describe("an object or null"),
   rope_interleave: trueOrFalse.optional(),
-  attention_bias: oneOf(false).optional().describe("false"),
-  hidden_act: oneOf("silu").optional().describe('"silu"'),
+  attention_bias: oneOf(false).optional(),
+  hidden_act: oneOf("silu").optional(),
   first_k_dense_replace: wholeOrZeroUpTo(LIMITS.layers),
-  moe_layer_freq: wholeUpTo(LIMITS.layers).optional().describe(`a whole number from 1 to ${LIMITS.layers}`),
+  moe_layer_freq: wholeUpTo(LIMITS.layers).optional(),
   n_routed_experts: wholeUpTo(LIMITS.experts),
-  n_shared_experts: wholeOrZeroUpTo(LIMITS.experts).nullable().describe(`a whole number from 0 to ${LIMITS.experts}, or null`),
+  n_shared_experts: wholeOrZeroUpTo(LIMITS.experts).nullable(),
   moe_intermediate_size: wholeUpTo(LIMITS.width),
   num_experts_per_tok: wholeUpTo(LIMITS.experts),
   n_group: wholeUpTo(LIMITS.experts),
   topk_group: wholeUpTo(LIMITS.experts),
-  topk_method: oneOf("noaux_tc").optional().describe('"noaux_tc"'),
+  topk_method: oneOf("noaux_tc").optional(),
   scoring_func: oneOf("sigmoid", "softmax"),
   norm_topk_prob: trueOrFalse,
   routed_scaling_factor: positiveUpTo(1e6),
-  tie_word_embeddings: trueOrFalse.optional().describe("true or false"),
+  tie_word_embeddings: trueOrFalse.optional(),
 });
 
 /** Reads a `deepseek_v3` configuration. */

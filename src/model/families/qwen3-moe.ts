@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { InvalidInputError } from "../../units/errors.ts";
-import type { DenseFfnSpec, GroupedSpec, MoeFfnSpec } from "../card.ts";
+import type { DenseFfnSpec, GroupedSpec, ModelFacts, MoeFfnSpec } from "../card.ts";
 import {
   checkFields,
   LIMITS,
@@ -10,7 +10,6 @@ import {
   trueOrFalse,
   wholeUpTo,
 } from "../fields.ts";
-import type { ModelFacts } from "../reader.ts";
 import { checkDivides, checkEven, checkTopK } from "./checks.ts";
 
 /** Field meanings: transformers' `Qwen3MoeConfig`. RoPE scaling changes no shape and is accepted unread. */
@@ -25,11 +24,11 @@ const qwen3Moe = z.object({
   rms_norm_eps: positiveUpTo(1),
   num_attention_heads: wholeUpTo(LIMITS.heads),
   num_key_value_heads: wholeUpTo(LIMITS.heads),
-  head_dim: wholeUpTo(LIMITS.headDim).nullish().describe(`a whole number from 1 to ${LIMITS.headDim}`),
+  head_dim: wholeUpTo(LIMITS.headDim).nullish(),
   rope_theta: positiveUpTo(1e12),
   rope_scaling: z.record(z.string(), z.unknown()).nullish().describe("an object or null"),
-  attention_bias: oneOf(false).optional().describe("false"),
-  hidden_act: oneOf("silu").optional().describe('"silu"'),
+  attention_bias: oneOf(false).optional(),
+  hidden_act: oneOf("silu").optional(),
   use_sliding_window: oneOf(false).optional().describe("false (every layer attends to the whole context)"),
   sliding_window: z.int().nullish().describe("a whole number or null"),
   decoder_sparse_step: wholeUpTo(LIMITS.layers),
@@ -38,7 +37,7 @@ const qwen3Moe = z.object({
   num_experts_per_tok: wholeUpTo(LIMITS.experts),
   moe_intermediate_size: wholeUpTo(LIMITS.width),
   norm_topk_prob: trueOrFalse,
-  tie_word_embeddings: trueOrFalse.optional().describe("true or false"),
+  tie_word_embeddings: trueOrFalse.optional(),
 });
 
 /** Reads a `qwen3_moe` configuration. */

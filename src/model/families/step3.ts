@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { InvalidInputError } from "../../units/errors.ts";
-import type { DenseFfnSpec, MfaSpec, MoeFfnSpec } from "../card.ts";
+import type { DenseFfnSpec, MfaSpec, ModelFacts, MoeFfnSpec } from "../card.ts";
 import {
   checkFields,
   LIMITS,
@@ -11,7 +11,6 @@ import {
   wholeOrZeroUpTo,
   wholeUpTo,
 } from "../fields.ts";
-import type { ModelFacts } from "../reader.ts";
 import { checkEven, checkTopK } from "./checks.ts";
 
 const layerList = z
@@ -33,7 +32,7 @@ const step3Text = z.object({
   // The engines hard-code one KV head and refuse others.
   num_attention_groups: oneOf(1).describe("1 (this model type has one KV head)"),
   head_dim: wholeUpTo(LIMITS.headDim),
-  share_q_dim: wholeOrZeroUpTo(LIMITS.width).nullish().describe(`a whole number from 0 to ${LIMITS.width}, or null`),
+  share_q_dim: wholeOrZeroUpTo(LIMITS.width).nullish(),
   rope_theta: positiveUpTo(1e12),
   rope_scaling: oneOf(null).optional().describe("null (this model type has plain RoPE)"),
   moe_layers_enum: layerList,
@@ -44,9 +43,9 @@ const step3Text = z.object({
   norm_expert_weight: trueOrFalse.optional(),
   hidden_act: oneOf("silu").optional(),
   tie_word_embeddings: trueOrFalse.optional(),
-  max_position_embedding: contextLength.optional().describe(contextLength.description ?? ""),
-  max_position_embeddings: contextLength.optional().describe(contextLength.description ?? ""),
-  max_seq_len: contextLength.optional().describe(contextLength.description ?? ""),
+  max_position_embedding: contextLength.optional(),
+  max_position_embeddings: contextLength.optional(),
+  max_seq_len: contextLength.optional(),
 });
 
 /** Reads a `step3_vl` configuration: the language model lies in `text_config`, the rest is the vision side. */

@@ -1,0 +1,187 @@
+import {
+  allocateQuantized,
+  allocateRows,
+  columnsOf,
+  fillNormWeight,
+  fillRows,
+  type QuantizedRows,
+  type Rows,
+  readRow,
+} from "./activations.ts";
+import { createArena } from "./arena.ts";
+import { allocateCore, type AttentionCoreShape, coreReference, coreSteps } from "./attentionCore.ts";
+import { type Check, compare, float32Tolerance, type KernelCase, requantizedTolerance } from "./case.ts";
+import { blockTokens, cacheAddress, fillKvCache, fillScratchBytes, readKv } from "./kvCache.ts";
+import { addSteps, matmulSteps, quantizeSteps, rmsNormSteps, rowSteps } from "./linear.ts";
+import { barrier, call, type Step, shareOf } from "./program.ts";
+import { dot, matmul, rmsNorm, rope, round7 } from "./reference/linear.ts";
+import { allocateWeight, type PackedWeight, packScratchBytes, packSeededWeight, unpackColumn, weightSource } from "./weights.ts";
+
+/** Step-3's MFA attention: low-rank query, one shared KV head. headDim is a multiple of 8, queryRank of 8. */
+export interface AttentionLayerShape extends AttentionCoreShape {
+  readonly hidden: number;
+  readonly queryRank: number;
+  readonly ropeTheta: number;
+  readonly epsilon: number;
+}
+
+/**
+ * A whole MFA attention layer of one decode step, out = x + Attention(RMSNorm(x)):
+ * norm, query down + key + value projection in one matmul, query norm, up-projection, RoPE, cache append, core, output projection, residual.
+ * The new token stands at the last of kvTokens positions.
+ *
+ * @source Step-3 report, section 3.1 and Table 1; order of operations as in the released modeling code.
+ */
+export function attentionLayerCase(shape: AttentionLayerShape): KernelCase {
+  const { batch, hidden, queryHeads, kvHeads, headDim, queryRank, dtype, seed } = shape;
+  const arena = createArena();
+  const kvWidth = kvHeads * headDim;
+  const queryWidth = queryHeads * headDim;
+  const quantized = (name: string, width: number): QuantizedRows | undefined =>
+    dtype === "int8" ? allocateQuantized(arena, name, batch, width) : undefined;
+
+  const x = allocateRows(arena, "x", batch, hidden);
+  const inputNorm = allocateRows(arena, "inputNorm", 1, hidden, "weights");
+  const normed = allocateRows(arena, "normed", batch, hidden);
+  const normed7 = quantized("normed", hidden);
+  const down = allocateWeight(arena, "queryDownKeyValue", { dtype, columns: queryRank + 2 * kvWidth, k: hidden });
+  const projected = allocateRows(arena, "projected", batch, queryRank + 2 * kvWidth);
+  const queryNorm = allocateRows(arena, "queryNorm", 1, queryRank, "weights");
+  const latent = allocateRows(arena, "latent", batch, queryRank);
+  const latent7 = quantized("latent", queryRank);
+  const up = allocateWeight(arena, "queryUp", { dtype, columns: queryWidth, k: queryRank });
+  const tables = arena.allocate("ropeTables", "activations", batch * headDim * 4);
+  const core = allocateCore(arena, shape);
+  const attended7 = quantized("attended", queryWidth);
+  const output = allocateWeight(arena, "output", { dtype, columns: hidden, k: queryWidth });
+  const out = allocateRows(arena, "out", batch, hidden);
+  const scratch = arena.allocate(
+    "packScratch",
+    "scratch",
+    Math.max(packScratchBytes(hidden), packScratchBytes(queryWidth), fillScratchBytes(core.cache)),
+  );
+
+  const queries = columnsOf(projected, 0, queryRank);
+  const keys = columnsOf(projected, queryRank, kvWidth);
+  const values = columnsOf(projected, queryRank + kvWidth, kvWidth);
+  // Heads of a sequence lie one after the other: rows of the core are columns of these.
+  const q: Rows = { ...core.q, rows: batch, width: queryWidth, strideBytes: queryWidth * 4 };
+  const attended: Rows = { ...core.out, rows: batch, width: queryWidth, strideBytes: queryWidth * 4 };
+  const position = shape.kvTokens - 1;
+
+  function steps(rank: number, ranks: number): Step[] {
+    const append = dtype === "f32" ? "appendF32" : "appendInt8";
+    const share = shareOf(batch, rank, ranks);
+    const appends: Step[] = [];
+    for (let sequence = share.first; sequence < share.last; sequence++) {
+      for (let kvHead = 0; kvHead < kvHeads; kvHead++) {
+        const at = sequence * projected.strideBytes + kvHead * headDim * 4;
+        const cache = cacheAddress(core.cache, sequence, kvHead);
+        appends.push(call(append, cache, position, keys.address + at, values.address + at, headDim, blockTokens));
+      }
+    }
+    const ropeOf = (rows: Rows, heads: number): Step[] =>
+      rowSteps(batch, rank, ranks, ({ first, last }) =>
+        call("ropeRows", rows.address, rows.strideBytes, tables.address, first, last, heads, headDim),
+      );
+    return [
+      ...rmsNormSteps(x, inputNorm, normed, shape.epsilon, rank, ranks),
+      ...quantizeSteps(normed, normed7, rank, ranks),
+      barrier,
+      ...matmulSteps(down, normed, normed7, projected, batch, rank, ranks),
+      barrier,
+      ...rmsNormSteps(queries, queryNorm, latent, shape.epsilon, rank, ranks),
+      ...quantizeSteps(latent, latent7, rank, ranks),
+      ...ropeOf(keys, kvHeads),
+      ...appends,
+      barrier,
+      ...matmulSteps(up, latent, latent7, q, batch, rank, ranks),
+      barrier,
+      ...ropeOf(q, queryHeads),
+      barrier,
+      ...coreSteps(core, rank, ranks),
+      barrier,
+      ...quantizeSteps(attended, attended7, rank, ranks),
+      barrier,
+      ...matmulSteps(output, attended, attended7, out, batch, rank, ranks),
+      barrier,
+      ...addSteps(x, out, rank, ranks),
+    ];
+  }
+
+  /** The last sequence's output at sampled columns; everything before it in full, in float64. */
+  function check(memory: WebAssembly.Memory): Check {
+    const seen = (values64: Float64Array): Float64Array => (dtype === "int8" ? round7(values64) : values64);
+    const column = (weight: PackedWeight) => (index: number) => unpackColumn(memory, weight, index);
+    const sequence = batch - 1;
+    const input = readRow(memory, x, sequence);
+    const hiddenIn = seen(rmsNorm(input, readRow(memory, inputNorm, 0), shape.epsilon));
+    const latentIn = seen(
+      rmsNorm(matmul(hiddenIn, queryRank, column(down)), readRow(memory, queryNorm, 0), shape.epsilon),
+    );
+    const kv = matmul(hiddenIn, 2 * kvWidth, (index) => unpackColumn(memory, down, queryRank + index));
+    const query = matmul(latentIn, queryWidth, column(up));
+    const attendedRow = new Float64Array(queryWidth);
+    for (let kvHead = 0; kvHead < kvHeads; kvHead++) {
+      const stored = readKv(memory, core.cache, sequence, kvHead);
+      if (dtype === "f32") {
+        // The reference's own new token, not the kernel's.
+        const key = rope(kv.slice(kvHead * headDim, (kvHead + 1) * headDim), position, shape.ropeTheta);
+        (stored.keys as Float64Array[])[position] = key;
+        (stored.values as Float64Array[])[position] = kv.slice(kvWidth + kvHead * headDim, kvWidth + (kvHead + 1) * headDim);
+      }
+      const groupHeads = queryHeads / kvHeads;
+      for (let head = kvHead * groupHeads; head < (kvHead + 1) * groupHeads; head++) {
+        const rotated = rope(query.slice(head * headDim, (head + 1) * headDim), position, shape.ropeTheta);
+        attendedRow.set(coreReference(core, stored, rotated), head * headDim);
+      }
+    }
+    const attendedIn = seen(attendedRow);
+    const stride = Math.max(1, Math.floor(hidden / 64));
+    const actual: number[] = [];
+    const expected: number[] = [];
+    const got = readRow(memory, out, sequence);
+    for (let index = 0; index < hidden; index += stride) {
+      actual.push((got[index] as number) - (input[index] as number));
+      expected.push(dot(attendedIn, unpackColumn(memory, output, index)));
+    }
+    const terms = hidden + queryRank + headDim + shape.kvTokens + queryWidth;
+    // What the layer adds to x is compared; x itself carries its own rounding of 2^-24 of its size.
+    return compare(actual, expected, dtype === "f32" ? residualTolerance(terms, input, expected) : requantizedTolerance * 3);
+  }
+
+  return {
+    buffers: arena.buffers,
+    totalBytes: arena.totalBytes(),
+    segmentWeights: [1],
+    prepare(exports, memory) {
+      fillRows(exports, x, seed, 1);
+      fillNormWeight(exports, memory, inputNorm, seed, 2);
+      fillNormWeight(exports, memory, queryNorm, seed, 3);
+      packSeededWeight(exports, down, weightSource(seed, 4, hidden), scratch.address);
+      packSeededWeight(exports, up, weightSource(seed, 5, queryRank), scratch.address);
+      packSeededWeight(exports, output, weightSource(seed, 6, queryWidth), scratch.address);
+      fillKvCache(exports, memory, core.cache, headDim, seed, scratch.address);
+      const table = new Float32Array(memory.buffer, tables.address, batch * headDim);
+      for (let row = 0; row < batch; row++) fillRopeTable(table.subarray(row * headDim, (row + 1) * headDim), position, shape.ropeTheta);
+    },
+    steps,
+    check,
+  };
+}
+
+/** headDim / 2 cosines, then as many sines, of one position. */
+export function fillRopeTable(table: Float32Array, position: number, theta: number): void {
+  const half = table.length / 2;
+  for (let i = 0; i < half; i++) {
+    const angle = position * theta ** (-i / half);
+    table[i] = Math.cos(angle);
+    table[half + i] = Math.sin(angle);
+  }
+}
+
+function residualTolerance(terms: number, x: Float64Array, added: readonly number[]): number {
+  const size = (values: ArrayLike<number>): number =>
+    Math.sqrt(Array.from(values).reduce((sum, value) => sum + value * value, 0) / Math.max(1, values.length));
+  return float32Tolerance(terms) + (2 ** -22 * size(x)) / Math.max(size(added), Number.MIN_VALUE);
+}

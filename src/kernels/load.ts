@@ -1,0 +1,45 @@
+import { InfeasibleError } from "../units/errors.ts";
+import type { KernelExports } from "./exports.ts";
+
+const pageBytes = 65536;
+/** A memory with 32-bit addresses ends here. */
+export const memoryLimitBytes = 65536 * pageBytes;
+
+/**
+ * A shared WASM memory of at least `bytes`.
+ *
+ * @throws InfeasibleError above 4 GiB, or where the engine can't reserve it: says how much is needed.
+ */
+export function createMemory(bytes: number): WebAssembly.Memory {
+  const pages = Math.ceil(bytes / pageBytes);
+  if (pages * pageBytes > memoryLimitBytes) {
+    throw new InfeasibleError(`needs ${bytes} bytes, a WASM memory ends at ${memoryLimitBytes}`);
+  }
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  } catch {
+    throw new InfeasibleError(`this machine did not give a WASM memory of ${bytes} bytes`);
+  }
+}
+
+/** Compiles a kernel module. */
+export function compileKernels(wasm: Uint8Array<ArrayBuffer>): WebAssembly.Module {
+  return new WebAssembly.Module(wasm);
+}
+
+/** Reports one access of a traced module: address, bytes, 1 for a store. */
+export type TraceAccess = (address: number, bytes: number, isStore: number) => void;
+
+/** Instantiates a kernel module on a memory; a traced module reports to `trace` (best another module's export: no JS between). */
+export function instantiateKernels(module: WebAssembly.Module, memory: WebAssembly.Memory, trace?: TraceAccess): KernelExports {
+  const imports: WebAssembly.Imports = {
+    env: {
+      memory,
+      abort: () => {
+        throw new Error("a kernel's assertion failed");
+      },
+    },
+  };
+  if (trace !== undefined) imports.trace = { access: trace };
+  return new WebAssembly.Instance(module, imports).exports as KernelExports;
+}

@@ -1,0 +1,59 @@
+import { allocateQuantized, allocateRows, fillRows, readRow } from "./activations.ts";
+import { createArena } from "./arena.ts";
+import { type Check, compare, float32Tolerance, type KernelCase, worst } from "./case.ts";
+import { matmulSteps, quantizeSteps } from "./linear.ts";
+import { barrier } from "./program.ts";
+import { dot, round7 } from "./reference/linear.ts";
+import { allocateWeight, type Dtype, packScratchBytes, packSeededWeight, unpackColumn, weightSource } from "./weights.ts";
+
+/** y [m x n] = x [m x k] W [k x n], weights packed once; int8 quantizes x (7 bits a row) inside the timed call. */
+export interface MatmulShape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly dtype: Dtype;
+  readonly seed: number;
+}
+
+export function matmulCase(shape: MatmulShape): KernelCase {
+  const { m, n, k, dtype, seed } = shape;
+  const arena = createArena();
+  const x = allocateRows(arena, "x", m, k);
+  const quantized = dtype === "int8" ? allocateQuantized(arena, "x", m, k) : undefined;
+  const weight = allocateWeight(arena, "weight", { dtype, columns: n, k });
+  const y = allocateRows(arena, "y", m, n);
+  const scratch = arena.allocate("packScratch", "scratch", packScratchBytes(k));
+
+  function check(memory: WebAssembly.Memory): Check {
+    const few = m * n * k <= 4e6;
+    const columnStride = few ? 1 : Math.max(1, Math.floor(n / 32));
+    const rows = few ? Array.from({ length: m }, (_, row) => row) : [...new Set([0, m >> 1, m - 1])];
+    const columns: { index: number; values: Float64Array }[] = [];
+    for (let index = 0; index < n; index += columnStride) columns.push({ index, values: unpackColumn(memory, weight, index) });
+    return worst(
+      rows.map((row) => {
+        const input = readRow(memory, x, row);
+        const seen = dtype === "int8" ? round7(input) : input;
+        const output = readRow(memory, y, row);
+        const actual = columns.map(({ index }) => output[index] as number);
+        return compare(actual, columns.map(({ values }) => dot(seen, values)), float32Tolerance(k));
+      }),
+    );
+  }
+
+  return {
+    buffers: arena.buffers,
+    totalBytes: arena.totalBytes(),
+    segmentWeights: [1],
+    prepare(exports) {
+      fillRows(exports, x, seed, 1);
+      packSeededWeight(exports, weight, weightSource(seed, 2, k), scratch.address);
+    },
+    steps: (rank, ranks) => [
+      ...quantizeSteps(x, quantized, rank, ranks),
+      ...(quantized === undefined ? [] : [barrier]),
+      ...matmulSteps(weight, x, quantized, y, m, rank, ranks),
+    ],
+    check,
+  };
+}

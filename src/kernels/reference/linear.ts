@@ -1,0 +1,54 @@
+/** Plain float64 references: one loop a definition, no blocking, no packing. */
+
+/** sum a_i b_i. */
+export function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
+  return sum;
+}
+
+/** x W for the given columns, each a vector of k. */
+export function matmul(x: Float64Array, columns: number, column: (index: number) => Float64Array): Float64Array {
+  const y = new Float64Array(columns);
+  for (let index = 0; index < columns; index++) y[index] = dot(x, column(index));
+  return y;
+}
+
+/** x / sqrt(mean(x^2) + epsilon) w. */
+export function rmsNorm(x: Float64Array, weight: Float64Array, epsilon: number): Float64Array {
+  const factor = 1 / Math.sqrt(dot(x, x) / x.length + epsilon);
+  return x.map((value, i) => value * factor * (weight[i] as number));
+}
+
+/** Rotate-half RoPE of one head at a position: pairs (i, i + half), angle position x theta^(-2i / headDim). */
+export function rope(x: Float64Array, position: number, theta: number): Float64Array {
+  const half = x.length / 2;
+  const out = new Float64Array(x.length);
+  for (let i = 0; i < half; i++) {
+    const angle = position * theta ** (-i / half);
+    const low = x[i] as number;
+    const high = x[i + half] as number;
+    out[i] = low * Math.cos(angle) - high * Math.sin(angle);
+    out[i + half] = high * Math.cos(angle) + low * Math.sin(angle);
+  }
+  return out;
+}
+
+/** silu(gate) x up. */
+export function swiglu(gate: Float64Array, up: Float64Array): Float64Array {
+  return gate.map((value, i) => (value / (1 + Math.exp(-value))) * (up[i] as number));
+}
+
+/** x rounded to 7 bits with one scale (max |x| / 63): what int8 matmuls see of their activations. */
+export function round7(x: Float64Array): Float64Array {
+  const largest = x.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  if (largest === 0) return x.slice();
+  const step = largest / 63;
+  return x.map((value) => roundHalfEven(value / step) * step);
+}
+
+/** Nearest whole number, ties to even, as WASM's nearest. */
+export function roundHalfEven(x: number): number {
+  const rounded = Math.round(x);
+  return Math.abs(x % 1) === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
+}

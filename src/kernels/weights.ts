@@ -1,0 +1,111 @@
+import type { Arena, Buffer } from "./arena.ts";
+import { type KernelExports, kernelFunction } from "./exports.ts";
+
+export type Dtype = "f32" | "int8";
+
+/** Columns of a panel: two vectors of four. */
+export const panelColumns = 8;
+
+/**
+ * A weight of `columns` outputs x `k` inputs, packed for the micro-kernels; `experts` of them lie `strideBytes` apart.
+ *
+ * f32: panels of [k][8]. int8: panels of [k / 4][8][4], then 8 float32 scales a panel, then 8 int32 column sums a panel.
+ */
+export interface PackedWeight {
+  readonly buffer: Buffer;
+  readonly dtype: Dtype;
+  readonly columns: number;
+  readonly k: number;
+  readonly panels: number;
+  /** Steps of the micro-kernel: k for f32, ceil(k / 4) for int8. */
+  readonly steps: number;
+  readonly experts: number;
+  readonly strideBytes: number;
+}
+
+export function allocateWeight(
+  arena: Arena,
+  name: string,
+  shape: { dtype: Dtype; columns: number; k: number; experts?: number },
+): PackedWeight {
+  const { dtype, columns, k, experts = 1 } = shape;
+  const panels = Math.ceil(columns / panelColumns);
+  const steps = dtype === "f32" ? k : Math.ceil(k / 4);
+  const strideBytes = panels * steps * 32 + (dtype === "int8" ? panels * 64 : 0);
+  const buffer = arena.allocate(name, "weights", strideBytes * experts);
+  return { buffer, dtype, columns, k, panels, steps, experts, strideBytes };
+}
+
+/** Where an expert's int8 scales lie; its column sums follow them. */
+export function scalesAddress(weight: PackedWeight, expert = 0): number {
+  return weight.buffer.address + expert * weight.strideBytes + weight.panels * weight.steps * 32;
+}
+
+export function sumsAddress(weight: PackedWeight, expert = 0): number {
+  return scalesAddress(weight, expert) + weight.panels * 32;
+}
+
+/** Seeded source rows, one per output column: uniform with variance 1 / k, so that products keep the scale of their inputs. */
+export interface WeightSource {
+  readonly seed: number;
+  readonly scale: number;
+}
+
+export function weightSource(seed: number, tensor: number, k: number): WeightSource {
+  return { seed: tensorSeed(seed, tensor), scale: Math.fround(Math.sqrt(3 / k)) };
+}
+
+/** One 32-bit seed a tensor, so that equal positions of two tensors hold different values. */
+export function tensorSeed(seed: number, tensor: number): number {
+  return Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(tensor + 1, 0x85ebca6b);
+}
+
+/** Bytes of scratch that packing needs: eight source rows. */
+export function packScratchBytes(k: number): number {
+  return panelColumns * rowBytes(k);
+}
+
+/**
+ * Fills a weight from its seeded source: rows are made eight at a time in `scratch`, as a checkpoint would be read, and packed.
+ * Element (column, i) of expert e is value (e x columns + column) x k4 + i of the source, k4 being k rounded up to 4.
+ */
+export function packSeededWeight(exports: KernelExports, weight: PackedWeight, source: WeightSource, scratch: number): void {
+  const fill = kernelFunction(exports, "fillUniform");
+  const pack = kernelFunction(exports, weight.dtype === "f32" ? "packPanelF32" : "packPanelInt8");
+  const stride = rowBytes(weight.k);
+  for (let expert = 0; expert < weight.experts; expert++) {
+    for (let panel = 0; panel < weight.panels; panel++) {
+      const column = panel * panelColumns;
+      const columns = Math.min(panelColumns, weight.columns - column);
+      const start = (expert * weight.columns + column) * (stride / 4);
+      fill(scratch, (columns * stride) / 4, source.seed, start | 0, source.scale);
+      const destination = weight.buffer.address + expert * weight.strideBytes + panel * weight.steps * 32;
+      if (weight.dtype === "f32") pack(scratch, stride, columns, weight.k, destination);
+      else {
+        const offset = panel * 32;
+        pack(scratch, stride, columns, weight.k, destination, scalesAddress(weight, expert) + offset, sumsAddress(weight, expert) + offset);
+      }
+    }
+  }
+}
+
+/** One column of a packed weight as stored (int8 times its scale), read by its own index arithmetic: the reference's view. */
+export function unpackColumn(memory: WebAssembly.Memory, weight: PackedWeight, column: number, expert = 0): Float64Array {
+  const out = new Float64Array(weight.k);
+  const panel = Math.floor(column / panelColumns);
+  const lane = column % panelColumns;
+  const address = weight.buffer.address + expert * weight.strideBytes + panel * weight.steps * 32;
+  if (weight.dtype === "f32") {
+    const values = new Float32Array(memory.buffer, address, weight.k * panelColumns);
+    for (let i = 0; i < weight.k; i++) out[i] = values[i * panelColumns + lane] as number;
+    return out;
+  }
+  const values = new Int8Array(memory.buffer, address, weight.steps * 32);
+  const scale = new Float32Array(memory.buffer, scalesAddress(weight, expert) + panel * 32, panelColumns)[lane] as number;
+  for (let i = 0; i < weight.k; i++) out[i] = (values[(i >> 2) * 32 + lane * 4 + (i & 3)] as number) * scale;
+  return out;
+}
+
+function rowBytes(k: number): number {
+  return Math.ceil(k / 4) * 16;
+}

@@ -1,0 +1,96 @@
+import { COUNT_NAMES, countGlobalName } from "./counts.ts";
+import { createExpressionReader } from "./instrument-expressions.ts";
+import { type Classify, rewriteFunction, TRACE_FUNCTION } from "./instrument-function.ts";
+import type { Binaryen } from "./instrument-operations.ts";
+
+export interface InstrumentOptions {
+  /** Also calls the import `trace.access(address, bytes, isStore)` before every memory access. */
+  readonly trace: boolean;
+}
+
+/** A function exported under a name that starts so is a matrix product in float, or in int8. */
+const MATRIX_PREFIXES = { float: "tileF32", integer: "tileInt8" } as const;
+
+/**
+ * Rewrites a module so that it counts what it executes in exported mutable i64 globals, one a class (`counts.ts`).
+ *
+ * memory.copy is traced as one load and one store of its whole range, before it runs; atomic read-modify-writes as a
+ * load and a store. Waits, notifications and the data segments that instantiation writes are not accesses.
+ * No optimisation runs afterwards: it could move or drop what is counted.
+ *
+ * @param binaryen the package, which only the build loads.
+ * @param wasm an optimised module that uses no more than the features below.
+ * @throws {Error} on an instruction outside the known set, and where one function is exported both as a matrix product
+ *   and as something else.
+ */
+export function instrument(binaryen: Binaryen, wasm: Uint8Array, options: InstrumentOptions): Uint8Array {
+  const features = binaryen.Features;
+  const module = binaryen.readBinaryWithFeatures(
+    wasm,
+    features.SIMD128 |
+      features.RelaxedSIMD |
+      features.Atomics |
+      features.BulkMemory |
+      features.BulkMemoryOpt |
+      features.SignExt |
+      features.NontrappingFPToInt |
+      features.MutableGlobals,
+  );
+  try {
+    const reader = createExpressionReader(binaryen);
+    const matrixPrefixes = matrixPrefixByFunction(binaryen, module);
+    for (const name of COUNT_NAMES) {
+      module.addGlobal(countGlobalName(name), binaryen.i64, true, module.i64.const(0n));
+      module.addGlobalExport(countGlobalName(name), countGlobalName(name));
+    }
+    for (const name of definedFunctions(binaryen, module)) {
+      const context = { binaryen, module, reader, trace: options.trace };
+      rewriteFunction(context, module.getFunction(name), classifier(matrixPrefixes.get(name)));
+    }
+    if (options.trace) {
+      const parameters = binaryen.createType([binaryen.i32, binaryen.i32, binaryen.i32]);
+      module.addFunctionImport(TRACE_FUNCTION, "trace", "access", parameters, binaryen.none);
+    }
+    if (module.validate() === 0) throw new Error("the instrumented module is not valid");
+    return module.emitBinary();
+  } finally {
+    module.dispose();
+  }
+}
+
+function definedFunctions(binaryen: Binaryen, module: InstanceType<Binaryen["Module"]>): string[] {
+  return Array.from({ length: module.getNumFunctions() }, (_, index) =>
+    binaryen.getFunctionInfo(module.getFunctionByIndex(index)),
+  )
+    .filter((info) => !info.base)
+    .map((info) => info.name);
+}
+
+function matrixPrefixByFunction(binaryen: Binaryen, module: InstanceType<Binaryen["Module"]>): Map<string, string> {
+  const prefixes = new Map<string, string>();
+  for (let index = 0; index < module.getNumExports(); index++) {
+    const { kind, name, value } = binaryen.getExportInfo(module.getExportByIndex(index));
+    if (kind !== binaryen.ExternalFunction) continue;
+    const prefix = Object.values(MATRIX_PREFIXES).find((candidate) => name.startsWith(candidate)) ?? "";
+    if ((prefixes.get(value) ?? prefix) !== prefix) {
+      throw new Error(`${name} is exported both as a matrix product (${MATRIX_PREFIXES.float}…, …) and as something else`);
+    }
+    prefixes.set(value, prefix);
+  }
+  return prefixes;
+}
+
+function classifier(matrixPrefix: string | undefined): Classify {
+  return (kind) => {
+    switch (kind) {
+      case "float":
+        return matrixPrefix === MATRIX_PREFIXES.float ? "matrixFlops" : "elementwiseFlops";
+      case "dot":
+        return "matrixInt8Ops";
+      case "integer":
+        return matrixPrefix === MATRIX_PREFIXES.integer ? "matrixInt8Ops" : undefined;
+      case "conversion":
+        return "conversions";
+    }
+  };
+}

@@ -1,0 +1,123 @@
+import type { HardwareRow, ModelRow } from "../record/catalogRows.ts";
+import type { EnvDocument, HardwareDocument, ModelsDocument } from "../record/schemas.ts";
+import { formatBandwidth, formatBytes, formatNumber, formatRate } from "../units/format.ts";
+import { ABSENT, type Block, type Column, FACT_COLUMNS, orAbsent } from "./block.ts";
+import { environmentFacts } from "./environmentText.ts";
+
+const NAME: Column["align"] = "left";
+const NUMBER: Column["align"] = "right";
+
+/** The models of a document: a row each, or, where there is but one, everything about it below each other. */
+export function modelsBlocks({ rows, notes }: ModelsDocument): Block[] {
+  const [only] = rows;
+  if (only !== undefined && rows.length === 1) return [{ columns: FACT_COLUMNS, rows: modelFacts(only), lines: notes }];
+  const context = only === undefined ? "" : ` at ${only.contextTokens}`;
+  return [
+    {
+      columns: [
+        { header: "model", align: NAME },
+        { header: "attention", align: NAME },
+        { header: "layers", align: NUMBER },
+        { header: "parameters", align: NUMBER },
+        { header: "activated", align: NUMBER },
+        { header: "KV per cached token", align: NUMBER },
+        { header: `KV read per token${context}`, align: NUMBER },
+        { header: "FLOPs per KV byte", align: NUMBER },
+      ],
+      rows: rows.map((row) => [
+        row.model,
+        row.attention,
+        String(row.layers),
+        billions(row.parametersTotal),
+        billions(row.parametersActivated),
+        formatBytes(row.kvBytesPerCachedToken),
+        formatBytes(row.kvBytesReadPerToken),
+        formatNumber(row.attentionFlopsPerByte),
+      ]),
+      lines: ["All numbers are modeled, from each model's configuration.", ...notes],
+    },
+  ];
+}
+
+function modelFacts(row: ModelRow): string[][] {
+  const heads =
+    row.kvHeads === undefined || row.headDim === undefined
+      ? `${row.queryHeads} query heads on a latent of ${row.kvRank ?? ABSENT}`
+      : `${row.queryHeads} query heads on ${row.kvHeads} KV head${row.kvHeads === 1 ? "" : "s"} of ${row.headDim}`;
+  const rank = row.queryRank === undefined ? "" : `, query rank ${row.queryRank}`;
+  return [
+    ["model", `${row.model} (${row.modelType})`],
+    ["layers", `${row.layers}: ${row.denseLayers} dense, ${row.moeLayers} with experts`],
+    ["hidden", String(row.hidden)],
+    ["vocabulary", String(row.vocab)],
+    ["attention", `${row.attention}: ${heads}${rank}`],
+    ...expertFacts(row),
+    ["longest context", `${row.maxContextTokens} tokens`],
+    ["parameters", `${billions(row.parametersTotal)}, ${billions(row.parametersActivated)} activated by a token`],
+    ["KV per cached token", `${formatBytes(row.kvBytesPerCachedToken)} (${row.kvBytesPerCachedToken} bytes)`],
+    ["KV read per token", `${formatBytes(row.kvBytesReadPerToken)} at a context of ${row.contextTokens}`],
+    ["FLOPs per KV byte", formatNumber(row.attentionFlopsPerByte)],
+    ["source", row.source],
+  ];
+}
+
+function expertFacts({ experts, expertDim, topK, sharedDim }: ModelRow): string[][] {
+  if (experts === undefined) return [];
+  const shared = sharedDim === undefined || sharedDim === 0 ? "no shared expert" : `a shared expert ${sharedDim} wide`;
+  return [["experts", `${experts}, ${expertDim ?? ABSENT} wide, top ${topK ?? ABSENT}, ${shared}`]];
+}
+
+/** The accelerators of a document: a row each, or, where there is but one, everything about it below each other. */
+export function hardwareBlocks({ rows, notes }: HardwareDocument): Block[] {
+  const [only] = rows;
+  if (only !== undefined && rows.length === 1) {
+    return [{ columns: FACT_COLUMNS, rows: hardwareFacts(only), lines: notes }];
+  }
+  return [
+    {
+      columns: [
+        { header: "accelerator", align: NAME },
+        { header: "USD per card-hour", align: NUMBER },
+        { header: "peak FP8", align: NUMBER },
+        { header: "peak BF16", align: NUMBER },
+        { header: "bandwidth", align: NUMBER },
+        { header: "memory", align: NUMBER },
+        { header: "ridge FLOPs/byte", align: NUMBER },
+        { header: "source", align: NAME },
+      ],
+      rows: rows.map((row) => [
+        row.accelerator,
+        row.usdPerCardHour.toFixed(2),
+        orAbsent(row.peakFp8FlopsPerSecond, formatRate),
+        formatRate(row.peakBf16FlopsPerSecond),
+        formatBandwidth(row.memoryBytesPerSecond),
+        orAbsent(row.memoryBytes, formatBytes),
+        `${formatNumber(row.ridgeFlopsPerByte)} (${row.precision})`,
+        row.source,
+      ]),
+      lines: ["Prices, peaks, bandwidths and memories are published; the ridge point follows from them.", ...notes],
+    },
+  ];
+}
+
+function hardwareFacts(row: HardwareRow): string[][] {
+  return [
+    ["accelerator", row.accelerator],
+    ["price", `${row.usdPerCardHour.toFixed(2)} USD per card-hour (${row.usdPerCardHourSource})`],
+    ["peak FP8", row.peakFp8FlopsPerSecond === undefined ? "none" : formatRate(row.peakFp8FlopsPerSecond)],
+    ["peak BF16", formatRate(row.peakBf16FlopsPerSecond)],
+    ["bandwidth", formatBandwidth(row.memoryBytesPerSecond)],
+    ["memory", row.memoryBytes === undefined ? "not stated" : memoryText(row.memoryBytes, row.memoryBytesSource)],
+    ["ridge point", `${formatNumber(row.ridgeFlopsPerByte)} FLOPs/byte in ${row.precision}`],
+    ["source", row.source],
+  ];
+}
+
+function memoryText(memoryBytes: number, source: string | undefined): string {
+  return source === undefined ? formatBytes(memoryBytes) : `${formatBytes(memoryBytes)} (${source})`;
+}
+
+/** This machine, everything below each other. */
+export function envBlocks({ rows, notes }: EnvDocument): Block[] {
+  return [{ columns: FACT_COLUMNS, rows: rows.flatMap(environmentFacts), lines: notes }];
+}

@@ -1,0 +1,62 @@
+import { type Accelerator, acceleratorNames, loadAccelerator } from "../hardware/catalog.ts";
+import type { HardwareRow } from "../record/catalogRows.ts";
+import { DOCUMENT_SCHEMA } from "../record/document.ts";
+import type { HardwareDocument } from "../record/schemas.ts";
+import { roofsFor } from "../theory/projection.ts";
+import { ridgeFlopsPerByte } from "../theory/roofline.ts";
+import { recordEnvironment } from "./environment.ts";
+
+/** Every accelerator of the catalog. */
+export async function hardware(): Promise<HardwareDocument> {
+  return documentOf(acceleratorNames().map(loadAccelerator));
+}
+
+/**
+ * One accelerator of the catalog.
+ *
+ * @throws InvalidInputError on an unknown name.
+ */
+export async function showHardware(settings: { name: string }): Promise<HardwareDocument> {
+  return documentOf([loadAccelerator(settings.name)]);
+}
+
+/**
+ * Catalog names for the names a user gave; all of them where none was given.
+ *
+ * @throws InvalidInputError on an unknown name.
+ */
+export function chosenAccelerators(names: readonly string[]): readonly string[] {
+  if (names.length === 0) return acceleratorNames();
+  return [...new Set(names.map((name) => loadAccelerator(name).name))];
+}
+
+async function documentOf(accelerators: readonly Accelerator[]): Promise<HardwareDocument> {
+  return {
+    schema: DOCUMENT_SCHEMA,
+    command: "hardware",
+    environment: await recordEnvironment(),
+    rows: accelerators.map(rowOf),
+    notes: [
+      "Peaks are dense rates. 8-bit kernels are projected to FP8 where the card has it, else to BF16 with 8-bit storage; the ridge point is the one of 8-bit kernels.",
+    ],
+  };
+}
+
+function rowOf(accelerator: Accelerator): HardwareRow {
+  const { peaks, memoryBytes } = accelerator;
+  const roofs = roofsFor(accelerator, "int8");
+  return {
+    kind: "published",
+    accelerator: accelerator.name,
+    usdPerCardHour: accelerator.usdPerCardHour,
+    ...(peaks.fp8 === undefined ? {} : { peakFp8FlopsPerSecond: peaks.fp8 }),
+    peakBf16FlopsPerSecond: peaks.bf16,
+    memoryBytesPerSecond: accelerator.memoryBytesPerSecond,
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    precision: roofs.precision,
+    ridgeFlopsPerByte: ridgeFlopsPerByte(roofs),
+    source: accelerator.source,
+    usdPerCardHourSource: accelerator.figureSources.usdPerCardHour,
+    ...(memoryBytes === undefined ? {} : { memoryBytesSource: accelerator.figureSources.memoryBytes }),
+  };
+}

@@ -1,0 +1,75 @@
+import asc from "assemblyscript/asc";
+import binaryen from "binaryen";
+import { readCounts } from "../../src/measure/counts.ts";
+import { instrument } from "../../src/measure/instrument.ts";
+
+/** What every module of these tests imports its memory as: four shared pages. */
+export const MEMORY_IMPORT = '(import "env" "memory" (memory 4 4 shared))';
+
+export function newMemory(): WebAssembly.Memory {
+  return new WebAssembly.Memory({ initial: 4, maximum: 4, shared: true });
+}
+
+/** Assembles a module of the given fields, in the text format. */
+export function assemble(...fields: string[]): Uint8Array<ArrayBuffer> {
+  const module = binaryen.parseText(`(module ${fields.join("\n")})`);
+  module.setFeatures(binaryen.Features.All);
+  if (module.validate() === 0) throw new Error("the test's module is not valid");
+  const binary = new Uint8Array(module.emitBinary());
+  module.dispose();
+  return binary;
+}
+
+export interface TracedAccess {
+  readonly address: number;
+  readonly bytes: number;
+  readonly isStore: number;
+}
+
+type Access = (address: number, bytes: number, isStore: number) => void;
+
+/** Instruments and instantiates a module; what it traces goes to `access`, or is collected where there is none. */
+export function instantiate(wasm: Uint8Array, options: { trace?: boolean; access?: Access } = {}) {
+  const { trace = false } = options;
+  const memory = newMemory();
+  const accesses: TracedAccess[] = [];
+  const collect: Access = (address, bytes, isStore) => accesses.push({ address, bytes, isStore });
+  const access = options.access ?? collect;
+  const counted = new WebAssembly.Module(new Uint8Array(instrument(binaryen, wasm, { trace })));
+  const instance = new WebAssembly.Instance(counted, { env: { memory, abort: fail }, trace: { access } });
+  const run = (name: string, ...values: number[]): unknown => {
+    const called = instance.exports[name];
+    if (typeof called !== "function") throw new Error(`no export ${name}`);
+    return called(...values);
+  };
+  return { exports: instance.exports, memory, accesses, run, counts: () => readCounts(instance.exports) };
+}
+
+/** Compiles AssemblyScript as the kernels are compiled, but for the flags in which their targets differ. */
+export async function compile(
+  sources: Readonly<Record<string, string>>,
+  entry: string,
+  ...flags: string[]
+): Promise<Uint8Array<ArrayBuffer>> {
+  let binary: Uint8Array | undefined;
+  const { error, stderr } = await asc.main(
+    [
+      ...[entry, "--outFile", "out.wasm", "--runtime", "stub", "--shrinkLevel", "0"],
+      ...["--importMemory", "--sharedMemory", "--initialMemory", "1", "--maximumMemory", "65536"],
+      ...["--memoryBase", "1024", "--enable", "simd", "--enable", "threads", ...flags],
+    ],
+    {
+      readFile: (name) => sources[name] ?? null,
+      writeFile: (_name, contents) => {
+        if (typeof contents !== "string") binary = contents;
+      },
+      listFiles: () => [],
+    },
+  );
+  if (binary === undefined) throw new Error(`${error?.message}\n${stderr.toString()}`);
+  return new Uint8Array(binary);
+}
+
+function fail(): never {
+  throw new Error("the module aborted");
+}

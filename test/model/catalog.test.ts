@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import { loadCatalogModel, modelNames } from "../../src/model/catalog.ts";
+import { parametersActivated, parametersTotal } from "../../src/model/parameters.ts";
+
+describe("catalog", () => {
+  it("holds these models", () => {
+    expect(modelNames()).toEqual(["step3", "step3-text", "deepseek-v3", "qwen3-235b-a22b"]);
+  });
+
+  // Published sizes in billions: total and active per token, embeddings in both.
+  it.each([
+    ["step3", 316.3, 38.8],
+    ["step3-text", 316.3, 38.8],
+    ["deepseek-v3", 671.0, 37.6],
+    ["qwen3-235b-a22b", 235.1, 22.2],
+  ])("%s has %d / %d billion parameters", (name, total, activated) => {
+    const card = loadCatalogModel(name);
+    expect(card.name).toBe(name);
+    expect(card.source).not.toBe("");
+    expect(parametersTotal(card) / 1e9).toBeCloseTo(total, 1);
+    expect(parametersActivated(card) / 1e9).toBeCloseTo(activated, 1);
+  });
+
+  it("reads Step-3's layer as the report has it", () => {
+    const card = loadCatalogModel("Step3");
+    const dense = card.layers.flatMap(({ ffn }, index) => (ffn.kind === "dense" ? [index] : []));
+    expect(dense).toEqual([0, 1, 2, 3, 60]);
+    expect(card.layers[4]).toEqual({
+      attention: { kind: "mfa", queryHeads: 64, kvHeads: 1, headDim: 256, queryRank: 2048, ropeTheta: 500000 },
+      ffn: {
+        kind: "moe",
+        experts: 48,
+        expertDim: 5120,
+        sharedDim: 5120,
+        router: {
+          score: "softmax",
+          topK: 3,
+          normalizeTopK: false,
+          scalingFactor: 1,
+          correctionBias: false,
+          groups: 1,
+          groupsKept: 1,
+        },
+      },
+    });
+    expect({ ...card, layers: card.layers.length }).toMatchObject({
+      modelType: "step3_text",
+      hidden: 7168,
+      vocab: 128815,
+      rmsNormEpsilon: 1e-5,
+      tiedEmbeddings: false,
+      maxContextTokens: 65536,
+      layers: 61,
+    });
+  });
+
+  it("reads DeepSeek-V3's groups and Qwen3's normalized top 8", () => {
+    expect(loadCatalogModel("deepseek-v3").layers[3]?.ffn).toMatchObject({
+      sharedDim: 2048,
+      router: { score: "sigmoid", topK: 8, normalizeTopK: true, scalingFactor: 2.5, correctionBias: true, groups: 8, groupsKept: 4 },
+    });
+    const qwen = loadCatalogModel("qwen3-235b-a22b").layers[0];
+    expect(qwen?.attention).toMatchObject({ kind: "gqa", queryHeads: 64, kvHeads: 4, headDim: 128, qkNorm: true });
+    expect(qwen?.ffn).toMatchObject({ sharedDim: 0, router: { score: "softmax", topK: 8, normalizeTopK: true } });
+  });
+
+  it("suggests the nearest names", () => {
+    expect(() => loadCatalogModel("deepseek-v2")).toThrow(/got "deepseek-v2"; did you mean "deepseek-v3"\?$/);
+    expect(() => loadCatalogModel("constructor")).toThrow(/^model: expected one of step3, /);
+  });
+});
