@@ -13,3 +13,4 @@ export { routeSoftmax } from "./moe/router";
 export { groupByExpert, gatherRows, combineRows } from "./moe/group";
 export { groupedMatmulF32, groupedMatmulInt8, quantizeCountedRows, swigluRows } from "./moe/experts";
 export * from "./roofs/roofs";
+export { cacheAccess, cacheAccesses, cacheDistinctLines, cacheInit, cacheMisses, cacheSetRange } from "./cache/lru";

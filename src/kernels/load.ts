@@ -43,3 +43,8 @@ export function instantiateKernels(module: WebAssembly.Module, memory: WebAssemb
   if (trace !== undefined) imports.trace = { access: trace };
   return new WebAssembly.Instance(module, imports).exports as KernelExports;
 }
+
+/** A shared WASM memory that begins small and grows on demand (the cache model's state). */
+export function createGrowingMemory(): WebAssembly.Memory {
+  return new WebAssembly.Memory({ initial: 1, maximum: memoryLimitBytes / pageBytes, shared: true });
+}

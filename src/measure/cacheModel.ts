@@ -92,11 +92,7 @@ export function startCache(
 }
 
 /** Reads what was counted since startCache, for the ranges it was given. */
-export function readCache(
-  cache: CacheExports,
-  geometry: CacheGeometry,
-  ranges: readonly AddressRange[],
-): CacheTraffic {
+export function readCache(cache: CacheExports, geometry: CacheGeometry, ranges: readonly AddressRange[]): CacheTraffic {
   const traffic = (name: string, index: number): RangeTraffic => {
     const missedLines = cache.cacheMisses(index);
     const distinctLines = cache.cacheDistinctLines(index);

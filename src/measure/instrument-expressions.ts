@@ -10,8 +10,8 @@ import {
 
 export type Expression = binaryenNamespace.ExpressionRef;
 
-/** The getters and setters of one kind of expression, such as `binaryen.Binary.getLeft`; its types leave them out. */
-type Accessors = Readonly<Record<string, (expression: Expression, ...values: number[]) => number>>;
+/** A getter or setter of one kind of expression, such as `binaryen.Binary.getLeft`; its types leave them out. */
+type Accessor = (expression: Expression, ...values: number[]) => number;
 
 /** One operand of an expression. */
 export interface Operand {
@@ -28,7 +28,8 @@ export interface MemoryAccess {
 
 /** Reads binaryen's expressions: operands in the order of evaluation, operations, memory accesses. */
 export interface ExpressionReader {
-  readonly accessors: (node: string) => Accessors;
+  /** @throws where this binaryen has no such accessor. */
+  readonly accessor: (node: string, name: string) => Accessor;
   /** The operands of an expression without control flow of its own. @throws on instructions outside the known set. */
   readonly operands: (expression: Expression) => readonly Operand[];
   readonly operation: (expression: Expression) => { readonly kind: OperationKind; readonly count: number } | undefined;
@@ -77,10 +78,9 @@ const OPERANDS: Readonly<Record<string, readonly string[]>> = {
 
 /** Binds the tables above to a loaded binaryen. */
 export function createExpressionReader(binaryen: Binaryen): ExpressionReader {
-  const api = binaryen as unknown as Readonly<Record<string, Accessors>>;
+  const api = binaryen as unknown as Readonly<Record<string, Readonly<Record<string, Accessor>>>>;
   const codes = binaryen as unknown as Readonly<Record<string, number>>;
-  const accessors = (node: string): Accessors => found(api[node], node);
-  const accessor = (node: string, name: string) => found(accessors(node)[name], `${node}.${name}`);
+  const accessor = (node: string, name: string) => found(api[node]?.[name], `${node}.${name}`);
   const nodeById = new Map(Object.keys(OPERANDS).map((node) => [found(codes[`${node}Id`], `${node}Id`), node]));
 
   const operandsByNode = new Map(
@@ -108,7 +108,7 @@ export function createExpressionReader(binaryen: Binaryen): ExpressionReader {
   };
 
   return {
-    accessors,
+    accessor,
     operands: (expression) => {
       const node = nodeOf(expression);
       const fixed = found(operandsByNode.get(node), node)
@@ -127,7 +127,7 @@ export function createExpressionReader(binaryen: Binaryen): ExpressionReader {
     },
     operation: (expression) => {
       const node = nodeOf(expression);
-      return operationsByNode.get(node)?.get(accessors(node)["getOp"]?.(expression) ?? -1);
+      return operationsByNode.get(node)?.get(accessor(node, "getOp")(expression));
     },
     memoryAccess: (expression) => {
       const node = nodeOf(expression);

@@ -61,9 +61,9 @@ class FunctionRewriter {
     const rewritten = this.walkFromNewRegion(body);
     for (const { counts, holder } of this.regions) {
       if (holder === undefined) continue;
-      const append = this.context.reader.accessors("Block")["appendChild"];
+      const append = this.context.reader.accessor("Block", "appendChild");
       for (const name of COUNT_NAMES) {
-        if (counts[name] > 0) append?.(holder, this.bump(name, this.i64(counts[name])));
+        if (counts[name] > 0) append(holder, this.bump(name, this.i64(counts[name])));
       }
     }
     return rewritten;
@@ -97,14 +97,14 @@ class FunctionRewriter {
 
   private walkBlock(block: Expression): Expression {
     const { name } = this.info<{ name: string | null }>(block);
-    const { getNumChildren, getChildAt, setChildAt } = this.context.reader.accessors("Block");
+    const { accessor } = this.context.reader;
     const before = this.region;
     const { label, escapes } = this.walkLabelled(name, () => {
-      const count = getNumChildren?.(block) ?? 0;
+      const count = accessor("Block", "getNumChildren")(block);
       for (let index = 0; index < count; index++) {
-        const child = getChildAt?.(block, index) ?? 0;
+        const child = accessor("Block", "getChildAt")(block, index);
         const rewritten = this.walk(child);
-        if (rewritten !== child) setChildAt?.(block, index, rewritten);
+        if (rewritten !== child) accessor("Block", "setChildAt")(block, index, rewritten);
       }
     });
     if (!label.isTarget) return block;
@@ -117,7 +117,7 @@ class FunctionRewriter {
     const { name, body } = this.info<{ name: string | null; body: Expression }>(loop);
     const before = this.region;
     const { escapes } = this.walkLabelled(name, () => {
-      this.context.reader.accessors("Loop")["setBody"]?.(loop, this.walkFromNewRegion(body));
+      this.context.reader.accessor("Loop", "setBody")(loop, this.walkFromNewRegion(body));
     });
     // The end of the body is the loop's only way out downwards, so the region there goes on behind the loop.
     if (!escapes) this.region = before;
@@ -126,12 +126,12 @@ class FunctionRewriter {
 
   private walkIf(branch: Expression): Expression {
     const { condition, ifTrue, ifFalse } = this.info<Record<"condition" | "ifTrue" | "ifFalse", Expression>>(branch);
-    const { setCondition, setIfTrue, setIfFalse } = this.context.reader.accessors("If");
-    setCondition?.(branch, this.walk(condition));
+    const { accessor } = this.context.reader;
+    accessor("If", "setCondition")(branch, this.walk(condition));
     const before = this.region;
     const { escapes } = this.walkLabelled(null, () => {
-      setIfTrue?.(branch, this.walkFromNewRegion(ifTrue));
-      if (ifFalse !== 0) setIfFalse?.(branch, this.walkFromNewRegion(ifFalse));
+      accessor("If", "setIfTrue")(branch, this.walkFromNewRegion(ifTrue));
+      if (ifFalse !== 0) accessor("If", "setIfFalse")(branch, this.walkFromNewRegion(ifFalse));
     });
     if (escapes) return this.startRegionAfter(branch);
     this.region = before;
@@ -179,7 +179,9 @@ class FunctionRewriter {
     const { module } = this.context;
     return this.spillOperands(expression, ([address]) => {
       const effective = () =>
-        access.offset === 0 ? this.get(address) : module.i32.add(this.get(address), module.i32.const(access.offset | 0));
+        access.offset === 0
+          ? this.get(address)
+          : module.i32.add(this.get(address), module.i32.const(access.offset | 0));
       const calls: Expression[] = [];
       if (access.loadBytes > 0) calls.push(this.traceCall(effective(), module.i32.const(access.loadBytes), 0));
       if (access.storeBytes > 0) calls.push(this.traceCall(effective(), module.i32.const(access.storeBytes), 1));
@@ -293,7 +295,8 @@ class FunctionRewriter {
   }
 
   private takeLocal(type: number): Local {
-    if (this.context.binaryen.expandType(type).length !== 1) throw new Error("cannot instrument values of several parts");
+    if (this.context.binaryen.expandType(type).length !== 1)
+      throw new Error("cannot instrument values of several parts");
     const free = this.freeLocals.get(type) ?? [];
     this.freeLocals.set(type, free);
     const index = free.pop() ?? this.firstAddedLocal + this.addedLocals.push(type) - 1;

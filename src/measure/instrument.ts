@@ -73,7 +73,9 @@ function matrixPrefixByFunction(binaryen: Binaryen, module: InstanceType<Binarye
     if (kind !== binaryen.ExternalFunction) continue;
     const prefix = Object.values(MATRIX_PREFIXES).find((candidate) => name.startsWith(candidate)) ?? "";
     if ((prefixes.get(value) ?? prefix) !== prefix) {
-      throw new Error(`${name} is exported both as a matrix product (${MATRIX_PREFIXES.float}…, …) and as something else`);
+      throw new Error(
+        `${name} is exported both as a matrix product (${MATRIX_PREFIXES.float}…, …) and as something else`,
+      );
     }
     prefixes.set(value, prefix);
   }

@@ -121,3 +121,8 @@ function memoryText(memoryBytes: number, source: string | undefined): string {
 export function envBlocks({ rows, notes }: EnvDocument): Block[] {
   return [{ columns: FACT_COLUMNS, rows: rows.flatMap(environmentFacts), lines: notes }];
 }
+
+/** Parameters as model names state them. */
+function billions(count: number): string {
+  return `${formatNumber(count / 1e9)} billion`;
+}

@@ -8,7 +8,7 @@ import { type AnyDocument, rowKeysOf } from "../record/schemas.ts";
 export function csvText(document: AnyDocument, shape: string): string {
   const rows = document.rows.filter((row) => !("row" in row) || row.row === shape);
   const columns = [...(rowKeysOf(document.command, shape) ?? [])];
-  return stringify<object>(rows, {
+  return stringify(rows, {
     header: true,
     columns,
     cast: {

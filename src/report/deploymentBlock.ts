@@ -8,7 +8,7 @@ export function deploymentBlock(row: DeploymentRow): Block {
   return {
     title:
       `Deployment: all layers of ${row.model}, attention and FFN on cards of their own ` +
-      `(batch ${row.batch}, ${row.kvTokens} cached tokens, ${formatNumber(row.tokensPerExpert)} tokens per expert)`,
+      `(batch ${row.batch}, ${row.kvTokens} cached tokens, ${countText(row.tokensPerExpert)} tokens per expert)`,
     columns: FACT_COLUMNS,
     rows: [
       ["attention", sideText(attentionOn, row.attentionPrecision, row.attentionStageNs, row.attentionBound, attentionCardShare)],
@@ -16,10 +16,15 @@ export function deploymentBlock(row: DeploymentRow): Block {
       ["speed", `${formatDuration(row.tpotNs)} per output token, ${formatNumber(row.tokensPerSecondPerCard, 4)} tokens/s per card`],
       ["cost", `${formatNumber(row.usdPerMillionTokens)} USD per million output tokens: the cheapest pairing`],
     ],
-    lines: [`FLOPs and bytes are ${row.basis}; an FFN step serves ${formatNumber(row.ffnTokens, 4)} tokens.`],
+    lines: [`FLOPs and bytes are ${row.basis}; an FFN step serves ${countText(row.ffnTokens)} tokens.`],
   };
 }
 
 function sideText(on: string, precision: string, stageNs: number, bound: string, cardShare: number): string {
   return `on ${on} in ${precision}: ${formatDuration(stageNs)} a layer, ${bound}-bound, ${formatPercent(cardShare)} of the cards`;
+}
+
+/** Tokens are whole numbers mostly, and means of some now and then. */
+function countText(tokens: number): string {
+  return Number.isInteger(tokens) ? String(tokens) : formatNumber(tokens, 4);
 }

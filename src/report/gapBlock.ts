@@ -1,5 +1,4 @@
 import type { KernelRow } from "../record/benchRows.ts";
-import { formatNumber } from "../units/format.ts";
 import { type Block, blockOf, type ColumnOf, orAbsent } from "./block.ts";
 
 /** Where the measured intensity of a kernel falls behind the modeled one: modeled minus every term is measured. */
@@ -24,6 +23,7 @@ function hasGap(row: KernelRow): boolean {
   return row.gapScalesFlopsPerByte !== undefined || row.gapResidualFlopsPerByte !== undefined;
 }
 
+/** Three decimals everywhere: the terms can be added up by eye. */
 function termText(flopsPerByte: number): string {
-  return formatNumber(flopsPerByte, Math.abs(flopsPerByte) < 1 ? 2 : 5);
+  return flopsPerByte.toFixed(3);
 }

@@ -30,7 +30,7 @@ export function tableText(blocks: readonly Block[], style: Style, columns: numbe
 
 function blockText({ title, columns, rows, lines = [] }: Block, style: Style, width: number): string {
   const parts: string[] = [];
-  if (title !== undefined) parts.push(style("title", title));
+  if (title !== undefined) parts.push(...wrapped(title, width).map((line) => style("title", line)));
   if (rows.length > 0) parts.push(gridText(columns, rows, style, width));
   parts.push(...lines.flatMap((line) => wrapped(line, width)).map((line) => style("quiet", line)));
   return parts.join("\n");

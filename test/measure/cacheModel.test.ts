@@ -51,10 +51,13 @@ function* stream(bytes: number, passes = 1, strideBytes = 4): Generator<number> 
   for (let pass = 0; pass < passes; pass++) for (let at = 0; at < bytes; at += strideBytes) yield at;
 }
 
-const misses = (addresses: Iterable<number>, geometry: CacheGeometry) => feed(geometry, [], addresses).other.missedLines;
+const misses = (addresses: Iterable<number>, geometry: CacheGeometry) =>
+  feed(geometry, [], addresses).other.missedLines;
 
 beforeAll(async () => {
-  cacheModule = new WebAssembly.Module(await compile({ "lru.ts": SOURCE }, "lru.ts", "--optimizeLevel", "3", "--noAssert"));
+  cacheModule = new WebAssembly.Module(
+    await compile({ "lru.ts": SOURCE }, "lru.ts", "--optimizeLevel", "3", "--noAssert"),
+  );
 });
 
 describe("cache model", () => {
@@ -62,7 +65,12 @@ describe("cache model", () => {
 
   it("misses every line of a stream once", () => {
     const { accesses, other } = feed(small, [], stream(64 * 1000));
-    expect({ accesses, ...other }).toMatchObject({ accesses: 16000, missedLines: 1000, missedBytes: 64000, distinctLines: 1000 });
+    expect({ accesses, ...other }).toMatchObject({
+      accesses: 16000,
+      missedLines: 1000,
+      missedBytes: 64000,
+      distinctLines: 1000,
+    });
   });
 
   it("misses nothing more where what is read again fits", () => {
@@ -91,7 +99,13 @@ describe("cache model", () => {
   });
 
   it("agrees with a plain least-recently-used list on random accesses", () => {
-    for (const [sets, ways] of [[1, 1], [5, 3], [8, 4], [16, 1], [7, 20]] as const) {
+    for (const [sets, ways] of [
+      [1, 1],
+      [5, 3],
+      [8, 4],
+      [16, 1],
+      [7, 20],
+    ] as const) {
       const lists = Array.from({ length: sets }, (): number[] => []);
       let expected = 0;
       let seed = 7;
@@ -133,7 +147,10 @@ describe("cache model", () => {
     cache.cacheAccess(60, 8, 0);
     cache.cacheAccess(0, 0, 0);
     cache.cacheAccess(1000, 640, 1);
-    expect(readCache(cache, small, [])).toMatchObject({ accesses: 2, other: { missedLines: 2 + 11, distinctLines: 13 } });
+    expect(readCache(cache, small, [])).toMatchObject({
+      accesses: 2,
+      other: { missedLines: 2 + 11, distinctLines: 13 },
+    });
   });
 
   it("traces to the end of 4 GiB, and traps beyond what it was told", () => {

@@ -129,7 +129,8 @@ const SUPPORT = [
 const runFunction = (body: string) =>
   `(func (export "run") (param i32) (local $f f32) (global.set $state (local.get 0)) ${body})`;
 
-const read = (exports: WebAssembly.Exports, name: string): number => Number((exports[name] as WebAssembly.Global).value);
+const read = (exports: WebAssembly.Exports, name: string): number =>
+  Number((exports[name] as WebAssembly.Global).value);
 
 it("counts random control flow as the reference does", () => {
   fc.assert(
@@ -138,7 +139,7 @@ it("counts random control flow as the reference does", () => {
       const plain = write(program, (_kind, text) => text, "");
       const wasm = assemble(...SUPPORT, runFunction(marked));
       const reference = new WebAssembly.Instance(new WebAssembly.Module(wasm), { env: { memory: newMemory() } });
-      (reference.exports["run"] as (seed: number) => void)(seed);
+      (reference.exports.run as (seed: number) => void)(seed);
       const expected = {
         elementwiseFlops: read(reference.exports, "adds"),
         loadBytes: 4 * read(reference.exports, "loads"),

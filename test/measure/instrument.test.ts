@@ -120,7 +120,8 @@ describe("instrument counts, by hand", () => {
       ...["8x8_s", "8x8_u", "16x4_s", "16x4_u", "32x2_s", "32x2_u"].map((w): [string, number] => [`v128.load${w}`, 8]),
       ...["32", "64"].map((bits): [string, number] => [`v128.load${bits}_zero`, Number(bits) / 8]),
     ];
-    for (const [load, bytes] of loads) expect([load, countsOf(`(drop (${load} (i32.const 0)))`).loadBytes]).toEqual([load, bytes]);
+    for (const [load, bytes] of loads)
+      expect([load, countsOf(`(drop (${load} (i32.const 0)))`).loadBytes]).toEqual([load, bytes]);
     for (const bits of [8, 16, 32, 64]) {
       expect(countsOf(`(drop (v128.load${bits}_lane 1 (i32.const 0) ${vector}))`).loadBytes).toBe(bits / 8);
       expect(countsOf(`(v128.store${bits}_lane 1 (i32.const 0) ${vector})`).storeBytes).toBe(bits / 8);
@@ -161,7 +162,12 @@ describe("instrument", () => {
 
   it("tells matrix products apart by the name of their export", () => {
     const body = `(i32x4.add (f32x4.add ${vector} ${vector}) (i32x4.dot_i16x8_s ${vector} ${vector}))`;
-    const wasm = assemble(MEMORY_IMPORT, matrix("tileF32Rows1", body), matrix("tileInt8Rows1", body), matrix("norm", body));
+    const wasm = assemble(
+      MEMORY_IMPORT,
+      matrix("tileF32Rows1", body),
+      matrix("tileInt8Rows1", body),
+      matrix("norm", body),
+    );
     const countsBy = (name: string) => {
       const module = instantiate(wasm);
       module.run(name, 0);
@@ -225,7 +231,8 @@ describe("instrument", () => {
       [300, 40, 1],
     ];
     expect(module.accesses.map(({ address, bytes, isStore }) => [address, bytes, isStore])).toEqual(expected);
-    const total = (store: number) => expected.reduce((sum, [, bytes, isStore]) => sum + (isStore === store ? (bytes ?? 0) : 0), 0);
+    const total = (store: number) =>
+      expected.reduce((sum, [, bytes, isStore]) => sum + (isStore === store ? (bytes ?? 0) : 0), 0);
     expect(module.counts()).toMatchObject({ loadBytes: total(0), storeBytes: total(1) });
   });
 });

@@ -1,0 +1,111 @@
+import {
+  type BenchSettings,
+  DEFAULT_KERNELS,
+  type Dtype,
+  KERNELS,
+  type KernelName,
+  type TargetName,
+} from "../runs/settings.ts";
+import { InvalidInputError } from "../units/errors.ts";
+import { parseCount, parseDurationNs, parseList, parseNames, parseSeed, parseTokens } from "../units/parse.ts";
+import { requireKnown } from "./output.ts";
+
+const DTYPES: readonly Dtype[] = ["f32", "int8"];
+const TARGETS: readonly TargetName[] = ["simd", "relaxed", "debug"];
+
+/** Options of `bench` as commander gives them: text, not looked at yet. */
+export interface BenchOptions {
+  model?: string;
+  config?: string;
+  batch: string;
+  context: string;
+  dtype: string;
+  tokensPerExpert: string;
+  m?: string;
+  n?: string;
+  k?: string;
+  threads: string;
+  target?: string;
+  hardware?: string;
+  seed: string;
+  quick?: boolean;
+  repetitions?: string;
+  warmup?: string;
+  minTime?: string;
+}
+
+/**
+ * Settings of a run from the words of a command line; `hardware` holds the names as given, none for all.
+ *
+ * @throws InvalidInputError naming the option.
+ */
+export function resolveBench(
+  kernels: readonly string[],
+  options: BenchOptions,
+): Omit<BenchSettings, "signal" | "onProgress"> {
+  return {
+    kernels: resolveKernels(kernels),
+    ...resolveModel(options),
+    batches: parseList(options.batch, parseCount, "--batch"),
+    contexts: parseList(options.context, parseTokens, "--context"),
+    dtypes: parseNames(options.dtype, "--dtype").map((name) => requireKnown("--dtype", name, DTYPES)),
+    tokensPerExpert: parseList(options.tokensPerExpert, parseTokens, "--tokens-per-expert"),
+    ...resolveDimensions(options),
+    threads: parseList(options.threads, parseCount, "--threads"),
+    ...(options.target === undefined ? {} : { target: requireKnown("--target", options.target, TARGETS) }),
+    hardware: resolveHardware(options.hardware),
+    seed: parseSeed(options.seed, "--seed"),
+    quick: options.quick === true,
+    ...resolveSampling(options),
+  };
+}
+
+/** Names and patterns to kernels, each once, in the order in which they run. */
+function resolveKernels(names: readonly string[]): readonly KernelName[] {
+  if (names.length === 0) return DEFAULT_KERNELS;
+  const chosen = new Set(names.flatMap(kernelsNamed));
+  return KERNELS.map(({ name }) => name).filter((name) => chosen.has(name));
+}
+
+function kernelsNamed(name: string): readonly KernelName[] {
+  const known = KERNELS.map((kernel) => kernel.name);
+  if (name.endsWith("*")) {
+    const matching = known.filter((kernel) => kernel.startsWith(name.slice(0, -1)));
+    if (matching.length > 0) return matching;
+  }
+  return [requireKnown("kernel", name, known)];
+}
+
+function resolveModel({ model, config }: BenchOptions): Pick<BenchSettings, "model" | "configFile"> {
+  if (config === undefined) return { model: model ?? "step3" };
+  if (model === undefined) return { configFile: config };
+  throw new InvalidInputError({ field: "--config", value: `${config} with --model ${model}`, expected: "one of the two" });
+}
+
+function resolveHardware(names: string | undefined): readonly string[] {
+  return names === undefined || names === "all" ? [] : parseNames(names, "--hardware");
+}
+
+function resolveDimensions({ m, n, k }: BenchOptions): Pick<BenchSettings, "m" | "n" | "k"> {
+  return {
+    ...(m === undefined ? {} : { m: parseList(m, parseCount, "--m") }),
+    ...(n === undefined ? {} : { n: parseList(n, parseCount, "--n") }),
+    ...(k === undefined ? {} : { k: parseList(k, parseCount, "--k") }),
+  };
+}
+
+function resolveSampling({
+  repetitions,
+  warmup,
+  minTime,
+}: BenchOptions): Pick<BenchSettings, "repetitions" | "warmups" | "minTimeNs"> {
+  return {
+    ...(repetitions === undefined ? {} : { repetitions: parseCount(repetitions, "--repetitions") }),
+    ...(warmup === undefined ? {} : { warmups: parseWarmups(warmup) }),
+    ...(minTime === undefined ? {} : { minTimeNs: parseDurationNs(minTime, "--min-time") }),
+  };
+}
+
+function parseWarmups(text: string): number {
+  return text.trim() === "0" ? 0 : parseCount(text, "--warmup");
+}

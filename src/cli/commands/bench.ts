@@ -1,0 +1,103 @@
+import type { Command } from "commander";
+import { type BenchOutcome, type BenchSettings, KERNELS } from "../../runs/settings.ts";
+import { InfeasibleError } from "../../units/errors.ts";
+import { type BenchOptions, resolveBench } from "../benchOptions.ts";
+import { interruptible } from "../interrupt.ts";
+import { addOutputOptions, emit, type OutputOptions, resolveOutput } from "../output.ts";
+import { NO_PROGRESS, type Progress, startProgress } from "../progress.ts";
+import type { CommandContext, Terminal } from "../terminal.ts";
+
+const HELP = `
+Kernels (a name ending in * stands for all that begin so):
+${KERNELS.map(({ name, computes }) => `  ${name.padEnd(18)}${computes}`).join("\n")}
+
+LIST is comma-separated, with ranges: 16,32  1..16+5  64..4096*2; context takes k = 1024 (8k = 8192).
+
+Examples:
+  $ afdbench bench                                        the default run
+  $ afdbench bench attention.core --context 8k,32k        one kernel at two contexts
+  $ afdbench bench moe.expertMatmul --m 1..256*4 --dtype int8
+  $ afdbench bench --config config.json --hardware h800,h20
+  $ afdbench bench --quick -o md --save run.json          Markdown on stdout, the whole record in a file
+`;
+
+/** `afdbench bench`: measures kernels here and projects them to accelerators. */
+export function addBench(program: Command, context: CommandContext): void {
+  const command = program
+    .command("bench")
+    .description("measure kernels on this machine, and project them to accelerators")
+    .argument("[kernel...]", "kernels to run (default: all but linear.gemm)")
+    .option("--model <name>", "model of the catalog whose shapes to run (default: step3)")
+    .option("--config <file>", "Hugging Face config.json whose shapes to run")
+    .option("--batch <list>", "sequences decoded together", "16")
+    .option("--context <list>", "cached tokens of each sequence", "8k")
+    .option("--dtype <list>", "what kernels compute in: f32, int8", "f32,int8")
+    .option("--tokens-per-expert <list>", "tokens that each expert computes in a step", "16")
+    .option("--m <list>", "rows of the left matrix, for moe.expertMatmul and linear.gemm")
+    .option("--n <list>", "columns of the right matrix, for the same")
+    .option("--k <list>", "inner dimension, for the same")
+    .option("--threads <list>", "threads that a kernel runs on", "1")
+    .option("--target <name>", "WASM target: simd, relaxed, debug (default: the fastest this engine has)")
+    .option("--hardware <names>", "accelerators to project to, by comma (default: all)")
+    .option("--seed <n>", "seed of the kernels' inputs", "1")
+    .option("--quick", "fewer shapes and samples, for a first look")
+    .option("-r, --repetitions <n>", "samples of each row (default: as many as --min-time needs, at least 10)")
+    .option("-w, --warmup <n>", "calls before the first sample")
+    .option("--min-time <duration>", "least time to sample a row for, such as 500ms");
+  addOutputOptions(command)
+    .option("--list", "print the kernels that would run, and run none")
+    .addHelpText("after", HELP)
+    .action(async (kernels: string[], options: BenchOptions & OutputOptions & { list?: boolean }) => {
+      const resolved = resolveBench(kernels, options);
+      if (options.list === true) {
+        context.terminal.out(listText(resolved.kernels));
+        return;
+      }
+      const { chosenAccelerators } = await import("../../runs/hardware.ts");
+      const settings = { ...resolved, hardware: chosenAccelerators(resolved.hardware) };
+      context.exitCode = await runBench(settings, options, context.terminal);
+    });
+}
+
+type Resolved = Omit<BenchSettings, "signal" | "onProgress">;
+
+async function runBench(settings: Resolved, options: OutputOptions, terminal: Terminal): Promise<number> {
+  const output = await resolveOutput(options, "bench");
+  if (output.savePath !== undefined) await warnUnlessWritable(output.savePath, terminal);
+  const progress = options.quiet === true ? NO_PROGRESS : startProgress(terminal);
+  const outcome = await runInterruptibly(settings, progress, terminal);
+  await emit(outcome.document, output, options, terminal);
+  if (outcome.interrupted) return 130;
+  return outcome.failed ? 1 : 0;
+}
+
+async function runInterruptibly(settings: Resolved, progress: Progress, terminal: Terminal): Promise<BenchOutcome> {
+  const { bench } = await import("../../runs/bench.ts");
+  const interrupt = interruptible(terminal, () => {
+    progress.clear();
+    terminal.err("afdbench: interrupted: ending after the kernel at work; press Ctrl-C again to end at once\n");
+  });
+  try {
+    return await bench({ ...settings, signal: interrupt.signal, onProgress: (event) => progress.show(event) });
+  } finally {
+    interrupt.end();
+    progress.clear();
+  }
+}
+
+/** A run can be long: say at once that its record will have no place, but measure and print all the same. */
+async function warnUnlessWritable(path: string, terminal: Terminal): Promise<void> {
+  const { checkWritable } = await import("../../record/files.ts");
+  try {
+    checkWritable(path);
+  } catch (error) {
+    if (!(error instanceof InfeasibleError)) throw error;
+    terminal.err(`afdbench: warning: ${error.message}; the results will still be printed\n`);
+  }
+}
+
+function listText(kernels: readonly string[]): string {
+  return KERNELS.filter(({ name }) => kernels.includes(name))
+    .map(({ name, computes }) => `${name.padEnd(18)}${computes}\n`)
+    .join("");
+}

@@ -1,0 +1,44 @@
+import type { Command } from "commander";
+import { refuseOperands } from "../operands.ts";
+import { addOutputOptions, emit, type OutputOptions, resolveOutput } from "../output.ts";
+import type { CommandContext } from "../terminal.ts";
+
+const LIST_HELP = `
+Examples:
+  $ afdbench hardware             every accelerator of the catalog
+  $ afdbench hardware show h800   one, with the source of its figures
+  $ afdbench hardware --json
+`;
+
+const SHOW_HELP = `
+The options of \`afdbench hardware\` hold here too.
+
+Examples:
+  $ afdbench hardware show h20
+`;
+
+/** `afdbench hardware` and `afdbench hardware show`: accelerators that kernels are projected to. */
+export function addHardware(program: Command, { terminal }: CommandContext): void {
+  const list = program.command("hardware").description("list the accelerators of the catalog, or show one");
+  addOutputOptions(list)
+    .addHelpText("after", LIST_HELP)
+    .allowExcessArguments()
+    .action(async (options: OutputOptions, command: Command) => {
+      refuseOperands(command, ["show"]);
+      const output = await resolveOutput(options, "hardware");
+      const { hardware } = await import("../../runs/hardware.ts");
+      await emit(await hardware(), output, options, terminal);
+    });
+  list
+    .command("show")
+    .description("show one accelerator")
+    .usage("<name> [options]")
+    .argument("<name>", "accelerator of the catalog")
+    .addHelpText("after", SHOW_HELP)
+    .action(async (name: string, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<OutputOptions>();
+      const output = await resolveOutput(options, "hardware");
+      const { showHardware } = await import("../../runs/hardware.ts");
+      await emit(await showHardware({ name }), output, options, terminal);
+    });
+}

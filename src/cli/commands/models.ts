@@ -1,0 +1,69 @@
+import type { Command } from "commander";
+import type { ModelChoice } from "../../runs/models.ts";
+import { InvalidInputError } from "../../units/errors.ts";
+import { parseTokens } from "../../units/parse.ts";
+import { addOutputOptions, emit, type OutputOptions, resolveOutput } from "../output.ts";
+import { refuseOperands } from "../operands.ts";
+import type { CommandContext } from "../terminal.ts";
+
+interface ModelsOptions extends OutputOptions {
+  context: string;
+  config?: string;
+}
+
+const LIST_HELP = `
+Examples:
+  $ afdbench models                                   every model of the catalog
+  $ afdbench models --context 32k -o csv              what a step at a context of 32,768 reads
+  $ afdbench models show step3                        one model's dimensions
+  $ afdbench models show --config path/config.json    a Hugging Face configuration of your own
+`;
+
+const SHOW_HELP = `
+Examples:
+  $ afdbench models show deepseek-v3
+  $ afdbench models show --config path/config.json --context 32k
+`;
+
+/** `afdbench models` and `afdbench models show`: what models are, and what one decoded token of theirs costs. */
+export function addModels(program: Command, { terminal }: CommandContext): void {
+  const list = program
+    .command("models")
+    .description("list the models of the catalog, or show one")
+    .option("--context <tokens>", "cached tokens of a sequence, for the KV bytes a step reads", "8k");
+  addOutputOptions(list)
+    .addHelpText("after", LIST_HELP)
+    .allowExcessArguments()
+    .action(async (options: ModelsOptions, command: Command) => {
+      refuseOperands(command, ["show"]);
+      const contextTokens = parseTokens(options.context, "--context");
+      const output = await resolveOutput(options, "models");
+      const { models } = await import("../../runs/models.ts");
+      await emit(await models({ contextTokens }), output, options, terminal);
+    });
+  list
+    .command("show")
+    .description("show one model")
+    .usage("[name] [options]")
+    .argument("[name]", "model of the catalog")
+    .option("--config <file>", "Hugging Face config.json to show instead")
+    .addHelpText("after", `\nThe options of \`afdbench models\` hold here too.\n${SHOW_HELP}`)
+    .action(async (name: string | undefined, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<ModelsOptions>();
+      const model = choiceOf(name, options.config);
+      const contextTokens = parseTokens(options.context, "--context");
+      const output = await resolveOutput(options, "models");
+      const { showModel } = await import("../../runs/models.ts");
+      await emit(await showModel({ model, contextTokens }), output, options, terminal);
+    });
+}
+
+function choiceOf(name: string | undefined, configFile: string | undefined): ModelChoice {
+  if (name !== undefined && configFile === undefined) return { name };
+  if (name === undefined && configFile !== undefined) return { configFile };
+  throw new InvalidInputError({
+    field: "models show",
+    value: name === undefined ? undefined : `${name} with --config ${configFile}`,
+    expected: "the name of a model or --config FILE",
+  });
+}

@@ -1,0 +1,82 @@
+import { readKernelModule } from "../kernels/files.ts";
+import { compileKernels, createGrowingMemory, createMemory, instantiateKernels } from "../kernels/load.ts";
+import type { KernelCase } from "../kernels/case.ts";
+import { type KernelExports, kernelFunction } from "../kernels/exports.ts";
+import type { Step } from "../kernels/program.ts";
+import type { Target } from "../kernels/target.ts";
+import {
+  type AddressRange,
+  type CacheExports,
+  type CacheGeometry,
+  type RangeTraffic,
+  readCache,
+  startCache,
+} from "./cacheModel.ts";
+import { COUNT_NAMES, type Counts, readCounts, resetCounts, zeroCounts } from "./counts.ts";
+
+/** A case that is traced in place of a larger one: each buffer's bytes stand for `scale` times as many. */
+export interface TracePlan {
+  readonly kernelCase: KernelCase;
+  readonly scaleOf: (bufferName: string) => number;
+}
+
+/** Bytes that one call brings from memory through the modeled L2, by what they hold. */
+export interface Traffic {
+  readonly missedBytes: number;
+  /** Every line once: what an endless cache would bring. */
+  readonly distinctBytes: number;
+}
+
+/**
+ * What one call executes on one thread, by the instrumented module: the program runs once on the case's own memory, and each
+ * segment counts as often as its weight says.
+ */
+export function countCase(target: Target, kernelCase: KernelCase, memory: WebAssembly.Memory): Counts {
+  const exports = instantiateKernels(compileKernels(readKernelModule(target, "counted")), memory);
+  const total = zeroCounts();
+  let segment = 0;
+  resetCounts(exports);
+  const flush = (): void => {
+    const counts = readCounts(exports);
+    const weight = kernelCase.segmentWeights[segment] ?? 1;
+    for (const name of COUNT_NAMES) total[name] += counts[name] * weight;
+    resetCounts(exports);
+  };
+  for (const step of kernelCase.steps(0, 1)) {
+    if (step.kind === "call") runCall(exports, step);
+    if (step.kind !== "segment") continue;
+    flush();
+    segment = step.segment;
+  }
+  flush();
+  return total;
+}
+
+/**
+ * Traces one call on one thread and replays its addresses through a cold cache of the given geometry; sums what the buffers of KV
+ * cache and weights cost, scaled as the plan says.
+ */
+export function traceCase(target: Target, plan: TracePlan, geometry: CacheGeometry): Traffic {
+  const { kernelCase } = plan;
+  const memory = createMemory(kernelCase.totalBytes);
+  const plain = compileKernels(readKernelModule(target, "plain"));
+  kernelCase.prepare(instantiateKernels(plain, memory), memory);
+  const cache = instantiateKernels(plain, createGrowingMemory()) as unknown as CacheExports;
+  const ranges: AddressRange[] = kernelCase.buffers
+    .filter((buffer) => buffer.kind === "kv" || buffer.kind === "weights")
+    .map(({ name, address, bytes }) => ({ name, begin: address, end: address + bytes }));
+  startCache(cache, geometry, ranges, memory.buffer.byteLength);
+  const traced = instantiateKernels(compileKernels(readKernelModule(target, "traced")), memory, cache.cacheAccess);
+  for (const step of kernelCase.steps(0, 1)) if (step.kind === "call") runCall(traced, step);
+  const traffic = readCache(cache, geometry, ranges);
+  const sum = (bytes: (range: RangeTraffic) => number): number =>
+    traffic.ranges.reduce((total, range) => total + bytes(range) * plan.scaleOf(range.name), 0);
+  return {
+    missedBytes: sum((range) => range.missedBytes),
+    distinctBytes: sum((range) => range.distinctLines * geometry.lineBytes),
+  };
+}
+
+function runCall(exports: KernelExports, step: Extract<Step, { kind: "call" }>): void {
+  kernelFunction(exports, step.name)(...step.args);
+}

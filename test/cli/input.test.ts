@@ -1,0 +1,47 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { run } from "./terminal.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "afdbench-cli-"));
+writeFileSync(join(folder, "broken.json"), '{"hidden_size": 71');
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe("wrong input", () => {
+  it.each<[string[], string]>([
+    [["benhc"], "Did you mean bench?"],
+    [["bench", "--bacth", "1"], "Did you mean --batch?"],
+    [["bench", "moe.expertMatmull"], 'did you mean "moe.expertMatmul"?'],
+    [["bench", "nothing.*"], "kernel: expected one of"],
+    [["bench", "--context", "0"], "--context: expected"],
+    [["bench", "--batch", "-1"], "--batch: expected"],
+    [["bench", "--batch", "1,,2"], "--batch: expected"],
+    [["bench", "--dtype", "f16"], "--dtype: expected one of f32, int8"],
+    [["bench", "--target", "relax"], 'did you mean "relaxed"?'],
+    [["bench", "--threads", "0"], "--threads: expected"],
+    [["bench", "--min-time", "50"], "--min-time: expected a duration"],
+    [["bench", "--seed", "-1"], "--seed: expected"],
+    [["bench", "--hardware", "h8000"], 'did you mean "h800"?'],
+    [["bench", "--config", "x.json", "--model", "step3"], "--config: expected one of the two"],
+    [["bench", "--rows", "kernels"], 'did you mean "kernel"?'],
+    [["models", "shwo"], 'did you mean "show"?'],
+    [["models", "show", "deepseekv3"], 'did you mean "deepseek-v3"?'],
+    [["models", "show"], "expected the name of a model or --config FILE"],
+    [["models", "show", "--config", folder], "this is a directory"],
+    [["models", "show", "--config", join(folder, "broken.json")], "breaks off"],
+    [["models", "show", "--config", join(folder, "none.json")], "no such file"],
+    [["models", "--context", "0"], "--context: expected"],
+    [["models", "-o", "tablee"], 'did you mean "table"?'],
+    [["models", "--json", "-o", "csv"], "--json: expected one of the two"],
+    [["hardware", "show"], "missing required argument 'name'"],
+    [["hardware", "show", "h80"], 'did you mean "h800"'],
+    [["env", "all"], "too many arguments"],
+    [["schema", "banch"], 'did you mean "bench"?'],
+  ])("%j is told in one line", async (args, message) => {
+    const { exitCode, out, err } = await run(args);
+    expect(err).toContain(message);
+    expect(err).toMatch(/^afdbench: [^\n]+\n$/);
+    expect({ exitCode, out }).toEqual({ exitCode: 2, out: "" });
+  });
+});
