@@ -107,14 +107,13 @@ export function attentionCoreInt8(
 
 /** The sum of each of a panel's 8 keys: what the zero point of q adds to a score is 64 times it. */
 function sumKeys(panel: usize, destination: usize, groups: i32): void {
-  const ones = i16x8.splat(1);
   let low = i32x4.splat(0);
   let high = i32x4.splat(0);
   for (let group = 0; group < groups; group++) {
     const a = v128.load(panel);
     const b = v128.load(panel, 16);
-    low = i32x4.add(low, i32x4.dot_i16x8_s(i16x8.extadd_pairwise_i8x16_s(a), ones));
-    high = i32x4.add(high, i32x4.dot_i16x8_s(i16x8.extadd_pairwise_i8x16_s(b), ones));
+    low = i32x4.add(low, i32x4.extadd_pairwise_i16x8_s(i16x8.extadd_pairwise_i8x16_s(a)));
+    high = i32x4.add(high, i32x4.extadd_pairwise_i16x8_s(i16x8.extadd_pairwise_i8x16_s(b)));
     panel += 32;
   }
   v128.store(destination, low);

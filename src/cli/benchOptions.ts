@@ -79,7 +79,11 @@ function kernelsNamed(name: string): readonly KernelName[] {
 function resolveModel({ model, config }: BenchOptions): Pick<BenchSettings, "model" | "configFile"> {
   if (config === undefined) return { model: model ?? "step3" };
   if (model === undefined) return { configFile: config };
-  throw new InvalidInputError({ field: "--config", value: `${config} with --model ${model}`, expected: "one of the two" });
+  throw new InvalidInputError({
+    field: "--config",
+    value: `${config} with --model ${model}`,
+    expected: "one of the two",
+  });
 }
 
 function resolveHardware(names: string | undefined): readonly string[] {

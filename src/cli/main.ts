@@ -10,7 +10,7 @@ import type { CommandContext, Terminal } from "./terminal.ts";
 
 const EXAMPLES = `
 Examples:
-  $ afdbench bench                           one Step-3 layer at full size, on this machine and on accelerators
+  $ afdbench bench                           one Step-3 layer, here and on accelerators
   $ afdbench bench --quick moe.expertMatmul  a first look at one kernel
   $ afdbench bench --json --save run.json    every sample, for other programs
   $ afdbench models show deepseek-v3         a model's dimensions and what a decoded token costs

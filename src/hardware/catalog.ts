@@ -63,7 +63,8 @@ const ACCELERATORS: readonly Accelerator[] = [
     figureSources: sources({
       usdPerCardHour: `${TABLE_4}, which estimates it in proportion to the A800's`,
       peakFp8: NO_FP8,
-      memoryBytes: "SGLang documentation, Ascend NPU reference: Atlas 800I A2 (Ascend 910B), 64 GB a die, one die a card",
+      memoryBytes:
+        "SGLang documentation, Ascend NPU reference: Atlas 800I A2 (Ascend 910B), 64 GB a die, one die a card",
     }),
   },
 ];

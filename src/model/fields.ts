@@ -66,7 +66,9 @@ export function checkFields<Shape extends z.ZodRawShape>(
   path: string,
 ): z.infer<z.ZodObject<Shape>> {
   const knownFields = Object.keys(schema.shape);
-  const unknownFields = Object.keys(raw).filter((key) => !knownFields.includes(key) && !key.startsWith("_") && !IGNORED_FIELDS.has(key));
+  const unknownFields = Object.keys(raw).filter(
+    (key) => !knownFields.includes(key) && !key.startsWith("_") && !IGNORED_FIELDS.has(key),
+  );
   const parsed = schema.safeParse(raw);
   if (!parsed.success) throw fieldError(raw, schema, unknownFields, path, parsed.error);
   const [unknownField] = unknownFields;
@@ -99,7 +101,10 @@ function fieldError(
 ): InvalidInputError {
   const issuePath = error.issues[0]?.path ?? [];
   const key = String(issuePath[0] ?? "");
-  const value = issuePath.reduce<unknown>((inner, step) => (inner as Record<PropertyKey, unknown> | undefined)?.[step], raw);
+  const value = issuePath.reduce<unknown>(
+    (inner, step) => (inner as Record<PropertyKey, unknown> | undefined)?.[step],
+    raw,
+  );
   const expected = describe(schema.shape[key]);
   const field = issuePath.map((step) => (typeof step === "number" ? `[${step}]` : String(step))).join("");
   if (Object.hasOwn(raw, key)) return new InvalidInputError({ field: `${path}${field}`, value, expected });

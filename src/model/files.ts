@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { InvalidInputError, nearestNames } from "../units/errors.ts";
 import type { ModelCard } from "./card.ts";
@@ -17,14 +17,9 @@ export function readModelConfigFile(path: string): ModelCard {
 }
 
 function readSmallFile(path: string): Uint8Array {
-  let file: number;
   try {
-    file = openSync(path, "r");
-  } catch (error) {
-    throw unreadable(path, error);
-  }
-  try {
-    const stat = fstatSync(file);
+    // Looked at before it is opened: opening a pipe would wait for its writer.
+    const stat = statSync(path);
     if (!stat.isFile()) {
       const kind = stat.isDirectory() ? "a directory" : "not a regular file";
       throw invalidFile(path, `the path of a config.json file (this is ${kind})`);
@@ -32,11 +27,9 @@ function readSmallFile(path: string): Uint8Array {
     if (stat.size > LARGEST_CONFIG_BYTES) {
       throw invalidFile(path, `a file of at most ${LARGEST_CONFIG_BYTES} bytes (this one has ${stat.size})`);
     }
-    return readFileSync(file);
+    return readFileSync(path);
   } catch (error) {
     throw error instanceof InvalidInputError ? error : unreadable(path, error);
-  } finally {
-    closeSync(file);
   }
 }
 
@@ -62,7 +55,10 @@ function notJson(text: string, path: string): InvalidInputError {
   if (fault === undefined) return invalidFile(path, "a JSON file");
   const place = `line ${fault.line}, column ${fault.column}`;
   if (fault.reason === "ends too early") {
-    return invalidFile(path, `a complete JSON file (this one breaks off at ${place}${fault.key ? `, in or after ${fault.key}` : ""})`);
+    return invalidFile(
+      path,
+      `a complete JSON file (this one breaks off at ${place}${fault.key ? `, in or after ${fault.key}` : ""})`,
+    );
   }
   const field = `${path}: ${fault.key ?? "JSON"} (${place})`;
   return new InvalidInputError({ field, value: fault.found, expected: "valid JSON" });

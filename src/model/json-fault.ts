@@ -11,70 +11,97 @@ export interface JsonFault {
   readonly key?: string;
 }
 
-const BLANK = /[ \t\r\n]*/y;
-const STRING = /"(?:[^"\\\p{Cc}]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/uy;
-const SCALAR = /(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)(?![\w.+-])/y;
-const WORD = /[-+\w.]+|./suy;
+// Every repetition has an upper end: the engine's stack of choices grows with it, and files of megabytes come in here.
+const BRACKET = /[{}[\],:]/y;
+const STRING_PART = /[ !#-[\]-\u{10ffff}]{1,4096}|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/uy;
+const SCALAR = /(?:true|false|null|-?(?:0|[1-9]\d{0,4096})(?:\.\d{1,4096})?(?:[eE][+-]?\d{1,4096})?)(?![\w.+-])/y;
+const WORD = /[-+\w.]{1,80}|./suy;
 
-type Expecting = "value" | "valueOrEnd" | "key" | "keyOrEnd" | "colon" | "commaOrEnd";
+/** What may come next. `after` is a value's end, where the innermost open bracket decides. */
+type State = "value" | "valueOrEnd" | "key" | "keyOrEnd" | "colon" | "afterMember" | "afterElement" | "afterAll";
+
+const VALUE: Readonly<Record<string, State | "after">> = {
+  "{": "keyOrEnd",
+  "[": "valueOrEnd",
+  string: "after",
+  scalar: "after",
+};
+const NEXT: Readonly<Record<State, Readonly<Record<string, State | "after">>>> = {
+  value: VALUE,
+  valueOrEnd: { ...VALUE, "]": "after" },
+  key: { string: "colon" },
+  keyOrEnd: { string: "colon", "}": "after" },
+  colon: { ":": "value" },
+  afterMember: { ",": "key", "}": "after" },
+  afterElement: { ",": "value", "]": "after" },
+  afterAll: {},
+};
 
 /**
  * Finds the first fault of a text that `JSON.parse` refused; engines word and place theirs differently, or not at all.
  * Walks without recursion, so that deep nesting can't exhaust the stack. Returns undefined where the text is JSON.
  */
 export function findJsonFault(text: string): JsonFault | undefined {
-  const open: ("{" | "[")[] = [];
-  let expecting: Expecting = "value";
+  const open: string[] = [];
+  let state: State = "value";
   let key: string | undefined;
-  let at = 0;
-  const take = (pattern: RegExp): string | undefined => {
-    pattern.lastIndex = at;
-    const match = pattern.exec(text)?.[0];
-    at += match?.length ?? 0;
-    return match;
-  };
-  for (;;) {
-    take(BLANK);
-    if (expecting === "commaOrEnd" && open.length === 0) return at === text.length ? undefined : faultAt(text, at, key);
-    const character = text[at];
-    if (character === undefined) return faultAt(text, at, key);
-    const inside = open.at(-1);
-    const mayClose = expecting === "commaOrEnd" || expecting === (inside === "{" ? "keyOrEnd" : "valueOrEnd");
-    if (mayClose && character === (inside === "{" ? "}" : "]")) {
-      open.pop();
-      at += 1;
-      expecting = "commaOrEnd";
-    } else if (expecting === "commaOrEnd") {
-      if (character !== ",") return faultAt(text, at, key);
-      at += 1;
-      expecting = inside === "{" ? "key" : "value";
-    } else if (expecting === "colon") {
-      if (character !== ":") return faultAt(text, at, key);
-      at += 1;
-      expecting = "value";
-    } else if (expecting === "key" || expecting === "keyOrEnd") {
-      const quoted = take(STRING);
-      if (quoted === undefined) return faultAt(text, at, undefined);
-      key = quoted.slice(1, -1);
-      expecting = "colon";
-    } else if (character === "{" || character === "[") {
-      open.push(character);
-      at += 1;
-      expecting = character === "{" ? "keyOrEnd" : "valueOrEnd";
-    } else {
-      if (take(STRING) === undefined && take(SCALAR) === undefined) return faultAt(text, at, key);
-      expecting = "commaOrEnd";
-    }
+  for (let at = skipBlanks(text, 0); at < text.length || state !== "afterAll"; ) {
+    const { kind, length } = tokenAt(text, at);
+    const next: State | "after" | undefined = NEXT[state][kind];
+    if (next === undefined) return faultAt(text, at, key);
+    if (kind === "{" || kind === "[") open.push(kind);
+    if (kind === "}" || kind === "]") open.pop();
+    if (next === "colon") key = text.slice(at + 1, at + length - 1);
+    state = next === "after" ? stateAfterValue(open.at(-1)) : next;
+    at = skipBlanks(text, at + length);
   }
+  return undefined;
+}
+
+/** The token that starts here: a bracket or separator is its own kind, the others are "string", "scalar", "none". */
+function tokenAt(text: string, at: number): { readonly kind: string; readonly length: number } {
+  const bracket = matchAt(BRACKET, text, at);
+  if (bracket !== "") return { kind: bracket, length: 1 };
+  if (text[at] === '"') {
+    const length = stringLength(text, at);
+    return { kind: length === 0 ? "none" : "string", length };
+  }
+  const { length } = matchAt(SCALAR, text, at);
+  return { kind: length === 0 ? "none" : "scalar", length };
+}
+
+/** Length of the string that starts here, quotes included; 0 where it is not closed or holds what it must not. */
+function stringLength(text: string, at: number): number {
+  let end = at + 1;
+  for (let part = matchAt(STRING_PART, text, end); part !== ""; part = matchAt(STRING_PART, text, end)) {
+    end += part.length;
+  }
+  return text[end] === '"' ? end + 1 - at : 0;
+}
+
+function skipBlanks(text: string, from: number): number {
+  let at = from;
+  while (" \t\r\n".includes(text[at] ?? "end")) at += 1;
+  return at;
+}
+
+function matchAt(pattern: RegExp, text: string, at: number): string {
+  pattern.lastIndex = at;
+  return pattern.exec(text)?.[0] ?? "";
+}
+
+function stateAfterValue(innermost: string | undefined): State {
+  if (innermost === undefined) return "afterAll";
+  return innermost === "{" ? "afterMember" : "afterElement";
 }
 
 function faultAt(text: string, at: number, key: string | undefined): JsonFault {
   const before = text.slice(0, at);
   const lineStart = before.lastIndexOf("\n") + 1;
-  WORD.lastIndex = at;
-  const found = WORD.exec(text)?.[0] ?? "";
+  const found = matchAt(WORD, text, at);
   const unclosedString = text[at] === '"' && !text.slice(at + 1).includes("\n") && !text.slice(at + 1).includes('"');
-  const ended = found === "" || unclosedString;
+  const brokenWord = /^[-+\w.]+$/.test(found) && at + found.length === text.length;
+  const ended = found === "" || unclosedString || brokenWord;
   return {
     line: before.split("\n").length,
     column: at - lineStart + 1,

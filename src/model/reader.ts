@@ -28,7 +28,11 @@ export function readModelConfig(value: unknown, fileName: string): ModelCard {
   const card = { name: nameOf(fileName), source: fileName, ...facts };
   const total = parametersTotal(card);
   if (!Number.isSafeInteger(total)) {
-    throw new InvalidInputError({ field: `${path}sizes`, value: total, expected: "at most 2^53 - 1 parameters in all" });
+    throw new InvalidInputError({
+      field: `${path}sizes`,
+      value: total,
+      expected: "at most 2^53 - 1 parameters in all",
+    });
   }
   return card;
 }

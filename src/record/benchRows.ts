@@ -25,7 +25,9 @@ const kernelRowFields = z.strictObject({
   kind: z.literal("measured"),
   kernel: text("Name of the kernel."),
   attention: text("Kind of attention: mfa, mla, gqa, mqa or mha.").optional(),
-  shape: text("Dimensions as text, such as `m=16 n=1280 k=1792`: with kernel and dtype, what two records are joined on."),
+  shape: text(
+    "Dimensions as text, such as `m=16 n=1280 k=1792`: with kernel and dtype, what two records are joined on.",
+  ),
   batch: whole("Sequences decoded together.").optional(),
   kvTokens: whole("Cached tokens of each sequence.").optional(),
   queryHeads: whole("Query heads.").optional(),
@@ -54,10 +56,7 @@ const kernelRowFields = z.strictObject({
   madNs: amount("measured", "ns", "Median absolute deviation of the samples, unscaled.").optional(),
   p99Ns: amount("measured", "ns", "99th percentile; absent below 100 samples.").optional(),
   samples: whole("Number of samples.").optional(),
-  samplesNs: z
-    .array(z.number().min(0))
-    .optional()
-    .meta({ description: "Every sample.", unit: "ns", kind: "measured" }),
+  samplesNs: z.array(z.number().min(0)).optional().meta({ description: "Every sample.", unit: "ns", kind: "measured" }),
   flops: amount("measured", "FLOP", "Counted FLOPs of the matrix products of one call.").optional(),
   flopsPerSecond: amount("measured", "FLOP/s", "flops over medianNs.").optional(),
   roofFlopsPerSecond: amount(
@@ -81,16 +80,28 @@ const kernelRowFields = z.strictObject({
   elementwiseFlops: amount("measured", "FLOP", "Counted FLOPs outside matrix products: softmax, scaling.").optional(),
   conversions: amount("measured", "count", "Counted conversions between number formats.").optional(),
   traceShape: text("Shape that the counts were traced at, where it is not `shape`.").optional(),
-  gapScalesFlopsPerByte: quantity("measured", "FLOP/byte", "Intensity lost to the scales stored beside values.").optional(),
+  gapScalesFlopsPerByte: quantity(
+    "measured",
+    "FLOP/byte",
+    "Intensity lost to the scales stored beside values.",
+  ).optional(),
   gapPaddingFlopsPerByte: quantity("measured", "FLOP/byte", "Intensity lost to padded rows and columns.").optional(),
   gapPartialLinesFlopsPerByte: quantity(
     "measured",
     "FLOP/byte",
     "Intensity lost to cache lines that are fetched whole and used in part.",
   ).optional(),
-  gapRereadFlopsPerByte: quantity("measured", "FLOP/byte", "Intensity lost to bytes fetched more than once.").optional(),
+  gapRereadFlopsPerByte: quantity(
+    "measured",
+    "FLOP/byte",
+    "Intensity lost to bytes fetched more than once.",
+  ).optional(),
   gapResidualFlopsPerByte: quantity("measured", "FLOP/byte", "What the named terms leave of the gap.").optional(),
-  maxErrorFraction: amount("measured", "fraction", "Largest error of the reference check over its tolerance.").optional(),
+  maxErrorFraction: amount(
+    "measured",
+    "fraction",
+    "Largest error of the reference check over its tolerance.",
+  ).optional(),
   level: text("Level of the memory hierarchy that a roof belongs to: L1, L2, L3, DRAM.").optional(),
   workingSetBytes: amount("measured", "byte", "Bytes that a roof or a kernel goes over in one pass.").optional(),
   clockHz: amount("measured", "Hz", "Clock, from a chain of dependent adds.").optional(),
@@ -163,7 +174,9 @@ export const deploymentRowSchema = z.strictObject({
   ffnOn: text("Accelerator of the FFN side."),
   attentionPrecision: text("What the attention side computes in."),
   ffnPrecision: text("What the FFN side computes in."),
-  basis: z.enum(["counted", "modeled"]).meta({ description: "Whether intensities come from counted or modeled bytes." }),
+  basis: z
+    .enum(["counted", "modeled"])
+    .meta({ description: "Whether intensities come from counted or modeled bytes." }),
   attentionStageNs: amount("modeled", "ns", "Attention stage of one layer, mean over the layers."),
   ffnStageNs: amount("modeled", "ns", "FFN stage of one layer, mean over the layers."),
   attentionBound: bound,

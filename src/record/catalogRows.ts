@@ -42,7 +42,11 @@ export const hardwareRowSchema = z.strictObject({
   memoryBytesPerSecond: amount("published", "byte/s", "Bandwidth of its memory."),
   memoryBytes: amount("published", "byte", "Its memory.").optional(),
   precision: text("What 8-bit kernels are projected to: fp8 where the card has it, else bf16."),
-  ridgeFlopsPerByte: amount("modeled", "FLOP/byte", "Intensity at which its peak and its bandwidth meet, in that precision."),
+  ridgeFlopsPerByte: amount(
+    "modeled",
+    "FLOP/byte",
+    "Intensity at which its peak and its bandwidth meet, in that precision.",
+  ),
   source: text("Where rates and bandwidth are printed."),
   usdPerCardHourSource: text("Where the price is printed."),
   memoryBytesSource: text("Where the memory is stated.").optional(),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { text, whole } from "./quantity.ts";
+import { amount, text, whole } from "./quantity.ts";
 
 /** Version of the document that every command prints and every file holds. */
 export const DOCUMENT_SCHEMA = "afdbench/1";
@@ -7,20 +7,25 @@ export const DOCUMENT_SCHEMA = "afdbench/1";
 /** What ran, on what, when: stands on every document. */
 export const environmentSchema = z.strictObject({
   afdbenchVersion: text("Version of the package that made the document."),
-  date: z.iso.datetime().meta({ description: "When the run started, UTC." }),
-  cpu: text("Name of the processor, as the operating system gives it."),
-  cores: whole("Logical processors this process may use."),
+  date: z.iso.datetime().meta({ description: "When it was read, UTC." }),
+  cpuModel: text("Name of the processor, as the operating system gives it."),
+  cpuCores: whole("Logical processors that this process may use."),
   architecture: text("Processor architecture, as Node names it."),
-  platform: text("Operating system and its release."),
-  memoryBytes: z.number().min(0).meta({ description: "Memory of this machine.", unit: "byte" }),
-  l1Bytes: z.number().min(0).optional().meta({ description: "First-level data cache of a core.", unit: "byte" }),
-  l2Bytes: z.number().min(0).optional().meta({ description: "Second-level cache.", unit: "byte" }),
-  l3Bytes: z.number().min(0).optional().meta({ description: "Last-level cache.", unit: "byte" }),
-  node: text("Version of Node."),
-  v8: text("Version of V8."),
-  flags: z.array(z.string()).meta({ description: "Flags given to Node, on the command line and in NODE_OPTIONS." }),
-  target: text("WASM target that the kernels ran on: simd, relaxed or debug.").optional(),
-  relaxedSimd: z.boolean().optional().meta({ description: "Whether this engine has relaxed SIMD." }),
+  operatingSystem: text("Name and release."),
+  totalMemoryBytes: amount("measured", "byte", "Memory of this machine."),
+  availableMemoryBytes: amount("measured", "byte", "Memory that this process may still take."),
+  l1dBytes: amount("measured", "byte", "First-level data cache of a core."),
+  l2Bytes: amount("measured", "byte", "Second-level cache of a core."),
+  l3Bytes: amount("measured", "byte", "Third-level cache; absent where there is none.").optional(),
+  cachesDetected: z
+    .boolean()
+    .meta({ description: "False where the system does not tell its caches and sizes are assumed." }),
+  loadAverage1m: z.number().min(0).meta({ description: "Mean number of runnable threads over the last minute." }),
+  governor: text("How the processor picks its clock; absent where the system does not say.").optional(),
+  nodeVersion: text("Version of Node."),
+  v8Version: text("Version of V8."),
+  nodeFlags: z.array(z.string()).meta({ description: "Flags given to Node, on the command line and in NODE_OPTIONS." }),
+  target: text("WASM target of the kernels: simd, relaxed or debug; absent where none is at work.").optional(),
 });
 
 export type Environment = z.infer<typeof environmentSchema>;

@@ -11,9 +11,15 @@ export function deploymentBlock(row: DeploymentRow): Block {
       `(batch ${row.batch}, ${row.kvTokens} cached tokens, ${countText(row.tokensPerExpert)} tokens per expert)`,
     columns: FACT_COLUMNS,
     rows: [
-      ["attention", sideText(attentionOn, row.attentionPrecision, row.attentionStageNs, row.attentionBound, attentionCardShare)],
+      [
+        "attention",
+        sideText(attentionOn, row.attentionPrecision, row.attentionStageNs, row.attentionBound, attentionCardShare),
+      ],
       ["FFN", sideText(ffnOn, row.ffnPrecision, row.ffnStageNs, row.ffnBound, 1 - attentionCardShare)],
-      ["speed", `${formatDuration(row.tpotNs)} per output token, ${formatNumber(row.tokensPerSecondPerCard, 4)} tokens/s per card`],
+      [
+        "speed",
+        `${formatDuration(row.tpotNs)} per output token, ${formatNumber(row.tokensPerSecondPerCard, 4)} tokens/s per card`,
+      ],
       ["cost", `${formatNumber(row.usdPerMillionTokens)} USD per million output tokens: the cheapest pairing`],
     ],
     lines: [`FLOPs and bytes are ${row.basis}; an FFN step serves ${countText(row.ffnTokens)} tokens.`],

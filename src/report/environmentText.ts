@@ -1,30 +1,34 @@
 import type { Environment } from "../record/document.ts";
-import { formatBytes } from "../units/format.ts";
+import { formatBytes, formatNumber } from "../units/format.ts";
 
 /** Where a run was made, in one line. */
 export function environmentLine(environment: Environment): string {
-  const { afdbenchVersion, cpu, cores, node, v8, target, date } = environment;
+  const { afdbenchVersion, cpuModel, cpuCores, nodeVersion, v8Version, target, date } = environment;
   const targetText = target === undefined ? "" : `, target ${target}`;
-  return `afdbench ${afdbenchVersion} on ${cpu}, ${cores} core${cores === 1 ? "" : "s"}, Node ${node} (V8 ${v8})${targetText}, ${date}.`;
+  const cores = `${cpuCores} core${cpuCores === 1 ? "" : "s"}`;
+  return `afdbench ${afdbenchVersion} on ${cpuModel}, ${cores}, Node ${nodeVersion} (V8 ${v8Version})${targetText}, ${date}.`;
 }
 
 /** Everything about this machine and program, a name and a text each. */
 export function environmentFacts(environment: Environment): string[][] {
-  const { l1Bytes, l2Bytes, l3Bytes, target, relaxedSimd, flags } = environment;
-  const caches = Object.entries({ L1: l1Bytes, L2: l2Bytes, L3: l3Bytes }).flatMap(([level, bytes]) =>
-    bytes === undefined ? [] : [`${level} ${formatBytes(bytes)}`],
-  );
+  const { governor, nodeFlags, target, totalMemoryBytes, availableMemoryBytes } = environment;
   return [
     ["afdbench", environment.afdbenchVersion],
-    ["processor", `${environment.cpu} (${environment.architecture})`],
-    ["cores", String(environment.cores)],
-    ...(caches.length > 0 ? [["caches", caches.join(", ")]] : []),
-    ["memory", formatBytes(environment.memoryBytes)],
-    ["system", environment.platform],
-    ["node", `${environment.node}, V8 ${environment.v8}`],
-    ["flags", flags.length > 0 ? flags.join(" ") : "none"],
-    ...(relaxedSimd === undefined ? [] : [["relaxed SIMD", relaxedSimd ? "yes" : "no"]]),
+    ["processor", `${environment.cpuModel} (${environment.architecture})`],
+    ["cores", `${environment.cpuCores}, load ${formatNumber(environment.loadAverage1m, 2)} over the last minute`],
+    ...(governor === undefined ? [] : [["governor", governor]]),
+    ["caches", cachesText(environment)],
+    ["memory", `${formatBytes(totalMemoryBytes)}, ${formatBytes(availableMemoryBytes)} available`],
+    ["system", environment.operatingSystem],
+    ["Node", `${environment.nodeVersion}, V8 ${environment.v8Version}`],
+    ["flags", nodeFlags.length > 0 ? nodeFlags.join(" ") : "none"],
     ...(target === undefined ? [] : [["target", target]]),
     ["date", environment.date],
   ];
+}
+
+function cachesText({ l1dBytes, l2Bytes, l3Bytes, cachesDetected }: Environment): string {
+  const l3 = l3Bytes === undefined ? "" : `, L3 ${formatBytes(l3Bytes)}`;
+  const assumed = cachesDetected ? "" : " (assumed: the system does not say)";
+  return `L1d ${formatBytes(l1dBytes)}, L2 ${formatBytes(l2Bytes)}${l3}${assumed}`;
 }

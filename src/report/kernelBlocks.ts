@@ -91,7 +91,8 @@ function footLines(kernels: readonly KernelRow[]): string[] {
   const lines = kernels.flatMap((row) => {
     const name = `${row.kernel} ${row.dtype} (${row.shape})`;
     const status = row.status === "ok" ? [] : [`! ${name}: ${row.status}${because(row.statusReason)}`];
-    const composed = row.composed === true ? [`* ${row.kernel}: composed${of(row.composedOf)}, not timed as a whole.`] : [];
+    const composed =
+      row.composed === true ? [`* ${row.kernel}: composed${of(row.composedOf)}, not timed as a whole.`] : [];
     const traced = row.traceShape === undefined ? [] : [`${row.kernel}: FLOPs and bytes counted at ${row.traceShape}.`];
     return [...status, ...composed, ...traced];
   });

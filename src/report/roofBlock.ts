@@ -6,7 +6,9 @@ import { ABSENT, type Block, blockOf, type Cell, type ColumnOf, orAbsent } from 
 export function roofBlock(roofs: readonly KernelRow[]): Block {
   const shown = COLUMNS.filter((column) => roofs.some((row) => column.cell(row) !== ABSENT));
   const lines = roofs.flatMap((row) =>
-    row.status === "ok" ? [] : [`! ${row.kernel} ${row.dtype}: ${row.status}: ${row.statusReason ?? "no reason given"}`],
+    row.status === "ok"
+      ? []
+      : [`! ${row.kernel} ${row.dtype}: ${row.status}: ${row.statusReason ?? "no reason given"}`],
   );
   return blockOf("Roofs of this machine", shown, roofs, lines);
 }

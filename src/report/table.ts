@@ -36,12 +36,7 @@ function blockText({ title, columns, rows, lines = [] }: Block, style: Style, wi
   return parts.join("\n");
 }
 
-function gridText(
-  columns: readonly Column[],
-  rows: readonly (readonly Cell[])[],
-  style: Style,
-  width: number,
-): string {
+function gridText(columns: readonly Column[], rows: readonly (readonly Cell[])[], style: Style, width: number): string {
   const widths = widthsFor(columns, rows, width);
   const table = new CliTable({
     chars: CHARS,
@@ -54,7 +49,8 @@ function gridText(
     table.push(columns.map((column) => style("title", column.header)));
     table.push(widths.map((columnWidth) => style("quiet", "─".repeat(columnWidth))));
   }
-  for (const row of rows) table.push(row.map((cell) => (typeof cell === "string" ? cell : style(cell.tone, cell.text))));
+  for (const row of rows)
+    table.push(row.map((cell) => (typeof cell === "string" ? cell : style(cell.tone, cell.text))));
   return table
     .toString()
     .split("\n")
@@ -64,9 +60,7 @@ function gridText(
 
 /** Width of each column: its widest text; where that is too much in all, the widest left-aligned ones wrap at spaces. */
 function widthsFor(columns: readonly Column[], rows: readonly (readonly Cell[])[], width: number): number[] {
-  const widths = columns.map((column, index) =>
-    Math.max(...linesOf(column, rows, index).map((text) => text.length)),
-  );
+  const widths = columns.map((column, index) => Math.max(...linesOf(column, rows, index).map((text) => text.length)));
   const least = columns.map((column, index) =>
     column.align === "right"
       ? (widths[index] ?? 0)

@@ -7,7 +7,7 @@ import { ridgeFlopsPerByte } from "../theory/roofline.ts";
 import { recordEnvironment } from "./environment.ts";
 
 /** Every accelerator of the catalog. */
-export async function hardware(): Promise<HardwareDocument> {
+export function hardware(): HardwareDocument {
   return documentOf(acceleratorNames().map(loadAccelerator));
 }
 
@@ -16,7 +16,7 @@ export async function hardware(): Promise<HardwareDocument> {
  *
  * @throws InvalidInputError on an unknown name.
  */
-export async function showHardware(settings: { name: string }): Promise<HardwareDocument> {
+export function showHardware(settings: { name: string }): HardwareDocument {
   return documentOf([loadAccelerator(settings.name)]);
 }
 
@@ -30,11 +30,11 @@ export function chosenAccelerators(names: readonly string[]): readonly string[] 
   return [...new Set(names.map((name) => loadAccelerator(name).name))];
 }
 
-async function documentOf(accelerators: readonly Accelerator[]): Promise<HardwareDocument> {
+function documentOf(accelerators: readonly Accelerator[]): HardwareDocument {
   return {
     schema: DOCUMENT_SCHEMA,
     command: "hardware",
-    environment: await recordEnvironment(),
+    environment: recordEnvironment(),
     rows: accelerators.map(rowOf),
     notes: [
       "Peaks are dense rates. 8-bit kernels are projected to FP8 where the card has it, else to BF16 with 8-bit storage; the ridge point is the one of 8-bit kernels.",

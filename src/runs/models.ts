@@ -13,7 +13,7 @@ import { recordEnvironment } from "./environment.ts";
 export type ModelChoice = { name: string } | { configFile: string };
 
 /** Every model of the catalog, with what decoding one token at this context costs. */
-export async function models(settings: { contextTokens: number }): Promise<ModelsDocument> {
+export function models(settings: { contextTokens: number }): ModelsDocument {
   return documentOf(modelNames().map(loadCatalogModel), settings.contextTokens);
 }
 
@@ -22,7 +22,7 @@ export async function models(settings: { contextTokens: number }): Promise<Model
  *
  * @throws InvalidInputError on an unknown name or a config.json that cannot be read.
  */
-export async function showModel(settings: { model: ModelChoice; contextTokens: number }): Promise<ModelsDocument> {
+export function showModel(settings: { model: ModelChoice; contextTokens: number }): ModelsDocument {
   return documentOf([loadModel(settings.model)], settings.contextTokens);
 }
 
@@ -35,11 +35,11 @@ export function loadModel(choice: ModelChoice): ModelCard {
   return "name" in choice ? loadCatalogModel(choice.name) : readModelConfigFile(choice.configFile);
 }
 
-async function documentOf(cards: readonly ModelCard[], contextTokens: number): Promise<ModelsDocument> {
+function documentOf(cards: readonly ModelCard[], contextTokens: number): ModelsDocument {
   return {
     schema: DOCUMENT_SCHEMA,
     command: "models",
-    environment: await recordEnvironment(),
+    environment: recordEnvironment(),
     rows: cards.map((card) => rowOf(card, contextTokens)),
     notes: [
       "Parameters are those of the matrices, embeddings and output head among them; norms, biases and prediction layers are not counted.",

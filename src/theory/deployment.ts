@@ -87,7 +87,8 @@ function deploy(work: DeploymentWork, attentionOn: Accelerator, ffnOn: Accelerat
     tokensPerSecondPerCard: 1e9 / cardNsPerToken,
     attentionCardShare: attentionNsPerToken / cardNsPerToken,
     usdPerMillionTokens:
-      usdPerMillion(attentionNsPerToken, attentionOn.usdPerCardHour) + usdPerMillion(ffnNsPerToken, ffnOn.usdPerCardHour),
+      usdPerMillion(attentionNsPerToken, attentionOn.usdPerCardHour) +
+      usdPerMillion(ffnNsPerToken, ffnOn.usdPerCardHour),
   };
 }
 

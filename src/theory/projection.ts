@@ -22,7 +22,10 @@ export interface Projection {
  * has one and otherwise the BF16 peak; f32 takes the BF16 peak. Bytes are those stored in either case.
  * @source Step-3 report, Table 4 (FP8 on H800 and H20, BF16 with 8-bit storage on A800 and 910B)
  */
-export function roofsFor(accelerator: Accelerator, dtype: KernelDtype): Roofs & { readonly precision: ComputePrecision } {
+export function roofsFor(
+  accelerator: Accelerator,
+  dtype: KernelDtype,
+): Roofs & { readonly precision: ComputePrecision } {
   const { fp8, bf16 } = accelerator.peaks;
   const bytesPerSecond = accelerator.memoryBytesPerSecond;
   if (dtype === "int8" && fp8 !== undefined) return { precision: "fp8", flopsPerSecond: fp8, bytesPerSecond };

@@ -2,7 +2,7 @@ import { InvalidInputError } from "./errors.ts";
 import { BINARY_PREFIXES, DECIMAL_PREFIXES, DURATION_UNITS } from "./prefixes.ts";
 
 /** The most values that one list argument may stand for. */
-export const MOST_LIST_VALUES = 1000;
+const MOST_LIST_VALUES = 1000;
 
 /** Turns one item of an argument into a number in base units, or throws an `InvalidInputError` that names `field`. */
 export type ParseItem = (text: string, field: string) => number;
@@ -18,7 +18,12 @@ const TOKEN_UNITS = new Map([
 ]);
 const PREFIXES = new Map([...DECIMAL_PREFIXES, ["K", 1e3] as const, ...BINARY_PREFIXES]);
 const COUNT_UNITS = new Map([...PREFIXES].filter(([, factor]) => factor <= 2 ** 40));
-const SIZE_UNITS = new Map([...COUNT_UNITS].flatMap(([prefix, factor]) => [[prefix, factor], [`${prefix}B`, factor]]));
+const SIZE_UNITS = new Map(
+  [...COUNT_UNITS].flatMap(([prefix, factor]) => [
+    [prefix, factor],
+    [`${prefix}B`, factor],
+  ]),
+);
 const PLAIN_UNITS = new Map([["", 1]]);
 const TIME_UNITS = new Map([...DURATION_UNITS, ["us", 1e3], ["μs", 1e3], ["min", 60e9], ["h", 3600e9]]);
 const RATE_UNITS = new Map(
@@ -34,7 +39,13 @@ const RATE_UNITS = new Map(
  * @throws InvalidInputError unless it is a whole number from 1 to 2^53 - 1
  */
 export function parseTokens(text: string, field: string): number {
-  return parseQuantity(text, field, TOKEN_UNITS, 'a whole number of tokens of at least 1, such as 8192 or "8k" (k = 1024)', "whole");
+  return parseQuantity(
+    text,
+    field,
+    TOKEN_UNITS,
+    'a whole number of tokens of at least 1, such as 8192 or "8k" (k = 1024)',
+    "whole",
+  );
 }
 
 /**
@@ -70,7 +81,13 @@ export function parseSizeBytes(text: string, field: string): number {
  * @throws InvalidInputError
  */
 export function parseDurationNs(text: string, field: string): number {
-  return parseQuantity(text, field, TIME_UNITS, "a duration above 0 with its unit (ns, us, ms, s, min, h), such as 50ms", "any");
+  return parseQuantity(
+    text,
+    field,
+    TIME_UNITS,
+    "a duration above 0 with its unit (ns, us, ms, s, min, h), such as 50ms",
+    "any",
+  );
 }
 
 /**
@@ -108,7 +125,11 @@ export function parseNames(text: string, field: string): readonly string[] {
 function splitItems(text: string, field: string): readonly string[] {
   const items = text.split(",").map((item) => item.trim());
   if (items.includes("")) {
-    throw new InvalidInputError({ field, value: text, expected: "items separated by single commas, none of them empty" });
+    throw new InvalidInputError({
+      field,
+      value: text,
+      expected: "items separated by single commas, none of them empty",
+    });
   }
   return items;
 }

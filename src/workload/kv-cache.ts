@@ -12,7 +12,7 @@ const SCALE_BYTES_PER_KV_HEAD = 2 * 4;
 const EIGHT_BIT_BYTES = 1;
 
 /** Cached elements per token of one layer. @source Step-3 report, Table 2 */
-export function kvElementsPerToken(attention: AttentionSpec): number {
+function kvElementsPerToken(attention: AttentionSpec): number {
   if (attention.kind === "mla") return attention.kvRank + attention.ropeHeadDim;
   return 2 * attention.kvHeads * attention.headDim;
 }

@@ -58,7 +58,11 @@ export function layerTerms(
 }
 
 /** Terms of all layers, equal ones of different layers joined; embeddings and output head are left out. */
-export function modelTerms(card: ModelCard, setting: DecodeSetting, kvFormat: KvFormat = "values"): readonly ModelTerm[] {
+export function modelTerms(
+  card: ModelCard,
+  setting: DecodeSetting,
+  kvFormat: KvFormat = "values",
+): readonly ModelTerm[] {
   const joined = new Map<string, ModelTerm>();
   for (const layer of card.layers) {
     for (const term of layerTerms(card, layer, setting, kvFormat)) {

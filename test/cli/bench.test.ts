@@ -48,7 +48,18 @@ describe("bench settings", () => {
 
   it("follow the options", async () => {
     const settings = await settingsOf(
-      ...["moe.*", "linear.gemm", "--config", "c.json", "--context", "8k,32k", "--batch", "64..256*2", "--m", "1..16+5"],
+      ...[
+        "moe.*",
+        "linear.gemm",
+        "--config",
+        "c.json",
+        "--context",
+        "8k,32k",
+        "--batch",
+        "64..256*2",
+        "--m",
+        "1..16+5",
+      ],
       ...["--dtype", "int8", "--hardware", "H20,h20", "--target", "simd", "--min-time", "50ms", "-r", "20", "-w", "0"],
       ...["--threads", "1,2", "--seed", "0", "--quick"],
     );
@@ -73,7 +84,12 @@ describe("bench settings", () => {
 
   it("--list runs nothing", async () => {
     const { out } = await run(["bench", "moe.*", "--list"]);
-    expect(out.split("\n").map((line) => line.split(" ")[0])).toEqual(["moe.router", "moe.expertMatmul", "moe.layer", ""]);
+    expect(out.split("\n").map((line) => line.split(" ")[0])).toEqual([
+      "moe.router",
+      "moe.expertMatmul",
+      "moe.layer",
+      "",
+    ]);
     expect(bench).not.toHaveBeenCalled();
   });
 });
@@ -94,11 +110,11 @@ describe("bench output", () => {
   });
 
   it("has colours on a terminal alone, and none with NO_COLOR or --no-color", async () => {
-    const escape = "\x1b[";
-    expect((await run(["bench"], fakeTerminal({ outIsTerminal: true }))).out).toContain(escape);
-    expect((await run(["bench"])).out).not.toContain(escape);
-    expect((await run(["bench"], fakeTerminal({ outIsTerminal: true, noColor: true }))).out).not.toContain(escape);
-    expect((await run(["bench", "--no-color"], fakeTerminal({ outIsTerminal: true }))).out).not.toContain(escape);
+    const ansi = "\x1b[";
+    expect((await run(["bench"], fakeTerminal({ outIsTerminal: true }))).out).toContain(ansi);
+    expect((await run(["bench"])).out).not.toContain(ansi);
+    expect((await run(["bench"], fakeTerminal({ outIsTerminal: true, noColor: true }))).out).not.toContain(ansi);
+    expect((await run(["bench", "--no-color"], fakeTerminal({ outIsTerminal: true }))).out).not.toContain(ansi);
   });
 });
 

@@ -25,7 +25,7 @@ describe("wrong input", () => {
     [["bench", "--hardware", "h8000"], 'did you mean "h800"?'],
     [["bench", "--config", "x.json", "--model", "step3"], "--config: expected one of the two"],
     [["bench", "--rows", "kernels"], 'did you mean "kernel"?'],
-    [["models", "shwo"], 'did you mean "show"?'],
+    [["models", "sho"], 'did you mean "show"?'],
     [["models", "show", "deepseekv3"], 'did you mean "deepseek-v3"?'],
     [["models", "show"], "expected the name of a model or --config FILE"],
     [["models", "show", "--config", folder], "this is a directory"],

@@ -57,7 +57,15 @@ describe("catalog", () => {
   it("reads DeepSeek-V3's groups and Qwen3's normalized top 8", () => {
     expect(loadCatalogModel("deepseek-v3").layers[3]?.ffn).toMatchObject({
       sharedDim: 2048,
-      router: { score: "sigmoid", topK: 8, normalizeTopK: true, scalingFactor: 2.5, correctionBias: true, groups: 8, groupsKept: 4 },
+      router: {
+        score: "sigmoid",
+        topK: 8,
+        normalizeTopK: true,
+        scalingFactor: 2.5,
+        correctionBias: true,
+        groups: 8,
+        groupsKept: 4,
+      },
     });
     const qwen = loadCatalogModel("qwen3-235b-a22b").layers[0];
     expect(qwen?.attention).toMatchObject({ kind: "gqa", queryHeads: 64, kvHeads: 4, headDim: 128, qkNorm: true });

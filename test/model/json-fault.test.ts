@@ -19,7 +19,7 @@ describe("findJsonFault", () => {
     ["[1 2]", 1, 4, "unexpected"],
     ["[1]\n]", 2, 1, "unexpected"],
     ['{"a": "b', 1, 7, "ends too early"],
-    ['{\n"a": tru', 2, 6, "unexpected"],
+    ['{\n"a": tru', 2, 6, "ends too early"],
     ["[1}", 1, 3, "unexpected"],
     ["[1.]", 1, 2, "unexpected"],
     ['["\\x"]', 1, 2, "unexpected"],
@@ -28,7 +28,24 @@ describe("findJsonFault", () => {
   });
 
   it("finds no fault exactly where JSON.parse finds none", () => {
-    const piece = fc.constantFrom("{", "}", "[", "]", ",", ":", '"a"', '"', "1", "-1.5e3", "true", "nul", " ", "\n", "\\", "0");
+    const piece = fc.constantFrom(
+      "{",
+      "}",
+      "[",
+      "]",
+      ",",
+      ":",
+      '"a"',
+      '"',
+      "1",
+      "-1.5e3",
+      "true",
+      "nul",
+      " ",
+      "\n",
+      "\\",
+      "0",
+    );
     const broken = fc.array(piece, { maxLength: 12 }).map((parts) => parts.join(""));
     fc.assert(
       fc.property(fc.oneof(broken, fc.json(), fc.string()), (text) => {

@@ -16,17 +16,23 @@ const configs: [string, Json][] = [
 ];
 
 const read = (config: unknown) => readModelConfig(config, "dir/config.json");
-const without = (config: Json, key: string) => Object.fromEntries(Object.entries(config).filter(([name]) => name !== key));
+const without = (config: Json, key: string) =>
+  Object.fromEntries(Object.entries(config).filter(([name]) => name !== key));
 
 describe("readModelConfig", () => {
   it("names a card after its file", () => {
-    expect(readModelConfig(qwen, "some/where/qwen.json")).toMatchObject({ name: "qwen", source: "some/where/qwen.json" });
+    expect(readModelConfig(qwen, "some/where/qwen.json")).toMatchObject({
+      name: "qwen",
+      source: "some/where/qwen.json",
+    });
   });
 
   it("reads step3_vl's text_config as it reads step3_text", () => {
     expect(read(step3)).toEqual(read(step3Text));
     const broken = { ...step3, text_config: { ...step3.text_config, head_dim: 0 } };
-    expect(() => read(broken)).toThrow("dir/config.json: text_config.head_dim: expected a whole number from 1 to 8192, got 0");
+    expect(() => read(broken)).toThrow(
+      "dir/config.json: text_config.head_dim: expected a whole number from 1 to 8192, got 0",
+    );
     expect(() => read({ model_type: "step3_vl" })).toThrow(/text_config: expected an object .*got nothing/);
   });
 
@@ -46,28 +52,50 @@ describe("readModelConfig", () => {
     expect(() => read({ ...qwen, model_type: modelType })).toThrow(/^dir\/config\.json: model_type: /);
   });
 
-  const sizes = ["hidden_size", "num_hidden_layers", "vocab_size", "num_attention_heads", "rms_norm_eps", "rope_theta", "moe_intermediate_size"];
+  const sizes = [
+    "hidden_size",
+    "num_hidden_layers",
+    "vocab_size",
+    "num_attention_heads",
+    "rms_norm_eps",
+    "rope_theta",
+    "moe_intermediate_size",
+  ];
   const badSizes = [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e18, "64", null, [], {}, true];
   describe.each(configs)("%s", (_, config) => {
     it.each(sizes)("refuses a missing or senseless %s", (field) => {
-      expect(() => read(without(config, field))).toThrow(new RegExp(`^dir/config\\.json: ${field}: expected .*, got nothing$`));
+      expect(() => read(without(config, field))).toThrow(
+        new RegExp(`^dir/config\\.json: ${field}: expected .*, got nothing$`),
+      );
       for (const value of badSizes) {
-        expect(() => read({ ...config, [field]: value })).toThrow(new RegExp(`^dir/config\\.json: ${field}: expected `));
+        expect(() => read({ ...config, [field]: value })).toThrow(
+          new RegExp(`^dir/config\\.json: ${field}: expected `),
+        );
         expect(() => read({ ...config, [field]: value })).toThrow(InvalidInputError);
       }
     });
 
     it("refuses fractions where a whole number is needed", () => {
-      expect(() => read({ ...config, hidden_size: 7168.5 })).toThrow("hidden_size: expected a whole number from 1 to 131072, got 7168.5");
+      expect(() => read({ ...config, hidden_size: 7168.5 })).toThrow(
+        "hidden_size: expected a whole number from 1 to 131072, got 7168.5",
+      );
     });
 
     it("refuses unknown fields with the nearest known one", () => {
       expect(() => read({ ...config, hidden_sise: 1 })).toThrow('got "hidden_sise"; did you mean "hidden_size"?');
-      expect(() => read({ ...without(config, "hidden_size"), hiden_size: 1 })).toThrow(/hidden_size: expected .*"hiden_size"/);
+      expect(() => read({ ...without(config, "hidden_size"), hiden_size: 1 })).toThrow(
+        /hidden_size: expected .*"hiden_size"/,
+      );
     });
 
     it("passes over fields that have nothing to do with shapes", () => {
-      const extra = { _name_or_path: "x", bos_token_id: 0, auto_map: {}, use_cache: true, transformers_version: "4.54" };
+      const extra = {
+        _name_or_path: "x",
+        bos_token_id: 0,
+        auto_map: {},
+        use_cache: true,
+        transformers_version: "4.54",
+      };
       expect(read({ ...config, ...extra })).toEqual(read(config));
     });
 
@@ -79,19 +107,27 @@ describe("readModelConfig", () => {
 
     it("gives a finite card or an InvalidInputError, whatever one field holds", () => {
       fc.assert(
-        fc.property(fc.constantFrom(...Object.keys(config)), fc.oneof(fc.jsonValue(), fc.double(), fc.integer()), (key, value) => {
-          try {
-            expect(Number.isSafeInteger(parametersTotal(read({ ...config, [key]: value })))).toBe(true);
-          } catch (error) {
-            expect(error).toBeInstanceOf(InvalidInputError);
-          }
-        }),
+        fc.property(
+          fc.constantFrom(...Object.keys(config)),
+          fc.oneof(fc.jsonValue(), fc.double(), fc.integer()),
+          (key, value) => {
+            try {
+              expect(Number.isSafeInteger(parametersTotal(read({ ...config, [key]: value })))).toBe(true);
+            } catch (error) {
+              expect(error).toBeInstanceOf(InvalidInputError);
+            }
+          },
+        ),
       );
     });
   });
 
   it.each([
-    [step3Text, { moe_layers_enum: "4,5,61" }, 'moe_layers_enum: expected layer indices from 0 to 60, each once, got "61"'],
+    [
+      step3Text,
+      { moe_layers_enum: "4,5,61" },
+      'moe_layers_enum: expected layer indices from 0 to 60, each once, got "61"',
+    ],
     [step3Text, { moe_layers_enum: "4,x" }, 'got "x"'],
     [step3Text, { moe_layers_enum: [4, 4] }, "each once"],
     [step3Text, { moe_layers_enum: [4, "5"] }, "moe_layers_enum"],
@@ -111,7 +147,11 @@ describe("readModelConfig", () => {
     [qwen, { use_sliding_window: true }, "use_sliding_window: expected false"],
     [qwen, { mlp_only_layers: "none" }, "mlp_only_layers: expected a list of layer indices"],
     [qwen, { mlp_only_layers: [-1] }, "mlp_only_layers[0]: expected a list of layer indices, got -1"],
-    [{ ...deepseek, num_hidden_layers: 1024, n_routed_experts: 8192 }, { moe_intermediate_size: 2 ** 20, hidden_size: 2 ** 17 }, "2^53 - 1"],
+    [
+      { ...deepseek, num_hidden_layers: 1024, n_routed_experts: 8192 },
+      { moe_intermediate_size: 2 ** 20, hidden_size: 2 ** 17 },
+      "2^53 - 1",
+    ],
   ])("case %#: %j", (config, change, message) => {
     expect(() => read({ ...config, ...change })).toThrow(message);
   });
@@ -124,7 +164,11 @@ describe("readModelConfig", () => {
     expect(read(without(qwen, "head_dim")).layers[0]?.attention).toMatchObject({ headDim: 64 });
     expect(read({ ...qwen, num_key_value_heads: 1 }).layers[0]?.attention.kind).toBe("mqa");
     expect(read({ ...qwen, num_key_value_heads: 64 }).layers[0]?.attention.kind).toBe("mha");
-    expect(read({ ...qwen, mlp_only_layers: [1] }).layers.map(({ ffn }) => ffn.kind).indexOf("dense")).toBe(1);
+    expect(
+      read({ ...qwen, mlp_only_layers: [1] })
+        .layers.map(({ ffn }) => ffn.kind)
+        .indexOf("dense"),
+    ).toBe(1);
     expect(read({ ...qwen, decoder_sparse_step: 2 }).layers[0]?.ffn.kind).toBe("dense");
     expect(read({ ...deepseek, q_lora_rank: null }).layers[0]?.attention).toMatchObject({ queryRank: null });
     expect(read({ ...deepseek, n_shared_experts: null }).layers[5]?.ffn).toMatchObject({ sharedDim: 0 });

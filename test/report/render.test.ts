@@ -31,7 +31,9 @@ describe("render", () => {
   it("prints one shape alone where asked", () => {
     const json: unknown = JSON.parse(render(fixture, "json", { ...plain, shape: "deployment" }));
     expect(json).toMatchObject({ rows: [{ row: "deployment" }] });
-    const [header, ...lines] = render(fixture, "csv", { ...plain, shape: "projection" }).trimEnd().split("\n");
+    const [header, ...lines] = render(fixture, "csv", { ...plain, shape: "projection" })
+      .trimEnd()
+      .split("\n");
     expect(header).toBe(rowKeysOf("bench", "projection")?.join(","));
     expect(lines).toHaveLength(4);
   });

@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { formatBandwidth, formatBytes, formatDuration, formatNumber, formatPercent, formatRate } from "../../src/units/format.ts";
+import {
+  formatBandwidth,
+  formatBytes,
+  formatDuration,
+  formatNumber,
+  formatPercent,
+  formatRate,
+} from "../../src/units/format.ts";
 
 describe("format", () => {
   it.each([
@@ -31,7 +38,9 @@ describe("format", () => {
   it("prints a number that is within its last digit", () => {
     fc.assert(
       fc.property(fc.double({ min: 1e-9, max: 1e18, noNaN: true }), fc.integer({ min: 1, max: 8 }), (value, digits) => {
-        expect(Math.abs(Number(formatNumber(value, digits)) / value - 1)).toBeLessThanOrEqual(0.501 * 10 ** (1 - digits));
+        expect(Math.abs(Number(formatNumber(value, digits)) / value - 1)).toBeLessThanOrEqual(
+          0.501 * 10 ** (1 - digits),
+        );
       }),
     );
   });

@@ -71,7 +71,24 @@ describe("quantities", () => {
   });
 
   const parsers = { parseTokens, parseCount, parseSizeBytes, parseDurationNs, parseRateBytesPerSecond };
-  const bad = ["", " ", "0", "-1", "8kk", "NaN", "Infinity", "1e3", "k", "1,5", ".5", "5.", "0x10", "8k8", "1_000", "٣"];
+  const bad = [
+    "",
+    " ",
+    "0",
+    "-1",
+    "8kk",
+    "NaN",
+    "Infinity",
+    "1e3",
+    "k",
+    "1,5",
+    ".5",
+    "5.",
+    "0x10",
+    "8k8",
+    "1_000",
+    "٣",
+  ];
   describe.each(Object.entries(parsers))("%s", (_, parse) => {
     it.each([...bad, "0ms", "0GB/s", "9".repeat(30)])("refuses %j in one line that names the field", (text) => {
       expect(() => parse(text, "--field")).toThrow(InvalidInputError);
@@ -108,7 +125,10 @@ describe("quantities", () => {
       fc.property(positive, (value) => {
         expect(parseDurationNs(formatDuration(value, 6), "f") / value).toBeCloseTo(1, 4);
         expect(parseRateBytesPerSecond(formatBandwidth(value, 6), "f") / value).toBeCloseTo(1, 4);
-        expect(parseSizeBytes(formatBytes(Math.ceil(value) + 1e6, 6), "f") / (Math.ceil(value) + 1e6)).toBeCloseTo(1, 4);
+        expect(parseSizeBytes(formatBytes(Math.ceil(value) + 1e6, 6), "f") / (Math.ceil(value) + 1e6)).toBeCloseTo(
+          1,
+          4,
+        );
       }),
     );
   });
@@ -121,7 +141,7 @@ describe("quantities", () => {
             expect(parse(text, "f")).toBeGreaterThan(0);
           } catch (error) {
             expect(error).toBeInstanceOf(InvalidInputError);
-            expect((error as Error).message).not.toMatch(/[\p{Cc}]/u);
+            if (/\p{Cc}/u.test((error as Error).message)) throw error;
           }
         }
       }),
@@ -146,13 +166,28 @@ describe("lists", () => {
     expect(parseList("1ms..2ms+500us", parseDurationNs, "--stage")).toEqual([1e6, 1.5e6, 2e6]);
   });
 
-  it.each(["", ",", "1,", ",1", "1,,2", "4..1", "1..", "..4", "1..4+0", "1..4*1", "1..4*1.5", "1..4+", "1...4", "0..4", "1..1001", "1..1M", "1..999,1..2"])(
-    "refuses %j",
-    (text) => {
-      expect(() => parseList(text, parseTokens, "--batch")).toThrow(InvalidInputError);
-      expect(() => parseList(text, parseTokens, "--batch")).toThrow(/^--batch: /);
-    },
-  );
+  it.each([
+    "",
+    ",",
+    "1,",
+    ",1",
+    "1,,2",
+    "4..1",
+    "1..",
+    "..4",
+    "1..4+0",
+    "1..4*1",
+    "1..4*1.5",
+    "1..4+",
+    "1...4",
+    "0..4",
+    "1..1001",
+    "1..1M",
+    "1..999,1..2",
+  ])("refuses %j", (text) => {
+    expect(() => parseList(text, parseTokens, "--batch")).toThrow(InvalidInputError);
+    expect(() => parseList(text, parseTokens, "--batch")).toThrow(/^--batch: /);
+  });
 
   it("ranges hold their ends and only rising values", () => {
     const whole = fc.integer({ min: 1, max: 500 });

@@ -11,14 +11,14 @@ const HELP = `
 Kernels (a name ending in * stands for all that begin so):
 ${KERNELS.map(({ name, computes }) => `  ${name.padEnd(18)}${computes}`).join("\n")}
 
-LIST is comma-separated, with ranges: 16,32  1..16+5  64..4096*2; context takes k = 1024 (8k = 8192).
+LIST is comma-separated, with ranges: 16,32  1..16+5  64..4096*2; tokens take k = 1024 (8k = 8192).
 
 Examples:
   $ afdbench bench                                        the default run
   $ afdbench bench attention.core --context 8k,32k        one kernel at two contexts
   $ afdbench bench moe.expertMatmul --m 1..256*4 --dtype int8
   $ afdbench bench --config config.json --hardware h800,h20
-  $ afdbench bench --quick -o md --save run.json          Markdown on stdout, the whole record in a file
+  $ afdbench bench --quick -o md --save run.json          Markdown here, the record in a file
 `;
 
 /** `afdbench bench`: measures kernels here and projects them to accelerators. */

@@ -27,7 +27,7 @@ export function addHardware(program: Command, { terminal }: CommandContext): voi
       refuseOperands(command, ["show"]);
       const output = await resolveOutput(options, "hardware");
       const { hardware } = await import("../../runs/hardware.ts");
-      await emit(await hardware(), output, options, terminal);
+      await emit(hardware(), output, options, terminal);
     });
   list
     .command("show")
@@ -39,6 +39,6 @@ export function addHardware(program: Command, { terminal }: CommandContext): voi
       const options = command.optsWithGlobals<OutputOptions>();
       const output = await resolveOutput(options, "hardware");
       const { showHardware } = await import("../../runs/hardware.ts");
-      await emit(await showHardware({ name }), output, options, terminal);
+      await emit(showHardware({ name }), output, options, terminal);
     });
 }

@@ -2,8 +2,8 @@ import type { Command } from "commander";
 import type { ModelChoice } from "../../runs/models.ts";
 import { InvalidInputError } from "../../units/errors.ts";
 import { parseTokens } from "../../units/parse.ts";
-import { addOutputOptions, emit, type OutputOptions, resolveOutput } from "../output.ts";
 import { refuseOperands } from "../operands.ts";
+import { addOutputOptions, emit, type OutputOptions, resolveOutput } from "../output.ts";
 import type { CommandContext } from "../terminal.ts";
 
 interface ModelsOptions extends OutputOptions {
@@ -39,7 +39,7 @@ export function addModels(program: Command, { terminal }: CommandContext): void 
       const contextTokens = parseTokens(options.context, "--context");
       const output = await resolveOutput(options, "models");
       const { models } = await import("../../runs/models.ts");
-      await emit(await models({ contextTokens }), output, options, terminal);
+      await emit(models({ contextTokens }), output, options, terminal);
     });
   list
     .command("show")
@@ -54,7 +54,7 @@ export function addModels(program: Command, { terminal }: CommandContext): void 
       const contextTokens = parseTokens(options.context, "--context");
       const output = await resolveOutput(options, "models");
       const { showModel } = await import("../../runs/models.ts");
-      await emit(await showModel({ model, contextTokens }), output, options, terminal);
+      await emit(showModel({ model, contextTokens }), output, options, terminal);
     });
 }
 

@@ -100,7 +100,11 @@ function checkGroups(fields: z.infer<typeof deepseekV3>, path: string): void {
   const { n_routed_experts: experts, n_group: groups, topk_group: groupsKept, num_experts_per_tok: topK } = fields;
   checkDivides(groups, experts, `${path}n_group`, "n_routed_experts");
   if (groupsKept > groups) {
-    throw new InvalidInputError({ field: `${path}topk_group`, value: groupsKept, expected: `a whole number from 1 to n_group (${groups})` });
+    throw new InvalidInputError({
+      field: `${path}topk_group`,
+      value: groupsKept,
+      expected: `a whole number from 1 to n_group (${groups})`,
+    });
   }
   checkTopK(topK, (experts / groups) * groupsKept, `${path}num_experts_per_tok`);
 }

@@ -1,15 +1,7 @@
 import { z } from "zod";
 import { InvalidInputError } from "../../units/errors.ts";
 import type { DenseFfnSpec, GroupedSpec, ModelFacts, MoeFfnSpec } from "../card.ts";
-import {
-  checkFields,
-  LIMITS,
-  oneOf,
-  positiveUpTo,
-  type RawObject,
-  trueOrFalse,
-  wholeUpTo,
-} from "../fields.ts";
+import { checkFields, LIMITS, oneOf, positiveUpTo, type RawObject, trueOrFalse, wholeUpTo } from "../fields.ts";
 import { checkDivides, checkEven, checkTopK } from "./checks.ts";
 
 /** Field meanings: transformers' `Qwen3MoeConfig`. RoPE scaling changes no shape and is accepted unread. */
@@ -43,7 +35,12 @@ const qwen3Moe = z.object({
 /** Reads a `qwen3_moe` configuration. */
 export function readQwen3Moe(raw: RawObject, path: string): ModelFacts {
   const fields = checkFields(raw, qwen3Moe, path);
-  checkDivides(fields.num_key_value_heads, fields.num_attention_heads, `${path}num_key_value_heads`, "num_attention_heads");
+  checkDivides(
+    fields.num_key_value_heads,
+    fields.num_attention_heads,
+    `${path}num_key_value_heads`,
+    "num_attention_heads",
+  );
   checkTopK(fields.num_experts_per_tok, fields.num_experts, `${path}num_experts_per_tok`);
   const attention: GroupedSpec = {
     kind: groupingOf(fields.num_attention_heads, fields.num_key_value_heads),

@@ -52,7 +52,11 @@ const step3Text = z.object({
 export function readStep3Vl(raw: RawObject, path: string): ModelFacts {
   const text = raw["text_config"];
   if (typeof text !== "object" || text === null || Array.isArray(text)) {
-    throw new InvalidInputError({ field: `${path}text_config`, value: text, expected: 'an object of model type "step3_text"' });
+    throw new InvalidInputError({
+      field: `${path}text_config`,
+      value: text,
+      expected: 'an object of model type "step3_text"',
+    });
   }
   return readStep3Text(text as RawObject, `${path}text_config.`);
 }

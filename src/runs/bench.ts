@@ -1,0 +1,199 @@
+import { readCaches } from "../host/caches.ts";
+import { type ResidentPool, startResidentPool } from "../host/pool.ts";
+import type { Accelerator } from "../hardware/catalog.ts";
+import { loadAccelerator } from "../hardware/catalog.ts";
+import { readKernelModule } from "../kernels/files.ts";
+import { compileKernels, memoryLimitBytes } from "../kernels/load.ts";
+import { pickTarget } from "../kernels/target.ts";
+import { type CacheSizes, type HostRoofs, measureRoofs, type Roof } from "../measure/roofs.ts";
+import { workerUrl } from "../measure/runner.ts";
+import type { SamplePlan } from "../measure/sample.ts";
+import type { ModelCard } from "../model/card.ts";
+import type { BenchRow, DeploymentRow, KernelRow, ProjectionRow } from "../record/benchRows.ts";
+import { DOCUMENT_SCHEMA } from "../record/document.ts";
+import { projectKernel } from "../theory/projection.ts";
+import { InfeasibleError } from "../units/errors.ts";
+import { formatBytes } from "../units/format.ts";
+import { deploymentRows } from "./benchDeployment.ts";
+import { type PlannedRow, planRows } from "./benchPlan.ts";
+import { type Bench, measureRow } from "./benchRow.ts";
+import { recordEnvironment } from "./environment.ts";
+import { loadModel } from "./models.ts";
+import type { BenchOutcome, BenchSettings } from "./settings.ts";
+
+/**
+ * Measures kernels at a model's shapes on this machine and scales them to accelerators.
+ *
+ * Resolves with what was measured where it is interrupted.
+ *
+ * @throws InvalidInputError, InfeasibleError before anything is measured: bad settings, or more memory than there is.
+ */
+export async function bench(settings: BenchSettings): Promise<BenchOutcome> {
+  const card = loadModel(settings.configFile === undefined ? { name: settings.model ?? "step3" } : { configFile: settings.configFile });
+  const accelerators = settings.hardware.map(loadAccelerator);
+  const target = await pickTarget(settings.target);
+  const environment = recordEnvironment(target);
+  const caches = readCaches();
+  const sizes: CacheSizes = { l1Bytes: caches.l1d.sizeBytes, l2Bytes: caches.l2.sizeBytes, l3Bytes: caches.l3?.sizeBytes ?? 0 };
+  const planned = planRows(settings, card, sizes.l3Bytes || sizes.l2Bytes);
+  checkMemory(planned, environment.availableMemoryBytes);
+
+  const run: Bench = {
+    target,
+    module: compileKernels(readKernelModule(target, "plain")),
+    caches,
+    sizes,
+    cores: environment.cpuCores,
+    plan: samplePlan(settings),
+    signal: settings.signal,
+  };
+  const rows: BenchRow[] = [];
+  const measured: { planned: PlannedRow; row: KernelRow }[] = [];
+  const total = planned.length + settings.threads.length;
+  let done = 0;
+  const progress = (text: string): void => settings.onProgress({ text, done: done++, total });
+  let interrupted = false;
+  try {
+    for (const threads of settings.threads) {
+      const pool = startResidentPool(workerUrl, threads);
+      try {
+        progress(`roofs of this host (${threads} thread${threads === 1 ? "" : "s"})`);
+        const roofs = await measureRoofs(pool, target, run.module, sizes, run.cores, settings.signal);
+        rows.push(...roofRows(roofs, run));
+        for (const plannedRow of planned.filter(({ fields }) => fields.threads === threads)) {
+          settings.signal.throwIfAborted();
+          progress(`${plannedRow.fields.kernel} ${plannedRow.fields.dtype} ${plannedRow.fields.shape}`);
+          const row = await measureRow(run, plannedRow, pool, roofs);
+          rows.push(row);
+          measured.push({ planned: plannedRow, row });
+        }
+      } finally {
+        await closePool(pool);
+      }
+    }
+  } catch (error) {
+    if (!settings.signal.aborted) throw error;
+    interrupted = true;
+  }
+  for (const { row } of measured) rows.push(...projections(row, accelerators));
+  if (!interrupted) rows.push(...deployments(settings, card, accelerators, measured));
+  return {
+    document: { schema: DOCUMENT_SCHEMA, command: "bench", environment, rows, notes: notesOf(card, rows, environment.l2Bytes) },
+    interrupted,
+    failed: measured.some(({ row }) => row.status === "failedCheck" || row.status === "trapped"),
+  };
+}
+
+/** Refuses, before anything is allocated, what does not fit into a WASM memory or this machine. */
+function checkMemory(planned: readonly PlannedRow[], availableBytes: number): void {
+  for (const { fields, build } of planned) {
+    if (build === undefined) continue;
+    const { totalBytes } = build();
+    const limit = Math.min(memoryLimitBytes, availableBytes);
+    if (totalBytes <= limit) continue;
+    const why = limit === memoryLimitBytes ? "one WASM memory holds at most" : "this machine has free";
+    throw new InfeasibleError(
+      `${fields.kernel} ${fields.dtype} at ${fields.shape} needs ${formatBytes(totalBytes)}; ${why} ${formatBytes(limit)}: lower --batch, --context or --tokens-per-expert`,
+    );
+  }
+}
+
+function samplePlan({ quick, repetitions, warmups, minTimeNs }: BenchSettings): SamplePlan {
+  const minSamples = repetitions ?? (quick ? 5 : 10);
+  return {
+    minSamples,
+    minSlowSamples: repetitions ?? (quick ? 3 : 5),
+    slowNs: 5e8,
+    // Asked for a number of samples, a row takes that number and no time beyond.
+    minTimeNs: minTimeNs ?? (repetitions === undefined ? (quick ? 1e8 : 5e8) : 0),
+    warmups: warmups ?? (quick ? 1 : 3),
+    minSampleNs: 5e6,
+  };
+}
+
+function roofRows(roofs: HostRoofs, { target }: Bench): KernelRow[] {
+  const base = { row: "kernel" as const, kind: "measured" as const, target, threads: roofs.threads, status: "ok" as const };
+  const peak = (kernel: string, dtype: string, roof: Roof): KernelRow => ({
+    ...base,
+    kernel,
+    dtype,
+    shape: `tile=${roof.form.replaceAll(" ", "")}`,
+    ...spread(roof),
+    flops: roof.workPerCall,
+    flopsPerSecond: roof.perSecond,
+  });
+  const float32 = peak("roof.multiplyAdd", "f32", roofs.float32);
+  return [
+    {
+      ...float32,
+      clockHz: roofs.clockHz,
+      ...(roofs.suspect
+        ? { status: "roofSuspect" as const, statusReason: "more than 15% below clock x FLOP a cycle: the machine was disturbed, or this engine does not reach its units" }
+        : {}),
+    },
+    peak("roof.int8Dot", "int8", roofs.int8),
+    ...roofs.bandwidth.map(
+      (roof): KernelRow => ({
+        ...base,
+        kernel: "roof.read",
+        dtype: "bytes",
+        shape: `level=${roof.level}`,
+        level: roof.level,
+        workingSetBytes: roof.workingSetBytes,
+        ...spread(roof),
+        bytesPerSecond: roof.perSecond,
+      }),
+    ),
+  ];
+}
+
+/** A roof is its fastest sample; median and spread say how steady it was. */
+function spread({ samplesNs }: Roof): Pick<KernelRow, "medianNs" | "madNs" | "samples" | "samplesNs"> {
+  const middle = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
+  const medianNs = middle(samplesNs);
+  const madNs = middle(samplesNs.map((sample) => Math.abs(sample - medianNs)));
+  return { medianNs, madNs, samples: samplesNs.length, samplesNs: [...samplesNs] };
+}
+
+function projections(row: KernelRow, accelerators: readonly Accelerator[]): ProjectionRow[] {
+  if (row.flops === undefined || row.measuredFlopsPerByte === undefined || (row.dtype !== "f32" && row.dtype !== "int8")) return [];
+  const work = { flops: row.flops, bytes: row.flops / row.measuredFlopsPerByte };
+  const dtype = row.dtype;
+  const flopsPerByte = row.measuredFlopsPerByte;
+  return accelerators.map((accelerator) => ({
+    row: "projection",
+    kind: "modeled",
+    kernel: row.kernel,
+    shape: row.shape,
+    dtype,
+    flopsPerByte,
+    ...projectKernel(work, accelerator, dtype),
+  }));
+}
+
+function deployments(
+  settings: BenchSettings,
+  card: ModelCard,
+  accelerators: readonly Accelerator[],
+  measured: readonly { planned: PlannedRow; row: KernelRow }[],
+): DeploymentRow[] {
+  const named = settings.kernels.some((kernel) => kernel !== "roof.*" && kernel !== "linear.gemm");
+  return named ? deploymentRows(settings, card, accelerators, measured) : [];
+}
+
+async function closePool(pool: ResidentPool): Promise<void> {
+  await pool.destroy();
+}
+
+function notesOf(card: ModelCard, rows: readonly BenchRow[], l2Bytes: number): string[] {
+  const kernels = rows.filter((row) => row.row === "kernel");
+  const composed = kernels.filter((row) => row.composed === true);
+  return [
+    "measured: median, FLOPs (counted by an instrumented build of the same kernel), measured FLOPs per byte; modeled: modeled FLOPs per byte, projections, deployment; published: the accelerators' prices, peaks and bandwidths (Step-3 report, Table 4).",
+    `Measured FLOPs per byte: counted FLOPs of the matrix products over the bytes of KV cache and weights that a model of this host's L2 (${formatBytes(l2Bytes)}) fetches for the traced addresses of one thread.`,
+    `Weights and inputs are seeded random numbers at the shapes of ${card.name}; every kernel was checked against a float64 reference before it was timed.`,
+    ...(composed.length > 0 ? [`Composed: the time of ${[...new Set(composed.map((row) => row.kernel))].join(", ")} is put together: ${composed[0]?.composedOf ?? ""}.`] : []),
+    ...kernels.filter((row) => row.status !== "ok").map((row) => `${row.kernel} ${row.dtype} ${row.shape}: ${row.status}${row.statusReason === undefined ? "" : `: ${row.statusReason}`}.`),
+    "Projections: time = max(FLOPs / peak, bytes / bandwidth); int8 rows stand for 8-bit work (FP8 peak where the card has one, else BF16 peak with 8-bit bytes), f32 rows take the BF16 peak with the bytes stored here.",
+  ];
+}

@@ -1,0 +1,15 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    pool: "forks",
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    watch: false,
+    passWithNoTests: false,
+    // A mistaken `.only` must not make a run look whole.
+    allowOnly: false,
+  },
+});
