@@ -86,7 +86,8 @@ module.exports = {
     },
     {
       name: "nobody-imports-cli",
-      comment: "Nobody imports cli/, only tests do: what a command does belongs in runs/, where a program can call it too.",
+      comment:
+        "Nobody imports cli/, only tests do: what a command does belongs in runs/, where a program can call it too.",
       severity: "error",
       from: { path: "^(src|bench|tools)/", pathNot: "^src/cli/" },
       to: { path: "^src/cli/" },
@@ -115,7 +116,8 @@ module.exports = {
     },
     {
       name: "bench-and-tools-import-source",
-      comment: "bench/ and tools/ import src/ and themselves: a helper that two of them share belongs in src/ or in a package.",
+      comment:
+        "bench/ and tools/ import src/ and themselves: a helper that two of them share belongs in src/ or in a package.",
       severity: "error",
       from: { path: "^(bench|tools)/" },
       to: { path: "^(test|bench|tools|assembly|dist)/", pathNot: "^$1/" },
@@ -151,7 +153,8 @@ module.exports = {
     },
     {
       name: "only-declared-packages",
-      comment: "Import only packages that package.json names: others are there by chance. Add it, or use what is there.",
+      comment:
+        "Import only packages that package.json names: others are there by chance. Add it, or use what is there.",
       severity: "error",
       from: { path: "^(src|dist|test|bench|tools)/" },
       to: { dependencyTypes: ["npm-no-pkg", "npm-unknown"] },
@@ -162,7 +165,7 @@ module.exports = {
     parser: "swc",
     tsPreCompilationDeps: true,
     doNotFollow: { path: "node_modules" },
-    exclude: { path: "^dist/.*\\.d\\.ts$|^bench/peers/" },
+    exclude: { path: ["^dist/.*\\.d\\.ts$", "^bench/peers/", "^coverage/"] },
     enhancedResolveOptions: {
       extensions: [".ts", ".js", ".json"],
       exportsFields: ["exports"],

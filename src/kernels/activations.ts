@@ -18,7 +18,13 @@ export interface QuantizedRows {
   readonly scales: number;
 }
 
-export function allocateRows(arena: Arena, name: string, rows: number, width: number, kind: RangeKind = "activations"): Rows {
+export function allocateRows(
+  arena: Arena,
+  name: string,
+  rows: number,
+  width: number,
+  kind: RangeKind = "activations",
+): Rows {
   const strideBytes = Math.ceil(width / 8) * 32;
   const buffer = arena.allocate(name, kind, rows * strideBytes);
   return { buffer, address: buffer.address, strideBytes, rows, width };
@@ -46,7 +52,13 @@ export function fillRows(exports: KernelExports, rows: Rows, seed: number, tenso
 }
 
 /** Norm weights: 1 plus a seeded value in -0.1..0.1. */
-export function fillNormWeight(exports: KernelExports, memory: WebAssembly.Memory, rows: Rows, seed: number, tensor: number): void {
+export function fillNormWeight(
+  exports: KernelExports,
+  memory: WebAssembly.Memory,
+  rows: Rows,
+  seed: number,
+  tensor: number,
+): void {
   fillRows(exports, rows, seed, tensor, 0.1);
   const values = new Float32Array(memory.buffer, rows.address, rows.width);
   for (let i = 0; i < values.length; i++) values[i] = (values[i] as number) + 1;

@@ -1,7 +1,15 @@
 import { allocateQuantized, allocateRows, fillRows, type QuantizedRows, type Rows, readRow } from "./activations.ts";
 import { type Arena, type Buffer, createArena } from "./arena.ts";
 import { type Check, compare, float32Tolerance, type KernelCase, requantizedTolerance, worst } from "./case.ts";
-import { allocateKvCache, blockTokens, cacheAddress, fillKvCache, fillScratchBytes, type KvCache, readKv } from "./kvCache.ts";
+import {
+  allocateKvCache,
+  blockTokens,
+  cacheAddress,
+  fillKvCache,
+  fillScratchBytes,
+  type KvCache,
+  readKv,
+} from "./kvCache.ts";
 import { barrier, call, type Step, shareOf } from "./program.ts";
 import { attend, attendRounded } from "./reference/attention.ts";
 import { round7 } from "./reference/linear.ts";
@@ -73,7 +81,17 @@ export function coreSteps(core: CoreBuffers, rank: number, ranks: number): Step[
   if (quantizedQ !== undefined) {
     const { first, last } = shareOf(q.rows, rank, ranks);
     steps.push(
-      call("quantizeRows", q.address, q.strideBytes, quantizedQ.address, quantizedQ.strideBytes, quantizedQ.scales, first, last, q.width),
+      call(
+        "quantizeRows",
+        q.address,
+        q.strideBytes,
+        quantizedQ.address,
+        quantizedQ.strideBytes,
+        quantizedQ.scales,
+        first,
+        last,
+        q.width,
+      ),
       barrier,
     );
   }
@@ -92,7 +110,19 @@ export function coreSteps(core: CoreBuffers, rank: number, ranks: number): Step[
     } else {
       const qAt = quantizedQ.address + row * quantizedQ.strideBytes;
       const scalesAt = quantizedQ.scales + row * 4;
-      steps.push(call("attentionCoreInt8", qAt, quantizedQ.strideBytes, scalesAt, cacheAt, outAt, out.strideBytes, scratch, ...dims));
+      steps.push(
+        call(
+          "attentionCoreInt8",
+          qAt,
+          quantizedQ.strideBytes,
+          scalesAt,
+          cacheAt,
+          outAt,
+          out.strideBytes,
+          scratch,
+          ...dims,
+        ),
+      );
     }
   }
   return steps;

@@ -9,13 +9,20 @@ import {
   readRow,
 } from "./activations.ts";
 import { createArena } from "./arena.ts";
-import { allocateCore, type AttentionCoreShape, coreReference, coreSteps } from "./attentionCore.ts";
+import { type AttentionCoreShape, allocateCore, coreReference, coreSteps } from "./attentionCore.ts";
 import { type Check, compare, float32Tolerance, type KernelCase, requantizedTolerance } from "./case.ts";
 import { blockTokens, cacheAddress, fillKvCache, fillScratchBytes, readKv } from "./kvCache.ts";
 import { addSteps, matmulSteps, quantizeSteps, rmsNormSteps, rowSteps } from "./linear.ts";
 import { barrier, call, type Step, shareOf } from "./program.ts";
 import { dot, matmul, rmsNorm, rope, round7 } from "./reference/linear.ts";
-import { allocateWeight, type PackedWeight, packScratchBytes, packSeededWeight, unpackColumn, weightSource } from "./weights.ts";
+import {
+  allocateWeight,
+  type PackedWeight,
+  packScratchBytes,
+  packSeededWeight,
+  unpackColumn,
+  weightSource,
+} from "./weights.ts";
 
 /** Step-3's MFA attention: low-rank query, one shared KV head. headDim is a multiple of 8, queryRank of 8. */
 export interface AttentionLayerShape extends AttentionCoreShape {
@@ -128,7 +135,10 @@ export function attentionLayerCase(shape: AttentionLayerShape): KernelCase {
         // The reference's own new token, not the kernel's.
         const key = rope(kv.slice(kvHead * headDim, (kvHead + 1) * headDim), position, shape.ropeTheta);
         (stored.keys as Float64Array[])[position] = key;
-        (stored.values as Float64Array[])[position] = kv.slice(kvWidth + kvHead * headDim, kvWidth + (kvHead + 1) * headDim);
+        (stored.values as Float64Array[])[position] = kv.slice(
+          kvWidth + kvHead * headDim,
+          kvWidth + (kvHead + 1) * headDim,
+        );
       }
       const groupHeads = queryHeads / kvHeads;
       for (let head = kvHead * groupHeads; head < (kvHead + 1) * groupHeads; head++) {
@@ -147,7 +157,11 @@ export function attentionLayerCase(shape: AttentionLayerShape): KernelCase {
     }
     const terms = hidden + queryRank + headDim + shape.kvTokens + queryWidth;
     // What the layer adds to x is compared; x itself carries its own rounding of 2^-24 of its size.
-    return compare(actual, expected, dtype === "f32" ? residualTolerance(terms, input, expected) : requantizedTolerance * 3);
+    return compare(
+      actual,
+      expected,
+      dtype === "f32" ? residualTolerance(terms, input, expected) : requantizedTolerance * 3,
+    );
   }
 
   return {
@@ -163,7 +177,8 @@ export function attentionLayerCase(shape: AttentionLayerShape): KernelCase {
       packSeededWeight(exports, output, weightSource(seed, 6, queryWidth), scratch.address);
       fillKvCache(exports, memory, core.cache, headDim, seed, scratch.address);
       const table = new Float32Array(memory.buffer, tables.address, batch * headDim);
-      for (let row = 0; row < batch; row++) fillRopeTable(table.subarray(row * headDim, (row + 1) * headDim), position, shape.ropeTheta);
+      for (let row = 0; row < batch; row++)
+        fillRopeTable(table.subarray(row * headDim, (row + 1) * headDim), position, shape.ropeTheta);
     },
     steps,
     check,

@@ -35,14 +35,18 @@ export function compare(actual: ArrayLike<number>, expected: ArrayLike<number>, 
     if (!(error <= largest)) largest = error;
   }
   const maxErrorFraction = largest / allowed;
-  return { ok: expected.length === actual.length && maxErrorFraction <= 1, maxErrorFraction, compared: expected.length };
+  return {
+    ok: expected.length === actual.length && maxErrorFraction <= 1,
+    maxErrorFraction,
+    compared: expected.length,
+  };
 }
 
 /** The worse of several checks. */
 export function worst(checks: readonly Check[]): Check {
   return {
     ok: checks.every((check) => check.ok),
-    maxErrorFraction: checks.reduce((most, check) => (check.maxErrorFraction <= most ? most : check.maxErrorFraction), 0),
+    maxErrorFraction: Math.max(0, ...checks.map((check) => check.maxErrorFraction)),
     compared: checks.reduce((sum, check) => sum + check.compared, 0),
   };
 }

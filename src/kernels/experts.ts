@@ -1,10 +1,17 @@
 import { allocateQuantized, allocateRows, type QuantizedRows, type Rows } from "./activations.ts";
 import type { Arena, Buffer } from "./arena.ts";
+import type { KernelExports } from "./exports.ts";
 import { matmulBlocks } from "./linear.ts";
 import { barrier, call, type Step, shareOf } from "./program.ts";
 import { matmul, round7, swiglu } from "./reference/linear.ts";
-import { allocateWeight, type Dtype, type PackedWeight, packSeededWeight, unpackColumn, weightSource } from "./weights.ts";
-import type { KernelExports } from "./exports.ts";
+import {
+  allocateWeight,
+  type Dtype,
+  type PackedWeight,
+  packSeededWeight,
+  unpackColumn,
+  weightSource,
+} from "./weights.ts";
 
 /** SwiGLU experts of one layer that stand in memory: down(silu(x Wgate) x (x Wup)). */
 export interface Experts {
@@ -52,7 +59,13 @@ export function allocateExperts(
   };
 }
 
-export function packExperts(exports: KernelExports, experts: Experts, seed: number, tensor: number, scratch: number): void {
+export function packExperts(
+  exports: KernelExports,
+  experts: Experts,
+  seed: number,
+  tensor: number,
+  scratch: number,
+): void {
   packSeededWeight(exports, experts.gateUp, weightSource(seed, tensor, experts.hidden), scratch);
   packSeededWeight(exports, experts.down, weightSource(seed, tensor + 1, experts.expertDim), scratch);
 }
@@ -66,14 +79,35 @@ export function expertSteps(experts: Experts, rank: number, ranks: number): Step
     rows7 === undefined
       ? []
       : [
-          call("quantizeCountedRows", rows.address, rows.strideBytes, rows7.address, rows7.strideBytes, rows7.scales, rowCount, rank, ranks, rows.width),
+          call(
+            "quantizeCountedRows",
+            rows.address,
+            rows.strideBytes,
+            rows7.address,
+            rows7.strideBytes,
+            rows7.scales,
+            rowCount,
+            rank,
+            ranks,
+            rows.width,
+          ),
           barrier,
         ];
   return [
     ...quantize(input, input7),
     ...groupedSteps(experts, experts.gateUp, input, input7, gateUpOut, rank, ranks),
     barrier,
-    call("swigluRows", gateUpOut.address, gateUpOut.strideBytes, activated.address, activated.strideBytes, rowCount, rank, ranks, paddedDim),
+    call(
+      "swigluRows",
+      gateUpOut.address,
+      gateUpOut.strideBytes,
+      activated.address,
+      activated.strideBytes,
+      rowCount,
+      rank,
+      ranks,
+      paddedDim,
+    ),
     barrier,
     ...quantize(activated, activated7),
     ...groupedSteps(experts, experts.down, activated, activated7, output, rank, ranks),
@@ -99,7 +133,9 @@ function groupedSteps(
     return [call("groupedMatmulF32", offsets, experts.count, ...a, weight.steps, first, last, rowBlock, kBlock)];
   }
   const a = [x7.address, x7.strideBytes, x7.scales, w, weight.strideBytes, y.address, y.strideBytes];
-  return [call("groupedMatmulInt8", offsets, experts.count, ...a, weight.steps, weight.panels, first, last, rowBlock, kBlock)];
+  return [
+    call("groupedMatmulInt8", offsets, experts.count, ...a, weight.steps, weight.panels, first, last, rowBlock, kBlock),
+  ];
 }
 
 /** The reference's output of one expert at some columns; everything before them in full. */
@@ -111,7 +147,9 @@ export function expertReference(
   columns: readonly number[],
 ): Float64Array {
   const activated = activatedReference(memory, experts, expert, input, experts.gateUp.columns / 2);
-  return matmul(activated, columns.length, (index) => unpackColumn(memory, experts.down, columns[index] as number, expert));
+  return matmul(activated, columns.length, (index) =>
+    unpackColumn(memory, experts.down, columns[index] as number, expert),
+  );
 }
 
 function activatedReference(

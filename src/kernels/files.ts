@@ -11,6 +11,8 @@ export function readKernelModule(target: Target, variant: Variant): Uint8Array<A
   try {
     return new Uint8Array(readFileSync(new URL(`../../build/${name}`, import.meta.url)));
   } catch {
-    throw new InfeasibleError(`build/${name} is missing: run "npm run build" in a checkout, or install the package again`);
+    throw new InfeasibleError(
+      `build/${name} is missing: run "npm run build" in a checkout, or install the package again`,
+    );
   }
 }

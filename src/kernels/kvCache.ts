@@ -53,7 +53,14 @@ export function fillKvCache(
         rows.fill(0, trueHeadDim, headDim);
         rows.fill(0, headDim + trueHeadDim);
       }
-      append(cache.buffer.address + index * cache.strideBytes, token, scratch, scratch + headDim * 4, headDim, blockTokens);
+      append(
+        cache.buffer.address + index * cache.strideBytes,
+        token,
+        scratch,
+        scratch + headDim * 4,
+        headDim,
+        blockTokens,
+      );
     }
   }
 }
@@ -97,7 +104,9 @@ export function readKv(memory: WebAssembly.Memory, cache: KvCache, sequence: num
       for (let i = 0; i < headDim; i++) {
         const keyUnits = data[(token >> 3) * headDim * 8 + (i >> 2) * 32 + (token & 7) * 4 + (i & 3)] as number;
         key[i] = keyUnits * keyScale;
-        value[i] = data[perBlock + (i >> 3) * blockTokens * 8 + (token >> 2) * 32 + (i & 7) * 4 + (token & 3)] as number;
+        value[i] = data[
+          perBlock + (i >> 3) * blockTokens * 8 + (token >> 2) * 32 + (i & 7) * 4 + (token & 3)
+        ] as number;
       }
     }
     keys.push(key);

@@ -25,12 +25,50 @@ export function matmulSteps(
   const { rowBlock, kBlock } = matmulBlocks;
   const w = weight.buffer.address;
   if (weight.dtype === "f32") {
-    return [call("matmulF32", x.address, x.strideBytes, w, y.address, y.strideBytes, m, weight.k, first, last, rowBlock, kBlock)];
+    return [
+      call(
+        "matmulF32",
+        x.address,
+        x.strideBytes,
+        w,
+        y.address,
+        y.strideBytes,
+        m,
+        weight.k,
+        first,
+        last,
+        rowBlock,
+        kBlock,
+      ),
+    ];
   }
   if (quantized === undefined) throw new Error("int8 weights need quantized activations");
   return [
-    call("matmulInt8", quantized.address, quantized.strideBytes, w, y.address, y.strideBytes, m, weight.steps, first, last, rowBlock, kBlock),
-    call("dequantizeSums", y.address, y.strideBytes, m, quantized.scales, scalesAddress(weight), sumsAddress(weight), first, last),
+    call(
+      "matmulInt8",
+      quantized.address,
+      quantized.strideBytes,
+      w,
+      y.address,
+      y.strideBytes,
+      m,
+      weight.steps,
+      first,
+      last,
+      rowBlock,
+      kBlock,
+    ),
+    call(
+      "dequantizeSums",
+      y.address,
+      y.strideBytes,
+      m,
+      quantized.scales,
+      scalesAddress(weight),
+      sumsAddress(weight),
+      first,
+      last,
+    ),
   ];
 }
 
@@ -38,13 +76,34 @@ export function matmulSteps(
 export function quantizeSteps(x: Rows, quantized: QuantizedRows | undefined, rank: number, ranks: number): Step[] {
   if (quantized === undefined) return [];
   return rowSteps(x.rows, rank, ranks, ({ first, last }) =>
-    call("quantizeRows", x.address, x.strideBytes, quantized.address, quantized.strideBytes, quantized.scales, first, last, x.width),
+    call(
+      "quantizeRows",
+      x.address,
+      x.strideBytes,
+      quantized.address,
+      quantized.strideBytes,
+      quantized.scales,
+      first,
+      last,
+      x.width,
+    ),
   );
 }
 
 export function rmsNormSteps(x: Rows, weight: Rows, y: Rows, epsilon: number, rank: number, ranks: number): Step[] {
   return rowSteps(x.rows, rank, ranks, ({ first, last }) =>
-    call("rmsNormRows", x.address, x.strideBytes, weight.address, y.address, y.strideBytes, first, last, x.width, epsilon),
+    call(
+      "rmsNormRows",
+      x.address,
+      x.strideBytes,
+      weight.address,
+      y.address,
+      y.strideBytes,
+      first,
+      last,
+      x.width,
+      epsilon,
+    ),
   );
 }
 

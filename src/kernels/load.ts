@@ -31,7 +31,11 @@ export function compileKernels(wasm: Uint8Array<ArrayBuffer>): WebAssembly.Modul
 export type TraceAccess = (address: number, bytes: number, isStore: number) => void;
 
 /** Instantiates a kernel module on a memory; a traced module reports to `trace` (best another module's export: no JS between). */
-export function instantiateKernels(module: WebAssembly.Module, memory: WebAssembly.Memory, trace?: TraceAccess): KernelExports {
+export function instantiateKernels(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  trace?: TraceAccess,
+): KernelExports {
   const imports: WebAssembly.Imports = {
     env: {
       memory,

@@ -4,7 +4,14 @@ import { type Check, compare, float32Tolerance, type KernelCase, worst } from ".
 import { matmulSteps, quantizeSteps } from "./linear.ts";
 import { barrier } from "./program.ts";
 import { dot, round7 } from "./reference/linear.ts";
-import { allocateWeight, type Dtype, packScratchBytes, packSeededWeight, unpackColumn, weightSource } from "./weights.ts";
+import {
+  allocateWeight,
+  type Dtype,
+  packScratchBytes,
+  packSeededWeight,
+  unpackColumn,
+  weightSource,
+} from "./weights.ts";
 
 /** y [m x n] = x [m x k] W [k x n], weights packed once; int8 quantizes x (7 bits a row) inside the timed call. */
 export interface MatmulShape {
@@ -29,14 +36,19 @@ export function matmulCase(shape: MatmulShape): KernelCase {
     const columnStride = few ? 1 : Math.max(1, Math.floor(n / 32));
     const rows = few ? Array.from({ length: m }, (_, row) => row) : [...new Set([0, m >> 1, m - 1])];
     const columns: { index: number; values: Float64Array }[] = [];
-    for (let index = 0; index < n; index += columnStride) columns.push({ index, values: unpackColumn(memory, weight, index) });
+    for (let index = 0; index < n; index += columnStride)
+      columns.push({ index, values: unpackColumn(memory, weight, index) });
     return worst(
       rows.map((row) => {
         const input = readRow(memory, x, row);
         const seen = dtype === "int8" ? round7(input) : input;
         const output = readRow(memory, y, row);
         const actual = columns.map(({ index }) => output[index] as number);
-        return compare(actual, columns.map(({ values }) => dot(seen, values)), float32Tolerance(k));
+        return compare(
+          actual,
+          columns.map(({ values }) => dot(seen, values)),
+          float32Tolerance(k),
+        );
       }),
     );
   }

@@ -6,7 +6,14 @@ import { addSteps, matmulSteps, rmsNormSteps, rowSteps } from "./linear.ts";
 import { barrier, call, type Step, segment, shareOf } from "./program.ts";
 import { matmul, rmsNorm } from "./reference/linear.ts";
 import { routeReference } from "./reference/router.ts";
-import { allocateWeight, type Dtype, packScratchBytes, packSeededWeight, unpackColumn, weightSource } from "./weights.ts";
+import {
+  allocateWeight,
+  type Dtype,
+  packScratchBytes,
+  packSeededWeight,
+  unpackColumn,
+  weightSource,
+} from "./weights.ts";
 
 /** Router with softmax scores: Step-3 takes the topK probabilities as they are, Qwen3-MoE divides them by their sum. */
 export interface RouterShape {
@@ -41,7 +48,18 @@ export function routerCase(shape: RouterShape): KernelCase {
       ...matmulSteps(gate, x, undefined, logits, tokens, rank, ranks),
       barrier,
       ...rowSteps(tokens, rank, ranks, ({ first, last }) =>
-        call("routeSoftmax", logits.address, logits.strideBytes, ids.address, weights.address, first, last, experts, topK, Number(shape.normalizeTopK)),
+        call(
+          "routeSoftmax",
+          logits.address,
+          logits.strideBytes,
+          ids.address,
+          weights.address,
+          first,
+          last,
+          experts,
+          topK,
+          Number(shape.normalizeTopK),
+        ),
       ),
     ],
     check(memory) {
@@ -75,7 +93,11 @@ export function expertMatmulCase(shape: ExpertMatmulShape): KernelCase {
   const { count, tokensPerExpert, hidden, expertDim, seed } = shape;
   const arena = createArena();
   const experts = allocateExperts(arena, "experts", { ...shape, rows: count * tokensPerExpert });
-  const scratch = arena.allocate("packScratch", "scratch", Math.max(packScratchBytes(hidden), packScratchBytes(expertDim)));
+  const scratch = arena.allocate(
+    "packScratch",
+    "scratch",
+    Math.max(packScratchBytes(hidden), packScratchBytes(expertDim)),
+  );
   return {
     buffers: arena.buffers,
     totalBytes: arena.totalBytes(),
@@ -89,13 +111,26 @@ export function expertMatmulCase(shape: ExpertMatmulShape): KernelCase {
     steps: (rank, ranks) => expertSteps(experts, rank, ranks),
     check(memory) {
       const columns = sampled(hidden, 32);
-      const rows = count * tokensPerExpert * hidden * expertDim <= 4e6 ? sampled(count * tokensPerExpert, 1e9) : [0, count * tokensPerExpert - 1];
+      const rows =
+        count * tokensPerExpert * hidden * expertDim <= 4e6
+          ? sampled(count * tokensPerExpert, 1e9)
+          : [0, count * tokensPerExpert - 1];
       return worst(
         [...new Set(rows)].map((row) => {
-          const expected = expertReference(memory, experts, Math.floor(row / tokensPerExpert), readRow(memory, experts.input, row), columns);
+          const expected = expertReference(
+            memory,
+            experts,
+            Math.floor(row / tokensPerExpert),
+            readRow(memory, experts.input, row),
+            columns,
+          );
           const output = readRow(memory, experts.output, row);
           const tolerance = shape.dtype === "f32" ? float32Tolerance(hidden + expertDim) : requantizedTolerance;
-          return compare(columns.map((column) => output[column] as number), expected, tolerance);
+          return compare(
+            columns.map((column) => output[column] as number),
+            expected,
+            tolerance,
+          );
         }),
       );
     },
@@ -134,20 +169,54 @@ export function moeLayerCase(shape: MoeLayerShape): KernelCase {
   const weights = arena.allocate("weights", "activations", assignments * 4);
   const offsets = arena.allocate("offsets", "scratch", (shape.experts + 1) * 4);
   const assignmentRows = arena.allocate("rows", "scratch", assignments * 4);
-  const residentRows = residentExperts === shape.experts || shape.routing === "router" ? assignments : balancedRows(assignments, shape.experts, residentExperts);
-  const experts = allocateExperts(arena, "experts", { dtype, count: residentExperts, hidden, expertDim, rows: residentRows, offsets });
+  const residentRows =
+    residentExperts === shape.experts || shape.routing === "router"
+      ? assignments
+      : balancedRows(assignments, shape.experts, residentExperts);
+  const experts = allocateExperts(arena, "experts", {
+    dtype,
+    count: residentExperts,
+    hidden,
+    expertDim,
+    rows: residentRows,
+    offsets,
+  });
   const y = allocateRows(arena, "y", tokens, hidden);
   const shared =
-    sharedDim === 0 ? undefined : { ...allocateExperts(arena, "shared", { dtype, count: 1, hidden, expertDim: sharedDim, rows: tokens }), input: normed, output: y };
-  const scratch = arena.allocate("packScratch", "scratch", Math.max(packScratchBytes(hidden), packScratchBytes(Math.max(expertDim, sharedDim))));
+    sharedDim === 0
+      ? undefined
+      : {
+          ...allocateExperts(arena, "shared", { dtype, count: 1, hidden, expertDim: sharedDim, rows: tokens }),
+          input: normed,
+          output: y,
+        };
+  const scratch = arena.allocate(
+    "packScratch",
+    "scratch",
+    Math.max(packScratchBytes(hidden), packScratchBytes(Math.max(expertDim, sharedDim))),
+  );
   const rowLimit = offsets.address + residentExperts * 4;
 
   function steps(rank: number, ranks: number): Step[] {
     const items = shareOf(assignments, rank, ranks);
     const router = rowSteps(tokens, rank, ranks, ({ first, last }) =>
-      call("routeSoftmax", logits.address, logits.strideBytes, routed.address, weights.address, first, last, shape.experts, topK, Number(shape.normalizeTopK)),
+      call(
+        "routeSoftmax",
+        logits.address,
+        logits.strideBytes,
+        routed.address,
+        weights.address,
+        first,
+        last,
+        shape.experts,
+        topK,
+        Number(shape.normalizeTopK),
+      ),
     );
-    const group = rank === 0 ? [call("groupByExpert", ids.address, assignments, shape.experts, offsets.address, assignmentRows.address)] : [];
+    const group =
+      rank === 0
+        ? [call("groupByExpert", ids.address, assignments, shape.experts, offsets.address, assignmentRows.address)]
+        : [];
     return [
       ...rmsNormSteps(x, norm, normed, shape.epsilon, rank, ranks),
       barrier,
@@ -157,7 +226,19 @@ export function moeLayerCase(shape: MoeLayerShape): KernelCase {
       barrier,
       ...group,
       barrier,
-      call("gatherRows", normed.address, normed.strideBytes, experts.input.address, experts.input.strideBytes, hidden * 4, assignmentRows.address, items.first, items.last, topK, rowLimit),
+      call(
+        "gatherRows",
+        normed.address,
+        normed.strideBytes,
+        experts.input.address,
+        experts.input.strideBytes,
+        hidden * 4,
+        assignmentRows.address,
+        items.first,
+        items.last,
+        topK,
+        rowLimit,
+      ),
       barrier,
       segment(1),
       ...expertSteps(experts, rank, ranks),
@@ -167,7 +248,20 @@ export function moeLayerCase(shape: MoeLayerShape): KernelCase {
       barrier,
       ...addSteps(x, y, rank, ranks),
       ...rowSteps(tokens, rank, ranks, ({ first, last }) =>
-        call("combineRows", experts.output.address, experts.output.strideBytes, weights.address, assignmentRows.address, y.address, y.strideBytes, first, last, topK, Math.ceil(hidden / 4) * 4, rowLimit),
+        call(
+          "combineRows",
+          experts.output.address,
+          experts.output.strideBytes,
+          weights.address,
+          assignmentRows.address,
+          y.address,
+          y.strideBytes,
+          first,
+          last,
+          topK,
+          Math.ceil(hidden / 4) * 4,
+          rowLimit,
+        ),
       ),
     ];
   }
@@ -196,16 +290,19 @@ export function moeLayerCase(shape: MoeLayerShape): KernelCase {
         const probabilities = routeReference(scores, topK, shape.normalizeTopK, slots);
         const expected = new Float64Array(columns.length);
         const add = (values: Float64Array, weight: number): void => {
-          for (let i = 0; i < expected.length; i++) expected[i] = (expected[i] as number) + weight * (values[i] as number);
+          for (let i = 0; i < expected.length; i++)
+            expected[i] = (expected[i] as number) + weight * (values[i] as number);
         };
         if (shared !== undefined) add(expertReference(memory, shared, 0, z, columns), 1);
         for (let slot = 0; slot < topK; slot++) {
           const expert = used[token * topK + slot] as number;
-          if (expert < residentExperts) add(expertReference(memory, experts, expert, z, columns), probabilities[slot] as number);
+          if (expert < residentExperts)
+            add(expertReference(memory, experts, expert, z, columns), probabilities[slot] as number);
         }
         const output = readRow(memory, y, token);
         const actual = columns.map((column) => (output[column] as number) - (input[column] as number));
-        const tolerance = dtype === "f32" ? float32Tolerance(2 * hidden + expertDim + sharedDim) * 4 : requantizedTolerance;
+        const tolerance =
+          dtype === "f32" ? float32Tolerance(2 * hidden + expertDim + sharedDim) * 4 : requantizedTolerance;
         return [
           compare(given.subarray(token * topK, (token + 1) * topK), probabilities, float32Tolerance(hidden)),
           compare(actual, expected, tolerance),

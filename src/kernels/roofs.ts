@@ -19,11 +19,19 @@ const tileSteps = 512;
 export function float32Forms(threads: number): RoofLoop[] {
   const repeats = 400;
   const tiles = [6, 5, 4, 3].map((rows) =>
-    loop(`${rows} x 8`, threads, 6 * tileSteps * 4 + tileSteps * 32 + 256, rows * 16 * tileSteps * repeats, (at) =>
-      call("roofTileF32", rows, at, at + 6 * tileSteps * 4, at + 6 * tileSteps * 4 + tileSteps * 32, tileSteps, repeats),
+    loop(`${rows}x8`, threads, 6 * tileSteps * 4 + tileSteps * 32 + 256, rows * 16 * tileSteps * repeats, (at) =>
+      call(
+        "roofTileF32",
+        rows,
+        at,
+        at + 6 * tileSteps * 4,
+        at + 6 * tileSteps * 4 + tileSteps * 32,
+        tileSteps,
+        repeats,
+      ),
     ),
   );
-  const wide = loop("3 x 16", threads, tileSteps * 12 + tileSteps * 64 + 256, 96 * tileSteps * repeats, (at) =>
+  const wide = loop("3x16", threads, tileSteps * 12 + tileSteps * 64 + 256, 96 * tileSteps * repeats, (at) =>
     call("roofWideF32", at, at + tileSteps * 12, at + tileSteps * 76, tileSteps, repeats),
   );
   return [...tiles, wide];
@@ -33,8 +41,16 @@ export function float32Forms(threads: number): RoofLoop[] {
 export function int8Forms(threads: number): RoofLoop[] {
   const repeats = 400;
   return [6, 5, 4, 3].map((rows) =>
-    loop(`${rows} x 8`, threads, 6 * tileSteps * 4 + tileSteps * 32 + 256, rows * 64 * tileSteps * repeats, (at) =>
-      call("roofTileInt8", rows, at, at + 6 * tileSteps * 4, at + 6 * tileSteps * 4 + tileSteps * 32, tileSteps, repeats),
+    loop(`${rows}x8`, threads, 6 * tileSteps * 4 + tileSteps * 32 + 256, rows * 64 * tileSteps * repeats, (at) =>
+      call(
+        "roofTileInt8",
+        rows,
+        at,
+        at + 6 * tileSteps * 4,
+        at + 6 * tileSteps * 4 + tileSteps * 32,
+        tileSteps,
+        repeats,
+      ),
     ),
   );
 }
@@ -43,14 +59,20 @@ export function int8Forms(threads: number): RoofLoop[] {
 export function clockLoop(): RoofLoop {
   const rounds = 100_000;
   const arena = createArena();
-  return { form: "chain", totalBytes: arena.totalBytes(), work: rounds * 32, prepare: () => {}, steps: () => [call("clockCycles", rounds)] };
+  return {
+    form: "chain",
+    totalBytes: arena.totalBytes(),
+    work: rounds * 32,
+    prepare: () => {},
+    steps: () => [call("clockCycles", rounds)],
+  };
 }
 
 /** Reads of `bytes` a thread, as often as makes at least 64 MiB. */
 export function readLoop(bytes: number, threads: number): RoofLoop {
   const size = Math.max(128, Math.floor(bytes / 128) * 128);
   const repeats = Math.max(1, Math.ceil(2 ** 26 / size));
-  return loop(`${size} bytes`, threads, size, size * repeats, (at) => call("readBytes", at, size, repeats));
+  return loop(`${size}`, threads, size, size * repeats, (at) => call("readBytes", at, size, repeats));
 }
 
 function loop(form: string, threads: number, bytes: number, work: number, step: (address: number) => Step): RoofLoop {
@@ -61,7 +83,8 @@ function loop(form: string, threads: number, bytes: number, work: number, step: 
     totalBytes: arena.totalBytes(),
     work,
     prepare(exports) {
-      for (const buffer of buffers) kernelFunction(exports, "fillUniform")(buffer.address, Math.floor(bytes / 16) * 4, 1, 0, 1);
+      for (const buffer of buffers)
+        kernelFunction(exports, "fillUniform")(buffer.address, Math.floor(bytes / 16) * 4, 1, 0, 1);
     },
     steps: (rank) => [step((buffers[rank] as (typeof buffers)[number]).address)],
   };

@@ -12,10 +12,17 @@ export type Target = (typeof targets)[number];
  */
 export async function pickTarget(asked: string | undefined): Promise<Target> {
   if (asked !== undefined && !isTarget(asked)) {
-    throw new InvalidInputError({ field: "--target", value: asked, expected: `one of ${targets.join(", ")}`, known: targets });
+    throw new InvalidInputError({
+      field: "--target",
+      value: asked,
+      expected: `one of ${targets.join(", ")}`,
+      known: targets,
+    });
   }
   if (!(await simd()) || !(await threads())) {
-    throw new InfeasibleError("this JavaScript engine has no WebAssembly SIMD or no shared memory; afdbench needs both");
+    throw new InfeasibleError(
+      "this JavaScript engine has no WebAssembly SIMD or no shared memory; afdbench needs both",
+    );
   }
   const hasRelaxed = await relaxedSimd();
   if (asked === "relaxed" && !hasRelaxed) {

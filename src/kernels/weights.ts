@@ -69,7 +69,12 @@ export function packScratchBytes(k: number): number {
  * Fills a weight from its seeded source: rows are made eight at a time in `scratch`, as a checkpoint would be read, and packed.
  * Element (column, i) of expert e is value (e x columns + column) x k4 + i of the source, k4 being k rounded up to 4.
  */
-export function packSeededWeight(exports: KernelExports, weight: PackedWeight, source: WeightSource, scratch: number): void {
+export function packSeededWeight(
+  exports: KernelExports,
+  weight: PackedWeight,
+  source: WeightSource,
+  scratch: number,
+): void {
   const fill = kernelFunction(exports, "fillUniform");
   const pack = kernelFunction(exports, weight.dtype === "f32" ? "packPanelF32" : "packPanelInt8");
   const stride = rowBytes(weight.k);
@@ -83,14 +88,27 @@ export function packSeededWeight(exports: KernelExports, weight: PackedWeight, s
       if (weight.dtype === "f32") pack(scratch, stride, columns, weight.k, destination);
       else {
         const offset = panel * 32;
-        pack(scratch, stride, columns, weight.k, destination, scalesAddress(weight, expert) + offset, sumsAddress(weight, expert) + offset);
+        pack(
+          scratch,
+          stride,
+          columns,
+          weight.k,
+          destination,
+          scalesAddress(weight, expert) + offset,
+          sumsAddress(weight, expert) + offset,
+        );
       }
     }
   }
 }
 
 /** One column of a packed weight as stored (int8 times its scale), read by its own index arithmetic: the reference's view. */
-export function unpackColumn(memory: WebAssembly.Memory, weight: PackedWeight, column: number, expert = 0): Float64Array {
+export function unpackColumn(
+  memory: WebAssembly.Memory,
+  weight: PackedWeight,
+  column: number,
+  expert = 0,
+): Float64Array {
   const out = new Float64Array(weight.k);
   const panel = Math.floor(column / panelColumns);
   const lane = column % panelColumns;
@@ -101,7 +119,9 @@ export function unpackColumn(memory: WebAssembly.Memory, weight: PackedWeight, c
     return out;
   }
   const values = new Int8Array(memory.buffer, address, weight.steps * 32);
-  const scale = new Float32Array(memory.buffer, scalesAddress(weight, expert) + panel * 32, panelColumns)[lane] as number;
+  const scale = new Float32Array(memory.buffer, scalesAddress(weight, expert) + panel * 32, panelColumns)[
+    lane
+  ] as number;
   for (let i = 0; i < weight.k; i++) out[i] = (values[(i >> 2) * 32 + lane * 4 + (i & 3)] as number) * scale;
   return out;
 }

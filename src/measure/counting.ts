@@ -1,7 +1,7 @@
-import { readKernelModule } from "../kernels/files.ts";
-import { compileKernels, createGrowingMemory, createMemory, instantiateKernels } from "../kernels/load.ts";
 import type { KernelCase } from "../kernels/case.ts";
 import { type KernelExports, kernelFunction } from "../kernels/exports.ts";
+import { readKernelModule } from "../kernels/files.ts";
+import { compileKernels, createGrowingMemory, createMemory, instantiateKernels } from "../kernels/load.ts";
 import type { Step } from "../kernels/program.ts";
 import type { Target } from "../kernels/target.ts";
 import {

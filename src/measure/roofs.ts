@@ -83,14 +83,23 @@ export async function measureRoofs(
 /** The level whose bandwidth feeds a working set: the smallest cache that holds it. */
 export function levelOf(roofs: HostRoofs, caches: CacheSizes, workingSetBytes: number): BandwidthRoof {
   const level =
-    workingSetBytes <= caches.l1Bytes ? "L1" : workingSetBytes <= caches.l2Bytes ? "L2" : workingSetBytes <= caches.l3Bytes ? "L3" : "DRAM";
+    workingSetBytes <= caches.l1Bytes
+      ? "L1"
+      : workingSetBytes <= caches.l2Bytes
+        ? "L2"
+        : workingSetBytes <= caches.l3Bytes
+          ? "L3"
+          : "DRAM";
   const found = roofs.bandwidth.find((roof) => roof.level === level) ?? roofs.bandwidth.at(-1);
   if (found === undefined) throw new Error("no bandwidth was measured");
   return found;
 }
 
 /** One working set a level and thread, well inside the level; four times the last cache for memory, at most 1 GiB in all. */
-function workingSets({ l1Bytes, l2Bytes, l3Bytes }: CacheSizes, threads: number): { level: BandwidthRoof["level"]; bytes: number }[] {
+function workingSets(
+  { l1Bytes, l2Bytes, l3Bytes }: CacheSizes,
+  threads: number,
+): { level: BandwidthRoof["level"]; bytes: number }[] {
   return [
     { level: "L1", bytes: l1Bytes / 2 },
     { level: "L2", bytes: l2Bytes / 2 },

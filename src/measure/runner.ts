@@ -52,7 +52,10 @@ export function startRunner(
       Atomics.store(words, word.calls, calls);
       Atomics.store(words, word.job, job);
       Atomics.notify(words, word.job);
-      await Promise.race([untilDone(words, job), ended.then(() => Promise.reject(new Error("a kernel thread ended too early")))]);
+      await Promise.race([
+        untilDone(words, job),
+        ended.then(() => Promise.reject(new Error("a kernel thread ended too early"))),
+      ]);
       return Array.from(times).slice(0, maxSegments);
     },
     async stop() {

@@ -1,11 +1,11 @@
-import { readCaches } from "../host/caches.ts";
-import { type ResidentPool, startResidentPool } from "../host/pool.ts";
 import type { Accelerator } from "../hardware/catalog.ts";
 import { loadAccelerator } from "../hardware/catalog.ts";
+import { readCaches } from "../host/caches.ts";
+import { type ResidentPool, startResidentPool } from "../host/pool.ts";
 import { readKernelModule } from "../kernels/files.ts";
 import { compileKernels, memoryLimitBytes } from "../kernels/load.ts";
 import { pickTarget } from "../kernels/target.ts";
-import { type CacheSizes, type HostRoofs, measureRoofs, type Roof } from "../measure/roofs.ts";
+import { type CacheSizes, measureRoofs } from "../measure/roofs.ts";
 import { workerUrl } from "../measure/runner.ts";
 import type { SamplePlan } from "../measure/sample.ts";
 import type { ModelCard } from "../model/card.ts";
@@ -15,10 +15,12 @@ import { projectKernel } from "../theory/projection.ts";
 import { InfeasibleError } from "../units/errors.ts";
 import { formatBytes } from "../units/format.ts";
 import { deploymentRows } from "./benchDeployment.ts";
-import { type PlannedRow, planRows } from "./benchPlan.ts";
+import { planRows } from "./benchPlan.ts";
+import { roofRows } from "./benchRoofs.ts";
 import { type Bench, measureRow } from "./benchRow.ts";
 import { recordEnvironment } from "./environment.ts";
 import { loadModel } from "./models.ts";
+import type { PlannedRow } from "./plannedRow.ts";
 import type { BenchOutcome, BenchSettings } from "./settings.ts";
 
 /**
@@ -29,12 +31,18 @@ import type { BenchOutcome, BenchSettings } from "./settings.ts";
  * @throws InvalidInputError, InfeasibleError before anything is measured: bad settings, or more memory than there is.
  */
 export async function bench(settings: BenchSettings): Promise<BenchOutcome> {
-  const card = loadModel(settings.configFile === undefined ? { name: settings.model ?? "step3" } : { configFile: settings.configFile });
+  const card = loadModel(
+    settings.configFile === undefined ? { name: settings.model ?? "step3" } : { configFile: settings.configFile },
+  );
   const accelerators = settings.hardware.map(loadAccelerator);
   const target = await pickTarget(settings.target);
   const environment = recordEnvironment(target);
   const caches = readCaches();
-  const sizes: CacheSizes = { l1Bytes: caches.l1d.sizeBytes, l2Bytes: caches.l2.sizeBytes, l3Bytes: caches.l3?.sizeBytes ?? 0 };
+  const sizes: CacheSizes = {
+    l1Bytes: caches.l1d.sizeBytes,
+    l2Bytes: caches.l2.sizeBytes,
+    l3Bytes: caches.l3?.sizeBytes ?? 0,
+  };
   const planned = planRows(settings, card, sizes.l3Bytes || sizes.l2Bytes);
   checkMemory(planned, environment.availableMemoryBytes);
 
@@ -59,7 +67,7 @@ export async function bench(settings: BenchSettings): Promise<BenchOutcome> {
       try {
         progress(`roofs of this host (${threads} thread${threads === 1 ? "" : "s"})`);
         const roofs = await measureRoofs(pool, target, run.module, sizes, run.cores, settings.signal);
-        rows.push(...roofRows(roofs, run));
+        rows.push(...roofRows(roofs, target));
         for (const plannedRow of planned.filter(({ fields }) => fields.threads === threads)) {
           settings.signal.throwIfAborted();
           progress(`${plannedRow.fields.kernel} ${plannedRow.fields.dtype} ${plannedRow.fields.shape}`);
@@ -78,7 +86,13 @@ export async function bench(settings: BenchSettings): Promise<BenchOutcome> {
   for (const { row } of measured) rows.push(...projections(row, accelerators));
   if (!interrupted) rows.push(...deployments(settings, card, accelerators, measured));
   return {
-    document: { schema: DOCUMENT_SCHEMA, command: "bench", environment, rows, notes: notesOf(card, rows, environment.l2Bytes) },
+    document: {
+      schema: DOCUMENT_SCHEMA,
+      command: "bench",
+      environment,
+      rows,
+      notes: notesOf(card, rows, environment.l2Bytes),
+    },
     interrupted,
     failed: measured.some(({ row }) => row.status === "failedCheck" || row.status === "trapped"),
   };
@@ -111,52 +125,13 @@ function samplePlan({ quick, repetitions, warmups, minTimeNs }: BenchSettings): 
   };
 }
 
-function roofRows(roofs: HostRoofs, { target }: Bench): KernelRow[] {
-  const base = { row: "kernel" as const, kind: "measured" as const, target, threads: roofs.threads, status: "ok" as const };
-  const peak = (kernel: string, dtype: string, roof: Roof): KernelRow => ({
-    ...base,
-    kernel,
-    dtype,
-    shape: `tile=${roof.form.replaceAll(" ", "")}`,
-    ...spread(roof),
-    flops: roof.workPerCall,
-    flopsPerSecond: roof.perSecond,
-  });
-  const float32 = peak("roof.multiplyAdd", "f32", roofs.float32);
-  return [
-    {
-      ...float32,
-      clockHz: roofs.clockHz,
-      ...(roofs.suspect
-        ? { status: "roofSuspect" as const, statusReason: "more than 15% below clock x FLOP a cycle: the machine was disturbed, or this engine does not reach its units" }
-        : {}),
-    },
-    peak("roof.int8Dot", "int8", roofs.int8),
-    ...roofs.bandwidth.map(
-      (roof): KernelRow => ({
-        ...base,
-        kernel: "roof.read",
-        dtype: "bytes",
-        shape: `level=${roof.level}`,
-        level: roof.level,
-        workingSetBytes: roof.workingSetBytes,
-        ...spread(roof),
-        bytesPerSecond: roof.perSecond,
-      }),
-    ),
-  ];
-}
-
-/** A roof is its fastest sample; median and spread say how steady it was. */
-function spread({ samplesNs }: Roof): Pick<KernelRow, "medianNs" | "madNs" | "samples" | "samplesNs"> {
-  const middle = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
-  const medianNs = middle(samplesNs);
-  const madNs = middle(samplesNs.map((sample) => Math.abs(sample - medianNs)));
-  return { medianNs, madNs, samples: samplesNs.length, samplesNs: [...samplesNs] };
-}
-
 function projections(row: KernelRow, accelerators: readonly Accelerator[]): ProjectionRow[] {
-  if (row.flops === undefined || row.measuredFlopsPerByte === undefined || (row.dtype !== "f32" && row.dtype !== "int8")) return [];
+  if (
+    row.flops === undefined ||
+    row.measuredFlopsPerByte === undefined ||
+    (row.dtype !== "f32" && row.dtype !== "int8")
+  )
+    return [];
   const work = { flops: row.flops, bytes: row.flops / row.measuredFlopsPerByte };
   const dtype = row.dtype;
   const flopsPerByte = row.measuredFlopsPerByte;
@@ -192,8 +167,17 @@ function notesOf(card: ModelCard, rows: readonly BenchRow[], l2Bytes: number): s
     "measured: median, FLOPs (counted by an instrumented build of the same kernel), measured FLOPs per byte; modeled: modeled FLOPs per byte, projections, deployment; published: the accelerators' prices, peaks and bandwidths (Step-3 report, Table 4).",
     `Measured FLOPs per byte: counted FLOPs of the matrix products over the bytes of KV cache and weights that a model of this host's L2 (${formatBytes(l2Bytes)}) fetches for the traced addresses of one thread.`,
     `Weights and inputs are seeded random numbers at the shapes of ${card.name}; every kernel was checked against a float64 reference before it was timed.`,
-    ...(composed.length > 0 ? [`Composed: the time of ${[...new Set(composed.map((row) => row.kernel))].join(", ")} is put together: ${composed[0]?.composedOf ?? ""}.`] : []),
-    ...kernels.filter((row) => row.status !== "ok").map((row) => `${row.kernel} ${row.dtype} ${row.shape}: ${row.status}${row.statusReason === undefined ? "" : `: ${row.statusReason}`}.`),
+    ...(composed.length > 0
+      ? [
+          `Composed: the time of ${[...new Set(composed.map((row) => row.kernel))].join(", ")} is put together: ${composed[0]?.composedOf ?? ""}.`,
+        ]
+      : []),
+    ...kernels
+      .filter((row) => row.status !== "ok")
+      .map(
+        (row) =>
+          `${row.kernel} ${row.dtype} ${row.shape}: ${row.status}${row.statusReason === undefined ? "" : `: ${row.statusReason}`}.`,
+      ),
     "Projections: time = max(FLOPs / peak, bytes / bandwidth); int8 rows stand for 8-bit work (FP8 peak where the card has one, else BF16 peak with 8-bit bytes), f32 rows take the BF16 peak with the bytes stored here.",
   ];
 }

@@ -1,18 +1,19 @@
-import { startRunner, TimedOutError } from "../measure/runner.ts";
-import type { ResidentPool } from "../host/pool.ts";
 import type { HostCaches } from "../host/caches.ts";
+import type { ResidentPool } from "../host/pool.ts";
 import type { KernelCase } from "../kernels/case.ts";
 import { createMemory, instantiateKernels } from "../kernels/load.ts";
 import type { Target } from "../kernels/target.ts";
 import { cacheGeometry } from "../measure/cacheModel.ts";
-import { countCase, traceCase, type Traffic } from "../measure/counting.ts";
+import { countCase, type Traffic, traceCase } from "../measure/counting.ts";
 import type { Counts } from "../measure/counts.ts";
 import { type CacheSizes, type HostRoofs, levelOf } from "../measure/roofs.ts";
-import { sampleCall, type SamplePlan, type Samples } from "../measure/sample.ts";
+import { startRunner, TimedOutError } from "../measure/runner.ts";
+import { type SamplePlan, type Samples, sampleCall } from "../measure/sample.ts";
 import type { KernelRow } from "../record/benchRows.ts";
 import { attainableFlopsPerSecond, boundOf } from "../theory/roofline.ts";
 import { InfeasibleError } from "../units/errors.ts";
-import type { Modeled, PlannedRow } from "./benchPlan.ts";
+import { suspectReason } from "./benchRoofs.ts";
+import type { Modeled, PlannedRow, TracedShape } from "./plannedRow.ts";
 
 /** What every row of a run is measured with. */
 export interface Bench {
@@ -29,8 +30,19 @@ export interface Bench {
  * Measures one planned row: prepares it, runs it once, checks it against the reference, samples it, counts and traces it.
  * Whatever goes wrong with the kernel becomes the row's status; an interruption throws.
  */
-export async function measureRow(bench: Bench, planned: PlannedRow, pool: ResidentPool, roofs: HostRoofs): Promise<KernelRow> {
-  const base = { row: "kernel" as const, kind: "measured" as const, ...planned.fields, target: bench.target, ...modeledFields(planned.modeled) };
+export async function measureRow(
+  bench: Bench,
+  planned: PlannedRow,
+  pool: ResidentPool,
+  roofs: HostRoofs,
+): Promise<KernelRow> {
+  const base = {
+    row: "kernel" as const,
+    kind: "measured" as const,
+    ...planned.fields,
+    target: bench.target,
+    ...modeledFields(planned.modeled),
+  };
   if (planned.build === undefined) return { ...base, status: "unsupported", ...reason(planned.unsupported) };
   try {
     const kernelCase = planned.build();
@@ -47,7 +59,7 @@ export async function measureRow(bench: Bench, planned: PlannedRow, pool: Reside
     }
     const counts = countCase(bench.target, kernelCase, memory);
     const { l2 } = bench.caches;
-    const trace = planned.trace?.() ?? { kernelCase, scaleOf: () => 1 };
+    const trace: TracedShape = planned.trace?.() ?? { kernelCase, scaleOf: () => 1 };
     const traffic = traceCase(bench.target, trace, cacheGeometry(l2.sizeBytes, l2.ways, l2.lineBytes));
     const workingSetBytes = kernelCase.buffers
       .filter(({ kind }) => kind === "kv" || kind === "weights")
@@ -55,7 +67,7 @@ export async function measureRow(bench: Bench, planned: PlannedRow, pool: Reside
     return {
       ...base,
       maxErrorFraction: timed.maxErrorFraction,
-      ...("shape" in trace && trace.shape !== undefined ? { traceShape: trace.shape } : {}),
+      ...(trace.shape === undefined ? {} : { traceShape: trace.shape }),
       workingSetBytes,
       ...sampleFields(timed.samples),
       ...countFields(counts),
@@ -74,7 +86,12 @@ interface Timed {
   readonly samples?: Samples;
 }
 
-async function sampleCase(bench: Bench, kernelCase: KernelCase, memory: WebAssembly.Memory, pool: ResidentPool): Promise<Timed> {
+async function sampleCase(
+  bench: Bench,
+  kernelCase: KernelCase,
+  memory: WebAssembly.Memory,
+  pool: ResidentPool,
+): Promise<Timed> {
   const programs = Array.from({ length: pool.threads }, (_, rank) => kernelCase.steps(rank, pool.threads));
   const runner = startRunner(pool, bench.module, memory, programs, bench.cores, bench.signal);
   try {
@@ -100,7 +117,13 @@ function reason(text: string | undefined): Partial<KernelRow> {
 }
 
 function sampleFields({ samplesNs, medianNs, madNs, p99Ns }: Samples): Partial<KernelRow> {
-  return { medianNs, madNs, ...(p99Ns === undefined ? {} : { p99Ns }), samples: samplesNs.length, samplesNs: [...samplesNs] };
+  return {
+    medianNs,
+    madNs,
+    ...(p99Ns === undefined ? {} : { p99Ns }),
+    samples: samplesNs.length,
+    samplesNs: [...samplesNs],
+  };
 }
 
 /** FLOPs (or int8 operations) of the matrix products. */
@@ -164,7 +187,7 @@ function roofFields(
   const suspect = roofs.suspect && !isInt8 && roofFlopsPerSecond === peak.perSecond;
   return {
     status: suspect ? "roofSuspect" : "ok",
-    ...(suspect ? { statusReason: "this host's float32 roof is more than 15% below its clock x 16 FLOP a cycle" } : {}),
+    ...(suspect ? { statusReason: suspectReason(bench.target) } : {}),
     flopsPerSecond,
     bytesPerSecond: (traffic.missedBytes / samples.medianNs) * 1e9,
     roofFlopsPerSecond,
@@ -176,7 +199,8 @@ function roofFields(
 
 function failure(error: unknown): Pick<KernelRow, "status" | "statusReason"> {
   const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof InfeasibleError || error instanceof RangeError) return { status: "outOfMemory", statusReason: message };
+  if (error instanceof InfeasibleError || error instanceof RangeError)
+    return { status: "outOfMemory", statusReason: message };
   if (error instanceof TimedOutError) return { status: "timedOut", statusReason: message };
   return { status: "trapped", statusReason: message };
 }

@@ -5,7 +5,12 @@ import { dot, roundHalfEven } from "./linear.ts";
  *
  * @param q - headDim values. @param keys - kvTokens rows. @param values - kvTokens rows.
  */
-export function attend(q: Float64Array, keys: readonly Float64Array[], values: readonly Float64Array[], scale: number): Float64Array {
+export function attend(
+  q: Float64Array,
+  keys: readonly Float64Array[],
+  values: readonly Float64Array[],
+  scale: number,
+): Float64Array {
   const scores = keys.map((key) => dot(q, key) * scale);
   const largest = scores.reduce((most, score) => Math.max(most, score), -Infinity);
   const weights = scores.map((score) => Math.exp(score - largest));
@@ -37,7 +42,9 @@ export function attendRounded(
     let most = 0;
     for (let token = first; token < last; token++) most = Math.max(most, rounded[token] as number);
     const step = most / 127;
-    if (step > 0) for (let token = first; token < last; token++) rounded[token] = roundHalfEven((rounded[token] as number) / step) * step;
+    if (step > 0)
+      for (let token = first; token < last; token++)
+        rounded[token] = roundHalfEven((rounded[token] as number) / step) * step;
   }
   return weightedSum(rounded, unitValues, sum);
 }

@@ -1,0 +1,51 @@
+import { matmulCase } from "../kernels/matmul.ts";
+import { reducedWidth, timesText, traceReduction } from "./benchTrace.ts";
+import { columnScaleBytes, type PlannedRow } from "./plannedRow.ts";
+import type { BenchSettings, Dtype } from "./settings.ts";
+
+/** Shapes where none are given: one expert product at decode sizes and beyond. */
+const ladder = { m: [1, 4, 16, 64, 256], n: [1280], k: [1792] } as const;
+
+/** Rows of single products [m, k] x [k, n], for every combination of dtype, n, k and m. */
+export function matmulRows(
+  kernel: "moe.expertMatmul" | "linear.gemm",
+  settings: BenchSettings,
+  threads: number,
+): PlannedRow[] {
+  const { m = ladder.m, n = ladder.n, k = ladder.k } = settings;
+  return settings.dtypes.flatMap((dtype) =>
+    n.flatMap((columns) =>
+      k.flatMap((inner) =>
+        m.map((rows) => matmulRow(kernel, { m: rows, n: columns, k: inner, dtype, seed: settings.seed }, threads)),
+      ),
+    ),
+  );
+}
+
+function matmulRow(
+  kernel: string,
+  shape: { m: number; n: number; k: number; dtype: Dtype; seed: number },
+  threads: number,
+): PlannedRow {
+  const { m, n, k, dtype } = shape;
+  const valueBytes = n * k * (dtype === "f32" ? 4 : 1);
+  const tracedN = reducedWidth(n, traceReduction(m * n * k, dtype));
+  const planned: PlannedRow = {
+    fields: { kernel, shape: `m=${m} n=${n} k=${k}`, m, n, k, dtype, weightDtype: dtype, threads },
+    modeled: {
+      flops: 2 * m * n * k,
+      valueBytes,
+      storedBytes: valueBytes + (dtype === "int8" ? columnScaleBytes * n : 0),
+    },
+    build: () => matmulCase(shape),
+  };
+  if (tracedN === n) return planned;
+  return {
+    ...planned,
+    trace: () => ({
+      kernelCase: matmulCase({ ...shape, n: tracedN }),
+      scaleOf: () => n / tracedN,
+      shape: `m=${m} n=${tracedN} k=${k}, weight bytes times ${timesText(n / tracedN)}`,
+    }),
+  };
+}

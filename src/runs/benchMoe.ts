@@ -1,0 +1,191 @@
+import { expertMatmulCase, moeLayerCase, type RouterShape, routerCase } from "../kernels/moe.ts";
+import type { MoeFfnSpec } from "../model/card.ts";
+import { ffnTokens } from "../workload/setting.ts";
+import { layerTerms } from "../workload/terms.ts";
+import { reducedWidth, timesText, traceReduction } from "./benchTrace.ts";
+import { columnScaleBytes, type PlannedRow, type RowContext, totalOf, typicalLayer } from "./plannedRow.ts";
+import type { Dtype } from "./settings.ts";
+
+/** A row of a model's typical MoE layer: its router, its routed experts, or the whole layer. */
+export function moeRow(kernel: "moe.router" | "moe.expertMatmul" | "moe.layer", context: RowContext): PlannedRow {
+  const { card, threads, dtype } = context;
+  const { ffn } = typicalLayer(card);
+  if (ffn.kind !== "moe") {
+    return {
+      fields: { kernel, shape: `hidden=${card.hidden}`, dtype, threads, model: card.name },
+      modeled: { flops: 0, valueBytes: 0, storedBytes: 0 },
+      unsupported: `${card.name} has no experts`,
+    };
+  }
+  switch (kernel) {
+    case "moe.router":
+      return routerRow(ffn, context);
+    case "moe.expertMatmul":
+      return expertRow(ffn, context);
+    case "moe.layer":
+      return layerRow(ffn, context);
+  }
+}
+
+function routerRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
+  const shape = routerShapeOf(ffn, context);
+  const { tokens, experts, topK, hidden } = shape;
+  const { flops, bytes } = totalOf(termsOf(context, ["moe.router"]));
+  const planned: PlannedRow = {
+    fields: {
+      ...baseFields("moe.router", ffn, context),
+      shape: `tokens=${tokens} experts=${experts} topK=${topK} hidden=${hidden}`,
+      experts,
+      m: tokens,
+      n: experts,
+      k: hidden,
+      weightDtype: "f32",
+    },
+    modeled: { flops, valueBytes: bytes, storedBytes: bytes },
+    term: "moe.router",
+  };
+  return hasRouterKernel(ffn)
+    ? { ...planned, build: () => routerCase(shape) }
+    : { ...planned, unsupported: noRouter(ffn) };
+}
+
+function expertRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
+  const { card, dtype, setting, settings } = context;
+  const { hidden } = card;
+  const { expertDim } = ffn;
+  const { tokensPerExpert } = setting;
+  const count = residentExperts(ffn, context);
+  const weights = 3 * hidden * expertDim;
+  const valueBytes = count * weights * setting.bytesPerWeight;
+  const tracedDim = reducedWidth(expertDim, traceReduction(tokensPerExpert * weights, dtype));
+  const shape = { tokensPerExpert, hidden, expertDim, dtype, seed: settings.seed };
+  const scale = (count * expertDim) / tracedDim;
+  return {
+    fields: {
+      ...baseFields("moe.expertMatmul", ffn, context),
+      shape: `part=swiglu experts=${count} m=${tokensPerExpert} n=${expertDim} k=${hidden}`,
+      experts: count,
+      expertDim,
+      m: tokensPerExpert,
+      n: expertDim,
+      k: hidden,
+      weightDtype: dtype,
+    },
+    modeled: {
+      flops: 2 * count * tokensPerExpert * weights,
+      valueBytes,
+      storedBytes: valueBytes + count * expertScaleBytes(dtype, hidden, expertDim),
+    },
+    term: "moe.experts",
+    build: () => expertMatmulCase({ ...shape, count }),
+    trace: () => ({
+      kernelCase: expertMatmulCase({ ...shape, count: 1, expertDim: tracedDim }),
+      scaleOf: () => scale,
+      ...(scale === 1
+        ? {}
+        : {
+            shape: `experts=1 m=${tokensPerExpert} n=${tracedDim} k=${hidden}, weight bytes times ${timesText(scale)}`,
+          }),
+    }),
+  };
+}
+
+function layerRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
+  const { card, dtype, setting } = context;
+  const { hidden } = card;
+  const { experts, expertDim, sharedDim, router } = ffn;
+  const routerShape = routerShapeOf(ffn, context);
+  const { tokens } = routerShape;
+  const resident = residentExperts(ffn, context);
+  const { flops, bytes } = totalOf(termsOf(context, ["moe.router", "moe.experts", "moe.shared"]));
+  const scaleBytes =
+    experts * expertScaleBytes(dtype, hidden, expertDim) +
+    (sharedDim > 0 ? expertScaleBytes(dtype, hidden, sharedDim) : 0);
+  const planned: PlannedRow = {
+    fields: {
+      ...baseFields("moe.layer", ffn, context),
+      shape: `tokens=${tokens} experts=${experts} topK=${router.topK} m=${setting.tokensPerExpert} n=${expertDim} k=${hidden}`,
+      experts,
+      expertDim,
+      m: setting.tokensPerExpert,
+      n: expertDim,
+      k: hidden,
+      weightDtype: dtype,
+      ...(resident < experts
+        ? {
+            composed: true,
+            composedOf: `router, shared expert and combine for ${tokens} tokens, plus ${timesText(experts / resident)} times ${resident} distinct experts`,
+          }
+        : {}),
+    },
+    modeled: { flops, valueBytes: bytes, storedBytes: bytes + scaleBytes },
+  };
+  if (!hasRouterKernel(ffn)) return { ...planned, unsupported: noRouter(ffn) };
+  const shape = {
+    ...routerShape,
+    residentExperts: resident,
+    expertDim,
+    sharedDim,
+    dtype,
+    epsilon: card.rmsNormEpsilon,
+    routing: "balanced" as const,
+  };
+  const widest = Math.max(expertDim, sharedDim);
+  const reduction = traceReduction(3 * hidden * widest * tokens * 2, dtype);
+  const traced = {
+    ...shape,
+    residentExperts: 1,
+    expertDim: reducedWidth(expertDim, reduction),
+    sharedDim: sharedDim === 0 ? 0 : reducedWidth(sharedDim, reduction),
+  };
+  return {
+    ...planned,
+    build: () => moeLayerCase(shape),
+    trace: () => ({
+      kernelCase: moeLayerCase(traced),
+      scaleOf(name) {
+        if (name.startsWith("experts.")) return (experts * expertDim) / traced.expertDim;
+        return name.startsWith("shared.") ? sharedDim / traced.sharedDim : 1;
+      },
+      shape: `experts=1 of ${traced.expertDim}, shared of ${traced.sharedDim}, bytes scaled to ${experts} of ${expertDim} and ${sharedDim}`,
+    }),
+  };
+}
+
+function baseFields(kernel: string, ffn: MoeFfnSpec, { card, dtype, threads, setting }: RowContext) {
+  const { tokensPerExpert } = setting;
+  return { kernel, dtype, threads, model: card.name, hidden: card.hidden, topK: ffn.router.topK, tokensPerExpert };
+}
+
+function routerShapeOf(ffn: MoeFfnSpec, { card, setting, settings }: RowContext): RouterShape {
+  const { topK, normalizeTopK } = ffn.router;
+  const tokens = Math.ceil(ffnTokens(card, setting));
+  return { tokens, hidden: card.hidden, experts: ffn.experts, topK, normalizeTopK, seed: settings.seed };
+}
+
+function termsOf({ card, setting }: RowContext, labels: readonly string[]) {
+  return layerTerms(card, typicalLayer(card), setting).filter(({ label }) => labels.includes(label));
+}
+
+function hasRouterKernel({ router }: MoeFfnSpec): boolean {
+  return router.score === "softmax" && router.groups <= 1 && !router.correctionBias && router.scalingFactor === 1;
+}
+
+function noRouter({ router }: MoeFfnSpec): string {
+  return `there is no router kernel for ${router.score} scores in ${router.groups} groups: the modeled numbers stand alone`;
+}
+
+/** Scales and column sums of one int8 expert: gate and up columns, and down columns. */
+function expertScaleBytes(dtype: Dtype, hidden: number, expertDim: number): number {
+  return dtype === "int8" ? columnScaleBytes * (2 * expertDim + hidden) : 0;
+}
+
+/** Distinct experts whose weights exceed four times the last-level cache, as far as half a WASM memory holds them and their rows. */
+function residentExperts(ffn: MoeFfnSpec, { card, dtype, setting, cacheBytes }: RowContext): number {
+  const element = dtype === "f32" ? 4 : 1;
+  const rowBytes = setting.tokensPerExpert * (card.hidden * 10 + ffn.expertDim * 14);
+  const expertBytes = 3 * card.hidden * ffn.expertDim * element + rowBytes;
+  const wanted = Math.ceil((4 * cacheBytes) / expertBytes);
+  const fitting = Math.floor(2 ** 31 / expertBytes);
+  return Math.max(1, Math.min(ffn.experts, wanted, fitting));
+}

@@ -1,0 +1,78 @@
+import type { KernelCase } from "../kernels/case.ts";
+import type { TracePlan } from "../measure/counting.ts";
+import type { ModelCard } from "../model/card.ts";
+import type { KernelRow } from "../record/benchRows.ts";
+import type { DecodeSetting } from "../workload/setting.ts";
+import type { Term, TermLabel } from "../workload/terms.ts";
+import type { BenchSettings, Dtype } from "./settings.ts";
+
+/** One row to measure: its names and dimensions, how to make it, and what the formulas say of it. */
+export interface PlannedRow {
+  readonly fields: Pick<KernelRow, "kernel" | "shape" | "dtype" | "threads"> & Partial<KernelRow>;
+  /** Absent where this build has no such kernel; `unsupported` says why. */
+  readonly build?: () => KernelCase;
+  readonly unsupported?: string;
+  /** What is traced in place of the row, where the row itself would take too long. */
+  readonly trace?: () => TracedShape;
+  readonly modeled: Modeled;
+  /** The model's term that this row counts, where a deployment can use it. */
+  readonly term?: TermLabel;
+}
+
+/** A trace plan; `shape` says what was traced where that is not the row itself. */
+export type TracedShape = TracePlan & { readonly shape?: string };
+
+/** FLOPs and bytes of one call by the formulas: values alone, and as stored with their scales. */
+export interface Modeled {
+  readonly flops: number;
+  readonly valueBytes: number;
+  readonly storedBytes: number;
+}
+
+/** What a row of a model is made from: one combination of the settings' lists. */
+export interface RowContext {
+  readonly settings: BenchSettings;
+  readonly card: ModelCard;
+  readonly threads: number;
+  readonly dtype: Dtype;
+  readonly setting: DecodeSetting;
+  /** Last-level cache of this host. */
+  readonly cacheBytes: number;
+}
+
+/** The lists of a run's settings that make decode settings. */
+export type SettingLists = Pick<BenchSettings, "batches" | "contexts" | "tokensPerExpert">;
+
+/** Every combination of batch, context and tokens per expert; bytes an element follow the dtype. */
+export function settingsOf({ batches, contexts, tokensPerExpert }: SettingLists, dtype: Dtype): DecodeSetting[] {
+  const bytes = dtype === "f32" ? 4 : 1;
+  return batches.flatMap((batch) =>
+    contexts.flatMap((kvTokens) =>
+      tokensPerExpert.map((tokens) => ({
+        batch,
+        kvTokens,
+        tokensPerExpert: tokens,
+        bytesPerWeight: bytes,
+        bytesPerKvElement: bytes,
+      })),
+    ),
+  );
+}
+
+/** The layer that stands for the model: the first with experts, else the first. */
+export function typicalLayer(card: ModelCard): ModelCard["layers"][number] {
+  const layer = card.layers.find(({ ffn }) => ffn.kind === "moe") ?? card.layers[0];
+  if (layer === undefined) throw new Error(`${card.name} has no layers`);
+  return layer;
+}
+
+/** FLOPs and bytes of some terms together. */
+export function totalOf(terms: readonly Term[]): { flops: number; bytes: number } {
+  return terms.reduce((sum, term) => ({ flops: sum.flops + term.flops, bytes: sum.bytes + term.bytes }), {
+    flops: 0,
+    bytes: 0,
+  });
+}
+
+/** Bytes of scale and column sum that stand beside each column of an int8 weight. */
+export const columnScaleBytes = 8;

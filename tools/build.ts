@@ -1,0 +1,103 @@
+/**
+ * Builds build/*.wasm from assembly/ and dist/ from src/; does again only what changed.
+ *
+ *   node tools/build.ts [--wasm] [--ts]     one part, or both
+ */
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { relative } from "node:path";
+import { parseArgs } from "node:util";
+import { instrument } from "../src/measure/instrument.ts";
+import { type BuildFiles, isFresh, markFresh, removeOthers } from "./freshness.ts";
+import { commandOf, ROOT, runScript } from "./program.ts";
+
+/** A failure that its message explains in full. */
+class BuildError extends Error {}
+
+const TARGETS = ["simd", "relaxed", "debug"] as const;
+
+/** The instrumented modules that ship beside each target. */
+const VARIANTS = [
+  { name: "counted", trace: false },
+  { name: "traced", trace: true },
+] as const;
+
+const WASM: BuildFiles = {
+  inputs: ["assembly", "asconfig.json", "src/measure", "tools/build.ts", "package-lock.json"],
+  outputs: TARGETS.flatMap((target) => ["", ...VARIANTS.map(({ name }) => `.${name}`)].map(modulePath(target))),
+};
+
+const TYPESCRIPT: BuildFiles = {
+  inputs: ["src", "tsconfig.json", "tsconfig.build.json", "tools/build.ts", "package-lock.json"],
+  outputs: ["dist"],
+};
+
+const PROGRAM = "dist/cli/afdbench.js";
+
+try {
+  const { values } = parseArgs({ options: { wasm: { type: "boolean" }, ts: { type: "boolean" } } });
+  const isWhole = values.wasm !== true && values.ts !== true;
+  await Promise.all([
+    isWhole || values.wasm === true ? whereStale("build/wasm.stamp", WASM, buildModules) : undefined,
+    isWhole || values.ts === true ? whereStale("build/typescript.stamp", TYPESCRIPT, buildTypescript) : undefined,
+  ]);
+} catch (error) {
+  const message = error instanceof BuildError ? error.message : String(error);
+  process.stderr.write(`build: ${message}\n`);
+  process.exitCode = 1;
+}
+
+async function whereStale(stamp: string, files: BuildFiles, build: () => Promise<void>): Promise<void> {
+  if (isFresh(stamp, files)) return;
+  await build();
+  markFresh(stamp, files);
+}
+
+async function buildModules(): Promise<void> {
+  mkdirSync(`${ROOT}build`, { recursive: true });
+  // Two at once: the compiler runs on one thread and takes some hundred MB.
+  const [first, second, ...rest] = TARGETS;
+  await Promise.all([buildModule(first), buildModule(second)]);
+  for (const target of rest) await buildModule(target);
+}
+
+async function buildModule(target: (typeof TARGETS)[number]): Promise<void> {
+  const { exitCode, output } = await runScript(
+    [commandOf("assemblyscript", "asc"), "--config", "asconfig.json", "--target", target],
+    "kept",
+  );
+  if (exitCode !== 0) {
+    process.stderr.write(output);
+    throw new BuildError(`asc could not compile assembly/ for target ${target}; its messages stand above`);
+  }
+  // It takes longer to load than a build that has nothing to do.
+  const { default: binaryen } = await import("binaryen");
+  const plain = readFileSync(ROOT + modulePath(target)(""));
+  for (const { name, trace } of VARIANTS) {
+    const path = modulePath(target)(`.${name}`);
+    try {
+      writeFileSync(ROOT + path, instrument(binaryen, plain, { trace }));
+    } catch (error) {
+      throw new BuildError(`${path} could not be made from the plain module: ${(error as Error).message}`);
+    }
+  }
+}
+
+function modulePath(target: string): (ending: string) => string {
+  return (ending) => `build/${target}${ending}.wasm`;
+}
+
+async function buildTypescript(): Promise<void> {
+  const { exitCode, output } = await runScript(
+    [commandOf("typescript", "tsc"), "-p", "tsconfig.build.json", "--listEmittedFiles"],
+    "kept",
+  );
+  const isEmitted = (line: string): boolean => line.startsWith("TSFILE: ");
+  const lines = output.split("\n");
+  if (exitCode !== 0) {
+    process.stderr.write(lines.filter((line) => !isEmitted(line)).join("\n"));
+    throw new BuildError("tsc found errors in src/; they stand above");
+  }
+  const emitted = lines.filter(isEmitted).map((line) => relative(ROOT, line.slice("TSFILE: ".length)));
+  removeOthers("dist", new Set(emitted));
+  chmodSync(ROOT + PROGRAM, 0o755);
+}
