@@ -1,5 +1,6 @@
 /** The exports of every target. Exported tiles hold loops, so the optimizer leaves them whole: the counters tell matrix products by them. */
 export * from "./tile/f32";
+export { packRows } from "./tile/rows";
 export * from "./tile/int8";
 export * from "./tile/pack";
 export * from "./math/seeded";
@@ -11,6 +12,6 @@ export { appendF32, appendInt8 } from "./attention/cache";
 export { attentionCoreF32, attentionCoreInt8 } from "./attention/core";
 export { routeSoftmax } from "./moe/router";
 export { groupByExpert, gatherRows, combineRows } from "./moe/group";
-export { groupedMatmulF32, groupedMatmulInt8, quantizeCountedRows, swigluRows } from "./moe/experts";
+export { groupedMatmulF32, groupedMatmulInt8, packGroupedRows, quantizeGroupedRows, swigluRows } from "./moe/experts";
 export * from "./roofs/roofs";
 export { cacheAccess, cacheAccesses, cacheDistinctLines, cacheInit, cacheMisses, cacheSetRange } from "./cache/lru";

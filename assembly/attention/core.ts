@@ -1,31 +1,37 @@
+import { quantizeRows } from "../linear/quantize";
+import { maxLane } from "../math/exp";
 import { tileF32Panel } from "../tile/f32";
 import { tileInt8Panel } from "../tile/int8";
-import { maxLane } from "../math/exp";
+import { packRows, placeInTile, rowsOfTile } from "../tile/rows";
 import { scaleAndAddSums, scaleRow, softmaxBlock, softmaxStart } from "./softmax";
 
 /**
- * One decode step of softmax(Q K^T x scale) V for `heads` query heads that share one KV head, over kvTokens cached tokens.
+ * One decode step of softmax(Q K^T x scale) V for `heads` query heads (at most 288) that share one KV head, over kvTokens cached tokens.
  *
  * q: heads rows of headDim float32 (MFA, MQA: all heads; GQA: one group). cache: see cache.ts. out: heads rows of headDim float32.
- * Rows of q and out are qStride and outStride bytes apart. scratch: heads x (blockTokens + 2) float32.
+ * Rows of q and out are qStride and outStride bytes apart. scratch: heads x (headDim + 2 x blockTokens + 2) float32.
  * Block by block: scores of all heads against a K panel (read once from memory, then from L1), online softmax, then P V panel by panel.
  */
 export function attentionCoreF32(
   q: usize, qStride: usize, cache: usize, out: usize, outStride: usize, scratch: usize,
   heads: i32, headDim: i32, kvTokens: i32, blockTokens: i32, scale: f32,
 ): void {
-  const scores = scratch;
+  const headBytes = usize(headDim) << 2;
   const scoreStride = usize(blockTokens) << 2;
-  const state = scratch + usize(heads) * scoreStride;
-  const vectorBytes = usize(headDim) * usize(blockTokens) << 2;
+  const packedQ = scratch;
+  const scores = packedQ + usize(heads) * headBytes;
+  const packedP = scores + usize(heads) * scoreStride;
+  const state = packedP + usize(heads) * scoreStride;
+  const vectorBytes = headBytes * usize(blockTokens);
+  packRows(q, qStride, packedQ, headBytes, heads, 0, heads, headDim);
   softmaxStart(state, heads);
-  for (let head = 0; head < heads; head++) memory.fill(out + usize(head) * outStride, 0, usize(headDim) << 2);
+  for (let head = 0; head < heads; head++) memory.fill(out + usize(head) * outStride, 0, headBytes);
 
   for (let first = 0; first < kvTokens; first += blockTokens) {
     const tokens = min(blockTokens, kvTokens - first);
     const paddedTokens = (tokens + 7) & ~7;
     for (let panel = 0; panel < paddedTokens >> 3; panel++) {
-      tileF32Panel(heads, q, qStride, cache + usize(panel) * (usize(headDim) << 5), scores + (usize(panel) << 5), scoreStride, headDim, 0);
+      tileF32Panel(heads, packedQ, headBytes, 0, cache + usize(panel) * (headBytes << 3), scores + (usize(panel) << 5), scoreStride, headDim, 0);
     }
     for (let head = 0; head < heads; head++) {
       const row = scores + usize(head) * scoreStride;
@@ -34,9 +40,10 @@ export function attentionCoreF32(
       const shrink = softmaxBlock(row, paddedTokens, state + (usize(head) << 3));
       if (shrink != 1) scaleRow(out + usize(head) * outStride, headDim, shrink);
     }
+    packRows(scores, scoreStride, packedP, scoreStride, heads, 0, heads, paddedTokens);
     const v = cache + vectorBytes;
     for (let panel = 0; panel < headDim >> 3; panel++) {
-      tileF32Panel(heads, scores, scoreStride, v + usize(panel) * (usize(blockTokens) << 5), out + (usize(panel) << 5), outStride, tokens, 1);
+      tileF32Panel(heads, packedP, scoreStride, 0, v + usize(panel) * (scoreStride << 3), out + (usize(panel) << 5), outStride, tokens, 1);
     }
     cache += vectorBytes << 1;
   }
@@ -48,57 +55,60 @@ export function attentionCoreF32(
 /**
  * As attentionCoreF32 over an int8 cache: both products run as int8 dots.
  *
- * q: heads rows of headDim bytes in 0..127 (zero point 64) with qScales, one float32 a head, made by quantizeRows.
- * P takes in the V scale of its token and becomes 7 bits with one step a head and block (largest / 127).
- * scratch: heads x (8 x blockTokens + 4 x headDim + 8) + 4 x blockTokens bytes.
+ * q becomes 7 bits with one scale a head. P takes in the V scale of its token and becomes 7 bits with one step a head and block
+ * (largest / 127). scratch: heads x (5 x headDim + 5 x blockTokens + 12) + 4 x blockTokens bytes.
  */
 export function attentionCoreInt8(
-  q: usize, qStride: usize, qScales: usize, cache: usize, out: usize, outStride: usize, scratch: usize,
+  q: usize, qStride: usize, cache: usize, out: usize, outStride: usize, scratch: usize,
   heads: i32, headDim: i32, kvTokens: i32, blockTokens: i32, scale: f32,
 ): void {
   const scoreStride = usize(blockTokens) << 2;
-  const scores = scratch;
-  const weights = scores + usize(heads) * scoreStride;
-  const sums = weights + usize(heads) * usize(blockTokens);
   const sumStride = usize(headDim) << 2;
+  const packedQ = scratch;
+  const packedP = packedQ + usize(heads) * usize(headDim);
+  const scores = packedP + usize(heads) * usize(blockTokens);
+  const sums = scores + usize(heads) * scoreStride;
   const keySums = sums + usize(heads) * sumStride;
-  const state = keySums + scoreStride;
+  const qScales = keySums + scoreStride;
+  const state = qScales + (usize(heads) << 2);
   const vectorBytes = usize(headDim) * usize(blockTokens);
+  quantizeRows(q, qStride, packedQ, usize(headDim), qScales, heads, 0, heads, headDim);
   softmaxStart(state, heads);
-  for (let head = 0; head < heads; head++) memory.fill(out + usize(head) * outStride, 0, usize(headDim) << 2);
+  for (let head = 0; head < heads; head++) memory.fill(out + usize(head) * outStride, 0, sumStride);
 
   for (let first = 0; first < kvTokens; first += blockTokens) {
     const tokens = min(blockTokens, kvTokens - first);
     const paddedTokens = (tokens + 7) & ~7;
     for (let panel = 0; panel < paddedTokens >> 3; panel++) {
       const k = cache + usize(panel) * (usize(headDim) << 3);
-      tileInt8Panel(heads, q, qStride, k, scores + (usize(panel) << 5), scoreStride, headDim >> 2, 0);
+      tileInt8Panel(heads, packedQ, usize(headDim), 0, k, scores + (usize(panel) << 5), scoreStride, headDim >> 2, 0);
       sumKeys(k, keySums + (usize(panel) << 5), headDim >> 2);
     }
     const kScales = cache + (vectorBytes << 1);
-    const vScales = kScales + (usize(blockTokens) << 2);
-    const v = cache + vectorBytes;
-    // P of a token beyond the last is 0, so V is read in whole groups of four tokens.
+    const vScales = kScales + scoreStride;
     for (let head = 0; head < heads; head++) {
       const row = scores + usize(head) * scoreStride;
       dequantizeScores(row, keySums, kScales, paddedTokens, load<f32>(qScales + (usize(head) << 2)) * scale);
       for (let token = tokens; token < paddedTokens; token++) store<f32>(row + (usize(token) << 2), -Infinity);
-    }
-    for (let head = 0; head < heads; head++) {
-      const row = scores + usize(head) * scoreStride;
       const shrink = softmaxBlock(row, paddedTokens, state + (usize(head) << 3));
-      const step = quantizeWeights(row, vScales, weights + usize(head) * usize(blockTokens), tokens, paddedTokens);
+      const place = placeInTile(heads, head);
+      const packed = packedP + usize(head - place) * usize(blockTokens) + (usize(place) << 2);
+      const step = quantizeWeights(row, vScales, packed, usize(rowsOfTile(heads, head)) << 2, tokens, paddedTokens);
+      // The row of scores is spent: it carries shrink and step to the sums below.
       store<f32>(row, shrink);
       store<f32>(row, step, 4);
     }
+    const v = cache + vectorBytes;
+    // P of a token beyond the last is 0, so V is read in whole words of four tokens.
     for (let panel = 0; panel < headDim >> 3; panel++) {
-      tileInt8Panel(heads, weights, usize(blockTokens), v + usize(panel) * (usize(blockTokens) << 3), sums + (usize(panel) << 5), sumStride, (tokens + 3) >> 2, 0);
+      const vPanel = v + usize(panel) * (usize(blockTokens) << 3);
+      tileInt8Panel(heads, packedP, usize(blockTokens), 0, vPanel, sums + (usize(panel) << 5), sumStride, (tokens + 3) >> 2, 0);
     }
     for (let head = 0; head < heads; head++) {
       const row = scores + usize(head) * scoreStride;
       scaleAndAddSums(out + usize(head) * outStride, sums + usize(head) * sumStride, headDim, load<f32>(row), load<f32>(row, 4));
     }
-    cache += (vectorBytes << 1) + (usize(blockTokens) << 3);
+    cache += (vectorBytes << 1) + (scoreStride << 1);
   }
   for (let head = 0; head < heads; head++) {
     scaleRow(out + usize(head) * outStride, headDim, 1 / load<f32>(state + (usize(head) << 3), 4));
@@ -129,8 +139,8 @@ function dequantizeScores(scores: usize, keySums: usize, keyScales: usize, padde
   }
 }
 
-/** P x V's scale in 7 bits; tokens from `tokens` on, whose scale may be stale, become 0. @returns the step of one unit. */
-function quantizeWeights(p: usize, vScales: usize, weights: usize, tokens: i32, paddedTokens: i32): f32 {
+/** P x V's scale in 7 bits, words of four tokens `stride` bytes apart; tokens from `tokens` on, whose scale may be stale, become 0. @returns the step of one unit. */
+function quantizeWeights(p: usize, vScales: usize, packed: usize, stride: usize, tokens: i32, paddedTokens: i32): f32 {
   const bytes = usize(paddedTokens) << 2;
   for (let at: usize = 0; at < bytes; at += 16) v128.store(p + at, f32x4.mul(v128.load(p + at), v128.load(vScales + at)));
   for (let token = tokens; token < paddedTokens; token++) store<f32>(p + (usize(token) << 2), 0);
@@ -143,7 +153,10 @@ function quantizeWeights(p: usize, vScales: usize, weights: usize, tokens: i32, 
     const q0 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(at), factors)));
     const q1 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(at, 16), factors)));
     const narrow = i16x8.narrow_i32x4_s(q0, q1);
-    v128.store64_lane(weights + i, i8x16.narrow_i16x8_u(narrow, narrow), 0);
+    const bytes = i8x16.narrow_i16x8_u(narrow, narrow);
+    v128.store_lane<u32>(packed, bytes, 0);
+    v128.store_lane<u32>(packed + stride, bytes, 1);
+    packed += stride << 1;
   }
   return largest / 127;
 }

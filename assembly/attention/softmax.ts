@@ -7,8 +7,6 @@ import { multiplyAdd } from "../tile/multiplyAdd";
  *
  * @returns the factor e^(oldM - m) by which what was summed before must shrink (1 where m did not change).
  */
-// @ts-ignore: decorator
-@inline
 export function softmaxBlock(scores: usize, paddedTokens: i32, state: usize): f32 {
   let lanes = f32x4.splat(-Infinity);
   for (let i = 0; i < paddedTokens; i += 4) lanes = f32x4.max(lanes, v128.load(scores + (usize(i) << 2)));

@@ -1,48 +1,63 @@
+import { maxLane } from "../math/exp";
+import { placeInTile, rowsOfTile } from "../tile/rows";
+
 /**
- * Rows of k float32 become rows of ceil(k / 4) x 4 bytes: q = nearest(x / scale) + 64 in 1..127 with scale = max |x| / 63
- * a row (7 bits, zero point 64: what the int8 dot's second operand may hold). Bytes beyond k hold 64, the zero.
+ * Rows firstRow..lastRow of m rows of k float32 become packed rows (tile/rows.ts) of ceil(k / 4) words of four bytes:
+ * q = nearest(x / scale) + 64 in 1..127 with scale = max |x| / 63 a row (7 bits, zero point 64: what the int8 dot's second
+ * operand may hold). Bytes beyond k hold 64, the zero.
  *
- * destinationStride is a multiple of 16, so whole vectors may be written. scales: one float32 a row.
+ * scales: one float32 a row.
  */
 export function quantizeRows(
-  source: usize, sourceStride: usize, destination: usize, destinationStride: usize, scales: usize, firstRow: i32, lastRow: i32, k: i32,
+  source: usize, sourceStride: usize, destination: usize, rowBytes: usize, scales: usize, m: i32, firstRow: i32, lastRow: i32, k: i32,
 ): void {
   for (let row = firstRow; row < lastRow; row++) {
-    quantizeRow(source + usize(row) * sourceStride, destination + usize(row) * destinationStride, scales + (usize(row) << 2), k);
+    const place = placeInTile(m, row);
+    const to = destination + usize(row - place) * rowBytes + (usize(place) << 2);
+    quantizeRow(source + usize(row) * sourceStride, to, usize(rowsOfTile(m, row)) << 2, scales + (usize(row) << 2), k);
   }
 }
 
-function quantizeRow(x: usize, q: usize, scale: usize, k: i32): void {
-  const kVectors = k & ~3;
-  let largestLanes = f32x4.splat(0);
-  for (let step = 0; step < kVectors; step += 4) {
-    largestLanes = f32x4.max(largestLanes, f32x4.abs(v128.load(x + (usize(step) << 2))));
-  }
-  let largest = max(
-    max(f32x4.extract_lane(largestLanes, 0), f32x4.extract_lane(largestLanes, 1)),
-    max(f32x4.extract_lane(largestLanes, 2), f32x4.extract_lane(largestLanes, 3)),
-  );
-  for (let step = kVectors; step < k; step++) largest = max(largest, abs(load<f32>(x + (usize(step) << 2))));
+/** Words of the row lie `stride` bytes apart from `to` on. */
+function quantizeRow(x: usize, to: usize, stride: usize, scale: usize, k: i32): void {
+  const largest = largestMagnitude(x, k);
   store<f32>(scale, largest / 63);
   const inverse: f32 = largest > 0 ? 63 / largest : 0;
   const factor = f32x4.splat(inverse);
   const zero = i32x4.splat(64);
-  const k16 = k & ~15;
-  let step = 0;
-  for (; step < k16; step += 16) {
-    const at = x + (usize(step) << 2);
+  const wholeVectors = k & ~15;
+  let i = 0;
+  for (; i < wholeVectors; i += 16) {
+    const at = x + (usize(i) << 2);
     const q0 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(at), factor)));
     const q1 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(at, 16), factor)));
     const q2 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(at, 32), factor)));
     const q3 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(at, 48), factor)));
     const low = i16x8.narrow_i32x4_s(i32x4.add(q0, zero), i32x4.add(q1, zero));
     const high = i16x8.narrow_i32x4_s(i32x4.add(q2, zero), i32x4.add(q3, zero));
-    v128.store(q + step, i8x16.narrow_i16x8_u(low, high));
+    const bytes = i8x16.narrow_i16x8_u(low, high);
+    v128.store_lane<u32>(to, bytes, 0);
+    v128.store_lane<u32>(to + stride, bytes, 1);
+    v128.store_lane<u32>(to + stride * 2, bytes, 2);
+    v128.store_lane<u32>(to + stride * 3, bytes, 3);
+    to += stride << 2;
   }
-  for (; step < k; step++) {
-    store<u8>(q + step, u8(i32(nearest(load<f32>(x + (usize(step) << 2)) * inverse)) + 64));
+  for (; i < k; i += 4) {
+    for (let part = 0; part < 4; part++) {
+      const q = i + part < k ? i32(nearest(load<f32>(x + (usize(i + part) << 2)) * inverse)) + 64 : 64;
+      store<u8>(to + part, u8(q));
+    }
+    to += stride;
   }
-  for (; (step & 3) != 0; step++) store<u8>(q + step, 64);
+}
+
+function largestMagnitude(x: usize, count: i32): f32 {
+  const wholeVectors = count & ~3;
+  let lanes = f32x4.splat(0);
+  for (let i = 0; i < wholeVectors; i += 4) lanes = f32x4.max(lanes, f32x4.abs(v128.load(x + (usize(i) << 2))));
+  let largest = maxLane(lanes);
+  for (let i = wholeVectors; i < count; i++) largest = max(largest, abs(load<f32>(x + (usize(i) << 2))));
+  return largest;
 }
 
 /**

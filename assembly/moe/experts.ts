@@ -1,21 +1,23 @@
 import { matmulF32, matmulInt8 } from "../linear/matmul";
 import { dequantizeSums, quantizeRows } from "../linear/quantize";
 import { expLanes } from "../math/exp";
+import { packRows } from "../tile/rows";
 
 /**
  * Grouped matmul: the rows of each expert (offsets[e] .. offsets[e + 1], sorted by expert) times that expert's weights.
- * Experts lie weightStride bytes apart; one without rows is skipped. Other arguments as matmulF32.
+ * Experts lie weightStride bytes apart; one without rows is skipped. a: each expert's rows packed apart (packGroupedRows). Other
+ * arguments as matmulF32.
  */
 export function groupedMatmulF32(
-  offsets: usize, experts: i32, a: usize, aStride: usize, w: usize, weightStride: usize, c: usize, cStride: usize,
-  k: i32, firstPanel: i32, lastPanel: i32, rowBlock: i32, kBlock: i32,
+  offsets: usize, experts: i32, a: usize, rowBytes: usize, w: usize, weightStride: usize, c: usize, cStride: usize,
+  k: i32, firstPanel: i32, lastPanel: i32,
 ): void {
   for (let expert = 0; expert < experts; expert++) {
     const first = load<i32>(offsets + (usize(expert) << 2));
     const m = load<i32>(offsets + (usize(expert) << 2), 4) - first;
     if (m == 0) continue;
-    matmulF32(a + usize(first) * aStride, aStride, w + usize(expert) * weightStride, c + usize(first) * cStride, cStride,
-      m, k, firstPanel, lastPanel, rowBlock, kBlock);
+    matmulF32(a + usize(first) * rowBytes, rowBytes, w + usize(expert) * weightStride, c + usize(first) * cStride, cStride,
+      m, k, firstPanel, lastPanel);
   }
 }
 
@@ -24,8 +26,8 @@ export function groupedMatmulF32(
  * one float32 scale a column, then one int32 sum a column. rowScales: one a row of a.
  */
 export function groupedMatmulInt8(
-  offsets: usize, experts: i32, a: usize, aStride: usize, rowScales: usize, w: usize, weightStride: usize, c: usize, cStride: usize,
-  k: i32, panels: i32, firstPanel: i32, lastPanel: i32, rowBlock: i32, kBlock: i32,
+  offsets: usize, experts: i32, a: usize, rowBytes: usize, rowScales: usize, w: usize, weightStride: usize, c: usize, cStride: usize,
+  k: i32, panels: i32, firstPanel: i32, lastPanel: i32,
 ): void {
   for (let expert = 0; expert < experts; expert++) {
     const first = load<i32>(offsets + (usize(expert) << 2));
@@ -33,19 +35,35 @@ export function groupedMatmulInt8(
     if (m == 0) continue;
     const block = w + usize(expert) * weightStride;
     const cRows = c + usize(first) * cStride;
-    matmulInt8(a + usize(first) * aStride, aStride, block, cRows, cStride, m, k, firstPanel, lastPanel, rowBlock, kBlock);
+    matmulInt8(a + usize(first) * rowBytes, rowBytes, block, cRows, cStride, m, k, firstPanel, lastPanel);
     const scales = block + usize(panels) * (usize(k) << 5);
     dequantizeSums(cRows, cStride, m, rowScales + (usize(first) << 2), scales, scales + (usize(panels) << 5), firstPanel, lastPanel);
   }
 }
 
-/** As quantizeRows for the first *rowCount rows (read from memory), split among `ranks` callers. */
-export function quantizeCountedRows(
-  source: usize, sourceStride: usize, destination: usize, destinationStride: usize, scales: usize,
-  rowCount: usize, rank: i32, ranks: i32, k: i32,
+/** As packRows for the rows of each expert apart, split among `ranks` callers. */
+export function packGroupedRows(
+  offsets: usize, experts: i32, source: usize, sourceStride: usize, destination: usize, rowBytes: usize, rank: i32, ranks: i32, words: i32,
 ): void {
-  const rows = load<i32>(rowCount);
-  quantizeRows(source, sourceStride, destination, destinationStride, scales, rows * rank / ranks, rows * (rank + 1) / ranks, k);
+  for (let expert = 0; expert < experts; expert++) {
+    const first = load<i32>(offsets + (usize(expert) << 2));
+    const m = load<i32>(offsets + (usize(expert) << 2), 4) - first;
+    packRows(source + usize(first) * sourceStride, sourceStride, destination + usize(first) * rowBytes, rowBytes,
+      m, m * rank / ranks, m * (rank + 1) / ranks, words);
+  }
+}
+
+/** As quantizeRows for the rows of each expert apart, split among `ranks` callers. */
+export function quantizeGroupedRows(
+  offsets: usize, experts: i32, source: usize, sourceStride: usize, destination: usize, rowBytes: usize, scales: usize,
+  rank: i32, ranks: i32, k: i32,
+): void {
+  for (let expert = 0; expert < experts; expert++) {
+    const first = load<i32>(offsets + (usize(expert) << 2));
+    const m = load<i32>(offsets + (usize(expert) << 2), 4) - first;
+    quantizeRows(source + usize(first) * sourceStride, sourceStride, destination + usize(first) * rowBytes, rowBytes,
+      scales + (usize(first) << 2), m, m * rank / ranks, m * (rank + 1) / ranks, k);
+  }
 }
 
 /**

@@ -4,26 +4,24 @@ import { tileInt8Rows3, tileInt8Rows4, tileInt8Rows5, tileInt8Rows6 } from "../t
 
 /** Runs the float32 tile of `rows` (3..6) x 8 `repeats` times over operands that stay in L1: 16 x rows x k FLOPs a time. */
 export function roofTileF32(rows: i32, a: usize, b: usize, c: usize, k: i32, repeats: i32): void {
-  const aStride = usize(k) << 2;
   for (let repeat = 0; repeat < repeats; repeat++) {
     switch (rows) {
-      case 3: tileF32Rows3(a, aStride, b, c, 32, k, 0); break;
-      case 4: tileF32Rows4(a, aStride, b, c, 32, k, 0); break;
-      case 5: tileF32Rows5(a, aStride, b, c, 32, k, 0); break;
-      default: tileF32Rows6(a, aStride, b, c, 32, k, 0); break;
+      case 3: tileF32Rows3(a, b, c, 32, k, 0); break;
+      case 4: tileF32Rows4(a, b, c, 32, k, 0); break;
+      case 5: tileF32Rows5(a, b, c, 32, k, 0); break;
+      default: tileF32Rows6(a, b, c, 32, k, 0); break;
     }
   }
 }
 
 /** As roofTileF32 for int8 tiles: 64 x rows x k operations a time (k groups of four). */
 export function roofTileInt8(rows: i32, a: usize, b: usize, c: usize, k: i32, repeats: i32): void {
-  const aStride = usize(k) << 2;
   for (let repeat = 0; repeat < repeats; repeat++) {
     switch (rows) {
-      case 3: tileInt8Rows3(a, aStride, b, c, 32, k, 0); break;
-      case 4: tileInt8Rows4(a, aStride, b, c, 32, k, 0); break;
-      case 5: tileInt8Rows5(a, aStride, b, c, 32, k, 0); break;
-      default: tileInt8Rows6(a, aStride, b, c, 32, k, 0); break;
+      case 3: tileInt8Rows3(a, b, c, 32, k, 0); break;
+      case 4: tileInt8Rows4(a, b, c, 32, k, 0); break;
+      case 5: tileInt8Rows5(a, b, c, 32, k, 0); break;
+      default: tileInt8Rows6(a, b, c, 32, k, 0); break;
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { Arena, Buffer, RangeKind } from "./arena.ts";
 import { type KernelExports, kernelFunction } from "./exports.ts";
-import { tensorSeed } from "./weights.ts";
+import { type Dtype, tensorSeed } from "./weights.ts";
 
 /** Rows of float32, padded to whole panels of 8. */
 export interface Rows {
@@ -11,10 +11,15 @@ export interface Rows {
   readonly width: number;
 }
 
-/** Rows of 7-bit activations with one float32 scale a row. */
-export interface QuantizedRows {
+/**
+ * Rows laid out for the micro-kernels (assembly/tile/rows.ts): float32 as they are, or 7-bit activations with one float32 scale a row
+ * where the weights are int8.
+ */
+export interface PackedRows {
+  readonly dtype: Dtype;
   readonly address: number;
-  readonly strideBytes: number;
+  readonly rowBytes: number;
+  /** Address of the scales; 0 where there are none. */
   readonly scales: number;
 }
 
@@ -35,11 +40,11 @@ export function columnsOf(rows: Rows, firstColumn: number, width: number): Rows 
   return { ...rows, address: rows.address + firstColumn * 4, width };
 }
 
-export function allocateQuantized(arena: Arena, name: string, rows: number, width: number): QuantizedRows {
-  const strideBytes = Math.ceil(width / 16) * 16;
-  const values = arena.allocate(`${name}.int7`, "activations", rows * strideBytes);
-  const scales = arena.allocate(`${name}.scales`, "activations", rows * 4);
-  return { address: values.address, strideBytes, scales: scales.address };
+export function allocatePacked(arena: Arena, name: string, dtype: Dtype, rows: number, width: number): PackedRows {
+  const rowBytes = dtype === "f32" ? width * 4 : Math.ceil(width / 4) * 4;
+  const { address } = arena.allocate(`${name}.packed`, "activations", rows * rowBytes);
+  const scales = dtype === "int8" ? arena.allocate(`${name}.scales`, "activations", rows * 4).address : 0;
+  return { dtype, address, rowBytes, scales };
 }
 
 /** Fills rows with seeded values, uniform in -scale..scale; the padding stays zero. */

@@ -1,4 +1,4 @@
-import { allocateQuantized, allocateRows, fillRows, type QuantizedRows, type Rows, readRow } from "./activations.ts";
+import { allocateRows, fillRows, type Rows, readRow } from "./activations.ts";
 import { type Arena, type Buffer, createArena } from "./arena.ts";
 import { type Check, compare, float32Tolerance, type KernelCase, requantizedTolerance, worst } from "./case.ts";
 import {
@@ -10,7 +10,7 @@ import {
   type KvCache,
   readKv,
 } from "./kvCache.ts";
-import { barrier, call, type Step, shareOf } from "./program.ts";
+import { call, type Step, shareOf } from "./program.ts";
 import { attend, attendRounded } from "./reference/attention.ts";
 import { round7 } from "./reference/linear.ts";
 import type { Dtype } from "./weights.ts";
@@ -32,7 +32,6 @@ export interface CoreBuffers {
   readonly cache: KvCache;
   /** batch x queryHeads rows of headDim (rounded up to 8). */
   readonly q: Rows;
-  readonly quantizedQ: QuantizedRows | undefined;
   readonly out: Rows;
   readonly scratch: Buffer;
 }
@@ -60,41 +59,24 @@ export function attentionCoreCase(shape: AttentionCoreShape): KernelCase {
 
 /** Lays out cache, queries, outputs and scratch of a core. */
 export function allocateCore(arena: Arena, shape: AttentionCoreShape): CoreBuffers {
-  const { batch, queryHeads, dtype } = shape;
+  const { batch, queryHeads } = shape;
   const cache = allocateKvCache(arena, shape);
   const q = allocateRows(arena, "q", batch * queryHeads, cache.headDim);
-  const quantizedQ = dtype === "int8" ? allocateQuantized(arena, "q", batch * queryHeads, cache.headDim) : undefined;
   const out = allocateRows(arena, "attentionOut", batch * queryHeads, cache.headDim);
   const scratch = arena.allocate("coreScratch", "scratch", scratchCalls * scratchBytes(shape, cache));
-  return { shape, cache, q, quantizedQ, out, scratch };
+  return { shape, cache, q, out, scratch };
 }
 
-/** Quantizes the queries where the cache is int8, then runs the core, split by sequence, KV head and, with threads to spare, groups of heads. */
+/** The core, split by sequence, KV head and, with threads to spare, groups of heads. */
 export function coreSteps(core: CoreBuffers, rank: number, ranks: number): Step[] {
-  const { shape, cache, q, quantizedQ, out } = core;
+  const { shape, cache, q, out } = core;
+  const kernel = shape.dtype === "f32" ? "attentionCoreF32" : "attentionCoreInt8";
   const groupHeads = shape.queryHeads / shape.kvHeads;
   const caches = shape.batch * shape.kvHeads;
   const splits = Math.min(groupHeads, Math.ceil(ranks / caches));
   const scale = shape.headDim ** -0.5;
   const scratch = core.scratch.address + (rank % scratchCalls) * scratchBytes(shape, cache);
   const steps: Step[] = [];
-  if (quantizedQ !== undefined) {
-    const { first, last } = shareOf(q.rows, rank, ranks);
-    steps.push(
-      call(
-        "quantizeRows",
-        q.address,
-        q.strideBytes,
-        quantizedQ.address,
-        quantizedQ.strideBytes,
-        quantizedQ.scales,
-        first,
-        last,
-        q.width,
-      ),
-      barrier,
-    );
-  }
   const { first, last } = shareOf(caches * splits, rank, ranks);
   for (let item = first; item < last; item++) {
     const index = Math.floor(item / splits);
@@ -104,26 +86,8 @@ export function coreSteps(core: CoreBuffers, rank: number, ranks: number): Step[
     const cacheAt = cacheAddress(cache, Math.floor(index / shape.kvHeads), index % shape.kvHeads);
     const outAt = out.address + row * out.strideBytes;
     const dims = [count, cache.headDim, shape.kvTokens, blockTokens, scale];
-    if (quantizedQ === undefined) {
-      const qAt = q.address + row * q.strideBytes;
-      steps.push(call("attentionCoreF32", qAt, q.strideBytes, cacheAt, outAt, out.strideBytes, scratch, ...dims));
-    } else {
-      const qAt = quantizedQ.address + row * quantizedQ.strideBytes;
-      const scalesAt = quantizedQ.scales + row * 4;
-      steps.push(
-        call(
-          "attentionCoreInt8",
-          qAt,
-          quantizedQ.strideBytes,
-          scalesAt,
-          cacheAt,
-          outAt,
-          out.strideBytes,
-          scratch,
-          ...dims,
-        ),
-      );
-    }
+    const qAt = q.address + row * q.strideBytes;
+    steps.push(call(kernel, qAt, q.strideBytes, cacheAt, outAt, out.strideBytes, scratch, ...dims));
   }
   return steps;
 }
@@ -159,7 +123,7 @@ export function coreReference(core: CoreBuffers, stored: ReturnType<typeof readK
 
 function scratchBytes(shape: AttentionCoreShape, cache: KvCache): number {
   const heads = shape.queryHeads / shape.kvHeads;
-  const bytes = heads * (8 * blockTokens + 4 * cache.headDim + 8) + 4 * blockTokens;
+  const bytes = heads * (4 * cache.headDim + 8 * blockTokens + 8 + cache.headDim + 4) + 4 * blockTokens;
   return Math.ceil(bytes / 64) * 64;
 }
 

@@ -1,10 +1,10 @@
 import {
-  allocateQuantized,
+  allocatePacked,
   allocateRows,
   columnsOf,
   fillNormWeight,
   fillRows,
-  type QuantizedRows,
+  type PackedRows,
   type Rows,
   readRow,
 } from "./activations.ts";
@@ -12,7 +12,7 @@ import { createArena } from "./arena.ts";
 import { type AttentionCoreShape, allocateCore, coreReference, coreSteps } from "./attentionCore.ts";
 import { type Check, compare, float32Tolerance, type KernelCase, requantizedTolerance } from "./case.ts";
 import { blockTokens, cacheAddress, fillKvCache, fillScratchBytes, readKv } from "./kvCache.ts";
-import { addSteps, matmulSteps, quantizeSteps, rmsNormSteps, rowSteps } from "./linear.ts";
+import { addSteps, matmulSteps, packSteps, rmsNormSteps, rowSteps } from "./linear.ts";
 import { barrier, call, type Step, shareOf } from "./program.ts";
 import { dot, matmul, rmsNorm, rope, round7 } from "./reference/linear.ts";
 import {
@@ -44,22 +44,21 @@ export function attentionLayerCase(shape: AttentionLayerShape): KernelCase {
   const arena = createArena();
   const kvWidth = kvHeads * headDim;
   const queryWidth = queryHeads * headDim;
-  const quantized = (name: string, width: number): QuantizedRows | undefined =>
-    dtype === "int8" ? allocateQuantized(arena, name, batch, width) : undefined;
+  const packed = (name: string, width: number): PackedRows => allocatePacked(arena, name, dtype, batch, width);
 
   const x = allocateRows(arena, "x", batch, hidden);
   const inputNorm = allocateRows(arena, "inputNorm", 1, hidden, "weights");
   const normed = allocateRows(arena, "normed", batch, hidden);
-  const normed7 = quantized("normed", hidden);
+  const normedPacked = packed("normed", hidden);
   const down = allocateWeight(arena, "queryDownKeyValue", { dtype, columns: queryRank + 2 * kvWidth, k: hidden });
   const projected = allocateRows(arena, "projected", batch, queryRank + 2 * kvWidth);
   const queryNorm = allocateRows(arena, "queryNorm", 1, queryRank, "weights");
   const latent = allocateRows(arena, "latent", batch, queryRank);
-  const latent7 = quantized("latent", queryRank);
+  const latentPacked = packed("latent", queryRank);
   const up = allocateWeight(arena, "queryUp", { dtype, columns: queryWidth, k: queryRank });
   const tables = arena.allocate("ropeTables", "activations", batch * headDim * 4);
   const core = allocateCore(arena, shape);
-  const attended7 = quantized("attended", queryWidth);
+  const attendedPacked = packed("attended", queryWidth);
   const output = allocateWeight(arena, "output", { dtype, columns: hidden, k: queryWidth });
   const out = allocateRows(arena, "out", batch, hidden);
   const scratch = arena.allocate(
@@ -93,24 +92,24 @@ export function attentionLayerCase(shape: AttentionLayerShape): KernelCase {
       );
     return [
       ...rmsNormSteps(x, inputNorm, normed, shape.epsilon, rank, ranks),
-      ...quantizeSteps(normed, normed7, rank, ranks),
+      ...packSteps(normed, normedPacked, rank, ranks),
       barrier,
-      ...matmulSteps(down, normed, normed7, projected, batch, rank, ranks),
+      ...matmulSteps(down, normedPacked, projected, batch, rank, ranks),
       barrier,
       ...rmsNormSteps(queries, queryNorm, latent, shape.epsilon, rank, ranks),
-      ...quantizeSteps(latent, latent7, rank, ranks),
+      ...packSteps(latent, latentPacked, rank, ranks),
       ...ropeOf(keys, kvHeads),
       ...appends,
       barrier,
-      ...matmulSteps(up, latent, latent7, q, batch, rank, ranks),
+      ...matmulSteps(up, latentPacked, q, batch, rank, ranks),
       barrier,
       ...ropeOf(q, queryHeads),
       barrier,
       ...coreSteps(core, rank, ranks),
       barrier,
-      ...quantizeSteps(attended, attended7, rank, ranks),
+      ...packSteps(attended, attendedPacked, rank, ranks),
       barrier,
-      ...matmulSteps(output, attended, attended7, out, batch, rank, ranks),
+      ...matmulSteps(output, attendedPacked, out, batch, rank, ranks),
       barrier,
       ...addSteps(x, out, rank, ranks),
     ];

@@ -1,7 +1,6 @@
-import { allocateQuantized, allocateRows, type QuantizedRows, type Rows } from "./activations.ts";
+import { allocatePacked, allocateRows, type PackedRows, type Rows } from "./activations.ts";
 import type { Arena, Buffer } from "./arena.ts";
 import type { KernelExports } from "./exports.ts";
-import { matmulBlocks } from "./linear.ts";
 import { barrier, call, type Step, shareOf } from "./program.ts";
 import { matmul, round7, swiglu } from "./reference/linear.ts";
 import {
@@ -22,12 +21,12 @@ export interface Experts {
   /** Gate columns, then up columns, in one weight; the gate is padded to whole panels. */
   readonly gateUp: PackedWeight;
   readonly down: PackedWeight;
-  /** Inputs sorted by expert, their 7-bit form, and what the two matmuls make of them. */
+  /** Inputs sorted by expert, the same packed for the matmul, and what the two matmuls make of them. */
   readonly input: Rows;
-  readonly input7: QuantizedRows | undefined;
+  readonly inputPacked: PackedRows;
   readonly gateUpOut: Rows;
   readonly activated: Rows;
-  readonly activated7: QuantizedRows | undefined;
+  readonly activatedPacked: PackedRows;
   readonly output: Rows;
   /** count + 1 int32: where each expert's rows begin. The entry after the last says how many rows there are. */
   readonly offsets: Buffer;
@@ -40,8 +39,8 @@ export function allocateExperts(
 ): Experts {
   const { dtype, count, hidden, expertDim, rows } = shape;
   const paddedDim = Math.ceil(expertDim / 8) * 8;
-  const quantized = (part: string, width: number): QuantizedRows | undefined =>
-    dtype === "int8" ? allocateQuantized(arena, `${name}.${part}`, rows, width) : undefined;
+  const packed = (part: string, width: number): PackedRows =>
+    allocatePacked(arena, `${name}.${part}`, dtype, rows, width);
   return {
     dtype,
     count,
@@ -50,10 +49,10 @@ export function allocateExperts(
     gateUp: allocateWeight(arena, `${name}.gateUp`, { dtype, columns: 2 * paddedDim, k: hidden, experts: count }),
     down: allocateWeight(arena, `${name}.down`, { dtype, columns: hidden, k: expertDim, experts: count }),
     input: allocateRows(arena, `${name}.input`, rows, hidden),
-    input7: quantized("input", hidden),
+    inputPacked: packed("input", hidden),
     gateUpOut: allocateRows(arena, `${name}.gateUpOut`, rows, 2 * paddedDim),
     activated: allocateRows(arena, `${name}.activated`, rows, expertDim),
-    activated7: quantized("activated", expertDim),
+    activatedPacked: packed("activated", expertDim),
     output: allocateRows(arena, `${name}.output`, rows, hidden),
     offsets: shape.offsets ?? arena.allocate(`${name}.offsets`, "scratch", (count + 1) * 4),
   };
@@ -70,32 +69,15 @@ export function packExperts(
   packSeededWeight(exports, experts.down, weightSource(seed, tensor + 1, experts.expertDim), scratch);
 }
 
-/** Quantizes the inputs where weights are int8, then gate and up, SwiGLU, down, for the experts that have rows. */
+/** Packs the inputs (in 7 bits where weights are int8), then gate and up, SwiGLU, down, for the experts that have rows. */
 export function expertSteps(experts: Experts, rank: number, ranks: number): Step[] {
-  const { input, input7, gateUpOut, activated, activated7, output, offsets, count } = experts;
+  const { input, inputPacked, gateUpOut, activated, activatedPacked, output, offsets, count } = experts;
   const rowCount = offsets.address + count * 4;
   const paddedDim = gateUpOut.width / 2;
-  const quantize = (rows: Rows, rows7: QuantizedRows | undefined): Step[] =>
-    rows7 === undefined
-      ? []
-      : [
-          call(
-            "quantizeCountedRows",
-            rows.address,
-            rows.strideBytes,
-            rows7.address,
-            rows7.strideBytes,
-            rows7.scales,
-            rowCount,
-            rank,
-            ranks,
-            rows.width,
-          ),
-          barrier,
-        ];
   return [
-    ...quantize(input, input7),
-    ...groupedSteps(experts, experts.gateUp, input, input7, gateUpOut, rank, ranks),
+    groupedPackStep(experts, input, inputPacked, rank, ranks),
+    barrier,
+    ...groupedMatmulSteps(experts, experts.gateUp, inputPacked, gateUpOut, rank, ranks),
     barrier,
     call(
       "swigluRows",
@@ -109,33 +91,34 @@ export function expertSteps(experts: Experts, rank: number, ranks: number): Step
       paddedDim,
     ),
     barrier,
-    ...quantize(activated, activated7),
-    ...groupedSteps(experts, experts.down, activated, activated7, output, rank, ranks),
+    groupedPackStep(experts, activated, activatedPacked, rank, ranks),
+    barrier,
+    ...groupedMatmulSteps(experts, experts.down, activatedPacked, output, rank, ranks),
   ];
 }
 
-function groupedSteps(
-  experts: Experts,
+function groupedPackStep({ offsets, count }: Experts, x: Rows, packed: PackedRows, rank: number, ranks: number): Step {
+  const operands = [offsets.address, count, x.address, x.strideBytes, packed.address, packed.rowBytes];
+  return packed.dtype === "f32"
+    ? call("packGroupedRows", ...operands, rank, ranks, x.width)
+    : call("quantizeGroupedRows", ...operands, packed.scales, rank, ranks, x.width);
+}
+
+function groupedMatmulSteps(
+  { offsets, count }: Experts,
   weight: PackedWeight,
-  x: Rows,
-  x7: QuantizedRows | undefined,
+  x: PackedRows,
   y: Rows,
   rank: number,
   ranks: number,
 ): Step[] {
   const { first, last } = shareOf(weight.panels, rank, ranks);
   if (first === last) return [];
-  const { rowBlock, kBlock } = matmulBlocks;
-  const w = weight.buffer.address;
-  const offsets = experts.offsets.address;
-  if (x7 === undefined) {
-    const a = [x.address, x.strideBytes, w, weight.strideBytes, y.address, y.strideBytes];
-    return [call("groupedMatmulF32", offsets, experts.count, ...a, weight.steps, first, last, rowBlock, kBlock)];
-  }
-  const a = [x7.address, x7.strideBytes, x7.scales, w, weight.strideBytes, y.address, y.strideBytes];
-  return [
-    call("groupedMatmulInt8", offsets, experts.count, ...a, weight.steps, weight.panels, first, last, rowBlock, kBlock),
-  ];
+  const result = [weight.buffer.address, weight.strideBytes, y.address, y.strideBytes];
+  const left = [offsets.address, count, x.address, x.rowBytes];
+  return weight.dtype === "f32"
+    ? [call("groupedMatmulF32", ...left, ...result, weight.steps, first, last)]
+    : [call("groupedMatmulInt8", ...left, x.scales, ...result, weight.steps, weight.panels, first, last)];
 }
 
 /** The reference's output of one expert at some columns; everything before them in full. */

@@ -1,7 +1,7 @@
-import { allocateQuantized, allocateRows, fillRows, readRow } from "./activations.ts";
+import { allocatePacked, allocateRows, fillRows, readRow } from "./activations.ts";
 import { createArena } from "./arena.ts";
 import { type Check, compare, float32Tolerance, type KernelCase, worst } from "./case.ts";
-import { matmulSteps, quantizeSteps } from "./linear.ts";
+import { matmulSteps, packSteps } from "./linear.ts";
 import { barrier } from "./program.ts";
 import { dot, round7 } from "./reference/linear.ts";
 import {
@@ -13,7 +13,7 @@ import {
   weightSource,
 } from "./weights.ts";
 
-/** y [m x n] = x [m x k] W [k x n], weights packed once; int8 quantizes x (7 bits a row) inside the timed call. */
+/** y [m x n] = x [m x k] W [k x n], weights packed once; x is packed (int8: in 7 bits) inside the timed call. */
 export interface MatmulShape {
   readonly m: number;
   readonly n: number;
@@ -26,7 +26,7 @@ export function matmulCase(shape: MatmulShape): KernelCase {
   const { m, n, k, dtype, seed } = shape;
   const arena = createArena();
   const x = allocateRows(arena, "x", m, k);
-  const quantized = dtype === "int8" ? allocateQuantized(arena, "x", m, k) : undefined;
+  const packed = allocatePacked(arena, "x", dtype, m, k);
   const weight = allocateWeight(arena, "weight", { dtype, columns: n, k });
   const y = allocateRows(arena, "y", m, n);
   const scratch = arena.allocate("packScratch", "scratch", packScratchBytes(k));
@@ -62,9 +62,9 @@ export function matmulCase(shape: MatmulShape): KernelCase {
       packSeededWeight(exports, weight, weightSource(seed, 2, k), scratch.address);
     },
     steps: (rank, ranks) => [
-      ...quantizeSteps(x, quantized, rank, ranks),
-      ...(quantized === undefined ? [] : [barrier]),
-      ...matmulSteps(weight, x, quantized, y, m, rank, ranks),
+      ...packSteps(x, packed, rank, ranks),
+      barrier,
+      ...matmulSteps(weight, packed, y, m, rank, ranks),
     ],
     check,
   };

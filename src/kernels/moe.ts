@@ -1,8 +1,8 @@
-import { allocateRows, fillNormWeight, fillRows, readRow } from "./activations.ts";
+import { allocatePacked, allocateRows, fillNormWeight, fillRows, readRow } from "./activations.ts";
 import { createArena } from "./arena.ts";
 import { type Check, compare, float32Tolerance, type KernelCase, requantizedTolerance, worst } from "./case.ts";
 import { allocateExperts, expertReference, expertSteps, packExperts } from "./experts.ts";
-import { addSteps, matmulSteps, rmsNormSteps, rowSteps } from "./linear.ts";
+import { addSteps, matmulSteps, packSteps, rmsNormSteps, rowSteps } from "./linear.ts";
 import { barrier, call, type Step, segment, shareOf } from "./program.ts";
 import { matmul, rmsNorm } from "./reference/linear.ts";
 import { routeReference } from "./reference/router.ts";
@@ -30,6 +30,7 @@ export function routerCase(shape: RouterShape): KernelCase {
   const { tokens, hidden, experts, topK, seed } = shape;
   const arena = createArena();
   const x = allocateRows(arena, "x", tokens, hidden);
+  const xPacked = allocatePacked(arena, "x", "f32", tokens, hidden);
   const gate = allocateWeight(arena, "gate", { dtype: "f32", columns: experts, k: hidden });
   const logits = allocateRows(arena, "logits", tokens, experts);
   const ids = arena.allocate("ids", "activations", tokens * topK * 4);
@@ -45,7 +46,9 @@ export function routerCase(shape: RouterShape): KernelCase {
       packSeededWeight(exports, gate, weightSource(seed, 2, hidden), scratch.address);
     },
     steps: (rank, ranks) => [
-      ...matmulSteps(gate, x, undefined, logits, tokens, rank, ranks),
+      ...packSteps(x, xPacked, rank, ranks),
+      barrier,
+      ...matmulSteps(gate, xPacked, logits, tokens, rank, ranks),
       barrier,
       ...rowSteps(tokens, rank, ranks, ({ first, last }) =>
         call(
@@ -162,6 +165,7 @@ export function moeLayerCase(shape: MoeLayerShape): KernelCase {
   const x = allocateRows(arena, "x", tokens, hidden);
   const norm = allocateRows(arena, "norm", 1, hidden, "weights");
   const normed = allocateRows(arena, "normed", tokens, hidden);
+  const normedPacked = allocatePacked(arena, "normed", "f32", tokens, hidden);
   const gate = allocateWeight(arena, "gate", { dtype: "f32", columns: shape.experts, k: hidden });
   const logits = allocateRows(arena, "logits", tokens, shape.experts);
   const routed = arena.allocate("routedIds", "activations", assignments * 4);
@@ -219,8 +223,9 @@ export function moeLayerCase(shape: MoeLayerShape): KernelCase {
         : [];
     return [
       ...rmsNormSteps(x, norm, normed, shape.epsilon, rank, ranks),
+      ...packSteps(normed, normedPacked, rank, ranks),
       barrier,
-      ...matmulSteps(gate, normed, undefined, logits, tokens, rank, ranks),
+      ...matmulSteps(gate, normedPacked, logits, tokens, rank, ranks),
       barrier,
       ...router,
       barrier,

@@ -1,0 +1,19 @@
+/**
+ * Runs the benches one after the other, or those named.
+ *
+ *   node bench/all.ts [expertMatmul] [attention] [threads]
+ */
+const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
+  expertMatmul: () => import("./expertMatmul.bench.ts"),
+  attention: () => import("./attention.bench.ts"),
+  threads: () => import("./threads.bench.ts"),
+};
+
+const asked = process.argv.slice(2);
+for (const name of asked.length === 0 ? Object.keys(BENCHES) : asked) {
+  const run = BENCHES[name];
+  if (run === undefined) throw new Error(`no bench ${name}: expected one of ${Object.keys(BENCHES).join(", ")}`);
+  await run();
+}
+
+export {};

@@ -1,0 +1,91 @@
+import { availableParallelism } from "node:os";
+import { readCaches } from "../src/host/caches.ts";
+import { type ResidentPool, startResidentPool } from "../src/host/pool.ts";
+import type { KernelCase } from "../src/kernels/case.ts";
+import { readKernelModule } from "../src/kernels/files.ts";
+import { compileKernels, createMemory, instantiateKernels } from "../src/kernels/load.ts";
+import { pickTarget, type Target } from "../src/kernels/target.ts";
+import type { Dtype } from "../src/kernels/weights.ts";
+import { type HostRoofs, measureRoofs } from "../src/measure/roofs.ts";
+import { startRunner, workerUrl } from "../src/measure/runner.ts";
+import { type SamplePlan, type Samples, sampleCall } from "../src/measure/sample.ts";
+import { formatDuration, formatPercent, formatRate } from "../src/units/format.ts";
+
+/** This machine with so many kernel threads, its roofs measured. */
+export interface BenchHost {
+  readonly target: Target;
+  readonly roofs: HostRoofs;
+  /** Samples a kernel with tinybench, after its check. @throws Error where it is off its reference. */
+  sample(kernelCase: KernelCase): Promise<Samples>;
+}
+
+const PLAN: SamplePlan = {
+  minSamples: 10,
+  minSlowSamples: 5,
+  slowNs: 5e8,
+  minTimeNs: 5e8,
+  warmups: 3,
+  minSampleNs: 5e6,
+};
+
+/** Starts the threads, measures the roofs, and ends the threads after `body`. */
+export async function onHost<Result>(threads: number, body: (host: BenchHost) => Promise<Result>): Promise<Result> {
+  const target = await pickTarget(undefined);
+  const module = compileKernels(readKernelModule(target, "plain"));
+  const { l1d, l2, l3 } = readCaches();
+  const sizes = { l1Bytes: l1d.sizeBytes, l2Bytes: l2.sizeBytes, l3Bytes: l3?.sizeBytes ?? 0 };
+  const { signal } = new AbortController();
+  const pool = startResidentPool(workerUrl, threads);
+  try {
+    const roofs = await measureRoofs(pool, target, module, sizes, availableParallelism(), signal);
+    return await body({ target, roofs, sample: (kernelCase) => sampleOn(pool, module, kernelCase, signal) });
+  } finally {
+    await pool.destroy();
+  }
+}
+
+async function sampleOn(
+  pool: ResidentPool,
+  module: WebAssembly.Module,
+  kernelCase: KernelCase,
+  signal: AbortSignal,
+): Promise<Samples> {
+  const memory = createMemory(kernelCase.totalBytes);
+  kernelCase.prepare(instantiateKernels(module, memory), memory);
+  const programs = Array.from({ length: pool.threads }, (_, rank) => kernelCase.steps(rank, pool.threads));
+  const runner = startRunner(pool, module, memory, programs, availableParallelism(), signal);
+  try {
+    await runner.run(1);
+    const { ok, maxErrorFraction } = kernelCase.check(memory);
+    if (!ok) throw new Error(`off its reference: ${maxErrorFraction} times the tolerance`);
+    return await sampleCall(async (calls) => (await runner.run(calls))[0] as number, PLAN, signal);
+  } finally {
+    await runner.stop();
+  }
+}
+
+/** A kernel's rate as a share of the multiply-add (f32) or dot (int8) roof of the same run; undefined where the f32 roof is suspect. */
+export function shareOfRoof(host: BenchHost, dtype: Dtype, flops: number, samples: Samples): number | undefined {
+  const { float32, int8, suspect } = host.roofs;
+  if (dtype === "f32" && suspect) return undefined;
+  return ((flops / samples.medianNs) * 1e9) / (dtype === "f32" ? float32 : int8).perSecond;
+}
+
+/** The roofs that the lines after this one refer to. */
+export function roofLine({ target, roofs }: BenchHost): string {
+  const { threads, float32, int8, clockHz, suspect } = roofs;
+  const doubt = suspect ? ", suspect: more than 15% below clock x width" : "";
+  return (
+    `target ${target}, ${threads} thread${threads === 1 ? "" : "s"}: ` +
+    `multiply-add ${formatRate(float32.perSecond)} (tile ${float32.form}, ${formatDuration(1e9 / clockHz)} a cycle${doubt}), ` +
+    `int8 dot ${formatRate(int8.perSecond)} (tile ${int8.form})`
+  );
+}
+
+/** One kernel: time, rate, share of the roof. */
+export function sampleLine(name: string, flops: number, samples: Samples, share: number | undefined): string {
+  const { medianNs, madNs } = samples;
+  const time = `${formatDuration(medianNs)} ± ${formatDuration(madNs, 2)}`;
+  const ofRoof = share === undefined ? "no share: suspect roof" : `${formatPercent(share)} of the roof`;
+  return `  ${name.padEnd(40)}${time.padEnd(24)}${formatRate((flops / medianNs) * 1e9).padEnd(16)}${ofRoof}`;
+}

@@ -1,0 +1,76 @@
+export type { Accelerator, FigureName } from "./hardware/catalog.ts";
+export { acceleratorNames, loadAccelerator } from "./hardware/catalog.ts";
+export type {
+  AttentionSpec,
+  DenseFfnSpec,
+  FfnSpec,
+  GroupedSpec,
+  LayerSpec,
+  MfaSpec,
+  MlaSpec,
+  ModelCard,
+  MoeFfnSpec,
+  RouterSpec,
+} from "./model/card.ts";
+export { loadCatalogModel, modelNames } from "./model/catalog.ts";
+export { readModelConfigFile } from "./model/files.ts";
+export { attentionParameters, parametersActivated, parametersTotal, swigluParameters } from "./model/parameters.ts";
+export { readModelConfig } from "./model/reader.ts";
+export type {
+  BenchRow,
+  Bound,
+  DeploymentRow,
+  KernelRow,
+  ProjectionRow,
+  Status,
+} from "./record/benchRows.ts";
+export {
+  benchRowSchema,
+  deploymentRowSchema,
+  kernelRowSchema,
+  projectionRowSchema,
+  STATUSES,
+} from "./record/benchRows.ts";
+export type { EnvRow, HardwareRow, ModelRow } from "./record/catalogRows.ts";
+export { envRowSchema, hardwareRowSchema, modelRowSchema } from "./record/catalogRows.ts";
+export type { Document, Environment } from "./record/document.ts";
+export { DOCUMENT_SCHEMA, environmentSchema } from "./record/document.ts";
+export { saveDocument } from "./record/files.ts";
+export type {
+  AnyDocument,
+  BenchDocument,
+  EnvDocument,
+  HardwareDocument,
+  ModelsDocument,
+  RecordedCommand,
+} from "./record/schemas.ts";
+export { checkDocument, jsonSchemaOf, RECORDED_COMMANDS } from "./record/schemas.ts";
+export { documentText } from "./record/text.ts";
+export { bench } from "./runs/bench.ts";
+export { env } from "./runs/environment.ts";
+export { hardware, showHardware } from "./runs/hardware.ts";
+export type { ModelChoice } from "./runs/models.ts";
+export { loadModel, models, showModel } from "./runs/models.ts";
+export type { BenchOutcome, BenchSettings, Dtype, KernelName, ProgressEvent, TargetName } from "./runs/settings.ts";
+export { DEFAULT_KERNELS, KERNELS } from "./runs/settings.ts";
+export type { Deployment, DeploymentTerm, DeploymentWork } from "./theory/deployment.ts";
+export { cheapestDeployment, deployments } from "./theory/deployment.ts";
+export type { ComputePrecision, KernelDtype, Projection } from "./theory/projection.ts";
+export { projectKernel, roofsFor } from "./theory/projection.ts";
+export type { Roofs, Work } from "./theory/roofline.ts";
+export { attainableFlopsPerSecond, boundOf, ridgeFlopsPerByte, roofTimeNs } from "./theory/roofline.ts";
+export { InfeasibleError, type InvalidInput, InvalidInputError } from "./units/errors.ts";
+export type { KvFormat } from "./workload/kv-cache.ts";
+export { kvBytesPerCachedToken, kvBytesReadPerToken, kvRowBytes } from "./workload/kv-cache.ts";
+export {
+  attentionFlopsPerByte,
+  attentionFlopsPerCachedToken,
+  attentionFlopsPerToken,
+  effectiveRank,
+  ffnFlopsPerToken,
+  projectionFlopsPerToken,
+} from "./workload/per-token.ts";
+export type { DecodeSetting } from "./workload/setting.ts";
+export { ffnTokens } from "./workload/setting.ts";
+export type { ModelTerm, Side, Term, TermLabel } from "./workload/terms.ts";
+export { intensityFlopsPerByte, layerTerms, modelTerms } from "./workload/terms.ts";

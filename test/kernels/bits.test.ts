@@ -1,0 +1,155 @@
+import { describe, expect, it } from "vitest";
+import { attentionCoreCase } from "../../src/kernels/attentionCore.ts";
+import type { KernelCase } from "../../src/kernels/case.ts";
+import { matmulCase } from "../../src/kernels/matmul.ts";
+import { expertMatmulCase, moeLayerCase } from "../../src/kernels/moe.ts";
+import { targets } from "../../src/kernels/target.ts";
+import { dtypes, edgeCases } from "./edgeCases.ts";
+import {
+  bits,
+  bufferOf,
+  differing,
+  floatsOf,
+  type Machine,
+  machineOf,
+  prepare,
+  results,
+  rowOf,
+  runRanks,
+} from "./machine.ts";
+
+describe.each(targets)("bits of target %s", (target) => {
+  const machine = machineOf(target);
+
+  it.each(edgeCases())("$name: do not depend on the number of threads, nor on their order", ({ build }) => {
+    const kernelCase = build();
+    prepare(machine, kernelCase);
+    runRanks(machine, kernelCase, 1);
+    const alone = results(machine, kernelCase);
+    for (const ranks of [2, 3, 4]) {
+      for (const order of ["rising", "falling"] as const) {
+        prepare(machine, kernelCase);
+        runRanks(machine, kernelCase, ranks, order);
+        expect(differing(alone, results(machine, kernelCase)), `${ranks} threads, ${order}`).toEqual([]);
+      }
+    }
+  });
+
+  describe.each(dtypes)("%s", (dtype) => {
+    it.each([2, 5, 6, 7, 8, 13, 19, 259])("a row of a matmul of %i rows has the bits of the row alone", (m) => {
+      const shape = { n: 24, k: 517, dtype, seed: 5 };
+      sameAlone(machine, matmulCase({ ...shape, m }), matmulCase({ ...shape, m: 1 }), {
+        input: { name: "x", width: shape.k },
+        output: { name: "y", width: shape.n },
+        rows: m > 20 ? [0, 128, 255, 256, m - 1] : range(m),
+      });
+    });
+
+    it("a row of a matmul does not see what stands in the rows beside it", () => {
+      const [m, k, n] = [8, 45, 16];
+      const kernelCase = matmulCase({ m, n, k, dtype, seed: 6 });
+      prepare(machine, kernelCase);
+      runRanks(machine, kernelCase, 1);
+      const before = bits(rowOf(machine, kernelCase, "y", n, 3));
+      for (const foreign of [1e30, -1e-40, Number.NaN, Number.POSITIVE_INFINITY]) {
+        for (const row of range(m)) if (row !== 3) rowOf(machine, kernelCase, "x", k, row).fill(foreign);
+        runRanks(machine, kernelCase, 1);
+        expect(bits(rowOf(machine, kernelCase, "y", n, 3))).toBe(before);
+      }
+    });
+
+    it.each([2, 7, 11])("a row of an expert with %i tokens has the bits of the token alone", (tokensPerExpert) => {
+      const shape = { count: 1, hidden: 37, expertDim: 21, dtype, seed: 7 };
+      const alone = expertMatmulCase({ ...shape, tokensPerExpert: 1 });
+      sameAlone(machine, expertMatmulCase({ ...shape, tokensPerExpert }), alone, {
+        input: { name: "experts.input", width: shape.hidden },
+        output: { name: "experts.output", width: shape.hidden },
+        rows: range(tokensPerExpert),
+      });
+    });
+
+    it("a token of a MoE layer has the bits of the token alone", () => {
+      const shape = {
+        ...{ hidden: 20, experts: 6, topK: 2, normalizeTopK: true, residentExperts: 6, expertDim: 13, sharedDim: 9 },
+        ...{ dtype, epsilon: 1e-5, routing: "router" as const, seed: 8 },
+      };
+      sameAlone(machine, moeLayerCase({ ...shape, tokens: 7 }), moeLayerCase({ ...shape, tokens: 1 }), {
+        input: { name: "x", width: shape.hidden },
+        output: { name: "y", width: shape.hidden },
+        rows: range(7),
+      });
+    });
+
+    it("a sequence of the attention core has the bits of the sequence alone", () => {
+      const shape = { kvTokens: 300, queryHeads: 7, kvHeads: 1, headDim: 24, dtype, seed: 9 };
+      const [batch, alone] = [attentionCoreCase({ ...shape, batch: 3 }), attentionCoreCase({ ...shape, batch: 1 })];
+      const whole = run(machine, batch);
+      const cacheBytes = bufferOf(alone, "kvCache").bytes;
+      const caches = new Uint8Array(machine.memory.buffer, bufferOf(batch, "kvCache").address, 3 * cacheBytes).slice();
+      const rowFloats = shape.queryHeads * shape.headDim;
+      for (const sequence of range(3)) {
+        prepare(machine, alone);
+        new Uint8Array(machine.memory.buffer, bufferOf(alone, "kvCache").address, cacheBytes).set(
+          caches.subarray(sequence * cacheBytes, (sequence + 1) * cacheBytes),
+        );
+        const part = (values: Float32Array) => values.subarray(sequence * rowFloats, (sequence + 1) * rowFloats);
+        floatsOf(machine, alone, "q").set(part(whole.q));
+        runRanks(machine, alone, 1);
+        expect(bits(floatsOf(machine, alone, "attentionOut"))).toBe(bits(part(whole.out)));
+      }
+    });
+
+    it("a head of the attention core has the bits of the head alone", () => {
+      const shape = { batch: 1, kvTokens: 261, kvHeads: 1, headDim: 16, dtype, seed: 10 };
+      const [group, alone] = [
+        attentionCoreCase({ ...shape, queryHeads: 9 }),
+        attentionCoreCase({ ...shape, queryHeads: 1 }),
+      ];
+      const whole = run(machine, group);
+      for (const head of range(9)) {
+        const part = (values: Float32Array) => values.subarray(head * shape.headDim, (head + 1) * shape.headDim);
+        prepare(machine, alone);
+        floatsOf(machine, alone, "q").set(part(whole.q));
+        runRanks(machine, alone, 1);
+        expect(bits(floatsOf(machine, alone, "attentionOut"))).toBe(bits(part(whole.out)));
+      }
+    });
+  });
+});
+
+interface RowsToCompare {
+  readonly input: { readonly name: string; readonly width: number };
+  readonly output: { readonly name: string; readonly width: number };
+  readonly rows: readonly number[];
+}
+
+/** Runs a case of many rows, then each row by itself in a case of one. */
+function sameAlone(machine: Machine, many: KernelCase, one: KernelCase, { input, output, rows }: RowsToCompare): void {
+  prepare(machine, many);
+  runRanks(machine, many, 1);
+  const found = rows.map((row) => ({
+    row,
+    x: rowOf(machine, many, input.name, input.width, row).slice(),
+    y: bits(rowOf(machine, many, output.name, output.width, row)),
+  }));
+  prepare(machine, one);
+  for (const { row, x, y } of found) {
+    rowOf(machine, one, input.name, input.width, 0).set(x);
+    runRanks(machine, one, 1);
+    expect(bits(rowOf(machine, one, output.name, output.width, 0)), `row ${row}`).toBe(y);
+  }
+}
+
+/** Runs an attention core and gives its queries and outputs. */
+function run(machine: Machine, kernelCase: KernelCase): { readonly q: Float32Array; readonly out: Float32Array } {
+  prepare(machine, kernelCase);
+  runRanks(machine, kernelCase, 1);
+  return {
+    q: floatsOf(machine, kernelCase, "q").slice(),
+    out: floatsOf(machine, kernelCase, "attentionOut").slice(),
+  };
+}
+
+function range(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index);
+}

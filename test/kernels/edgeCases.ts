@@ -1,0 +1,152 @@
+import { attentionCoreCase } from "../../src/kernels/attentionCore.ts";
+import { attentionLayerCase } from "../../src/kernels/attentionLayer.ts";
+import type { KernelCase } from "../../src/kernels/case.ts";
+import { matmulCase } from "../../src/kernels/matmul.ts";
+import { expertMatmulCase, moeLayerCase, routerCase } from "../../src/kernels/moe.ts";
+import type { Dtype } from "../../src/kernels/weights.ts";
+
+/** A kernel at a shape on the edge of something: 1, odd, not a multiple of a vector, a block or a tile. */
+export interface EdgeCase {
+  readonly name: string;
+  readonly build: () => KernelCase;
+  /** The buffer that holds the result. */
+  readonly output: string;
+}
+
+export const dtypes: readonly Dtype[] = ["f32", "int8"];
+
+/** Every kernel of `cases` at its edge shapes, in both dtypes where it has two. */
+export function edgeCases(): EdgeCase[] {
+  return [
+    ...dtypes.flatMap((dtype) => [...matmuls(dtype), ...cores(dtype), ...layers(dtype), ...experts(dtype)]),
+    ...routers(),
+    ...dtypes.flatMap((dtype) => moeLayers(dtype)),
+  ];
+}
+
+function matmuls(dtype: Dtype): EdgeCase[] {
+  const shapes = [
+    [1, 1, 1],
+    [1, 8, 4],
+    [3, 5, 7],
+    [2, 9, 3],
+    [5, 8, 13],
+    [7, 17, 31],
+    [6, 16, 512],
+    [13, 24, 515],
+    [257, 8, 33],
+    [4, 1, 2053],
+  ] as const;
+  return shapes.map(([m, n, k], index) => ({
+    name: `matmul ${dtype} m=${m} n=${n} k=${k}`,
+    build: () => matmulCase({ m, n, k, dtype, seed: index }),
+    output: "y",
+  }));
+}
+
+function cores(dtype: Dtype): EdgeCase[] {
+  const shapes = [
+    { batch: 1, kvTokens: 1, queryHeads: 1, kvHeads: 1, headDim: 1 },
+    { batch: 1, kvTokens: 1, queryHeads: 8, kvHeads: 1, headDim: 16 },
+    { batch: 2, kvTokens: 3, queryHeads: 3, kvHeads: 1, headDim: 5 },
+    { batch: 1, kvTokens: 9, queryHeads: 6, kvHeads: 6, headDim: 12 },
+    { batch: 1, kvTokens: 255, queryHeads: 7, kvHeads: 1, headDim: 16 },
+    { batch: 1, kvTokens: 256, queryHeads: 4, kvHeads: 1, headDim: 24 },
+    { batch: 2, kvTokens: 257, queryHeads: 8, kvHeads: 2, headDim: 8 },
+    { batch: 1, kvTokens: 515, queryHeads: 6, kvHeads: 3, headDim: 40 },
+    { batch: 1, kvTokens: 31, queryHeads: 64, kvHeads: 1, headDim: 256 },
+  ];
+  return shapes.map((shape, index) => ({
+    name: `attentionCore ${dtype} ${text(shape)}`,
+    build: () => attentionCoreCase({ ...shape, dtype, seed: index }),
+    output: "attentionOut",
+  }));
+}
+
+function layers(dtype: Dtype): EdgeCase[] {
+  const shapes = [
+    { batch: 1, kvTokens: 1, queryHeads: 1, kvHeads: 1, headDim: 8, hidden: 1, queryRank: 8 },
+    { batch: 2, kvTokens: 2, queryHeads: 3, kvHeads: 1, headDim: 16, hidden: 13, queryRank: 24 },
+    { batch: 1, kvTokens: 255, queryHeads: 4, kvHeads: 1, headDim: 8, hidden: 36, queryRank: 16 },
+    { batch: 3, kvTokens: 256, queryHeads: 5, kvHeads: 1, headDim: 8, hidden: 64, queryRank: 32 },
+    { batch: 2, kvTokens: 257, queryHeads: 6, kvHeads: 2, headDim: 24, hidden: 70, queryRank: 40 },
+  ];
+  return shapes.map((shape, index) => ({
+    name: `attentionLayer ${dtype} ${text(shape)}`,
+    build: () => attentionLayerCase({ ...shape, dtype, seed: index, ropeTheta: 500_000, epsilon: 1e-5 }),
+    output: "out",
+  }));
+}
+
+function experts(dtype: Dtype): EdgeCase[] {
+  const shapes = [
+    { count: 1, tokensPerExpert: 1, hidden: 1, expertDim: 1 },
+    { count: 3, tokensPerExpert: 1, hidden: 7, expertDim: 5 },
+    { count: 2, tokensPerExpert: 7, hidden: 16, expertDim: 24 },
+    { count: 5, tokensPerExpert: 3, hidden: 33, expertDim: 19 },
+    { count: 1, tokensPerExpert: 258, hidden: 9, expertDim: 10 },
+  ];
+  return shapes.map((shape, index) => ({
+    name: `expertMatmul ${dtype} ${text(shape)}`,
+    build: () => expertMatmulCase({ ...shape, dtype, seed: index }),
+    output: "experts.output",
+  }));
+}
+
+function routers(): EdgeCase[] {
+  const shapes = [
+    { tokens: 1, hidden: 1, experts: 1, topK: 1, normalizeTopK: false },
+    { tokens: 3, hidden: 7, experts: 5, topK: 5, normalizeTopK: true },
+    { tokens: 5, hidden: 33, experts: 48, topK: 3, normalizeTopK: false },
+    { tokens: 9, hidden: 16, experts: 129, topK: 8, normalizeTopK: true },
+  ];
+  return shapes.map((shape, index) => ({
+    name: `router ${text(shape)}`,
+    build: () => routerCase({ ...shape, seed: index }),
+    output: "weights",
+  }));
+}
+
+function moeLayers(dtype: Dtype): EdgeCase[] {
+  const shapes = [
+    // One token to one of many experts: the others have no tokens.
+    { tokens: 1, hidden: 8, experts: 9, residentExperts: 9, topK: 1, expertDim: 8, sharedDim: 0, normalizeTopK: false },
+    // One expert gets all tokens.
+    { tokens: 7, hidden: 5, experts: 1, residentExperts: 1, topK: 1, expertDim: 3, sharedDim: 5, normalizeTopK: false },
+    {
+      tokens: 6,
+      hidden: 17,
+      experts: 7,
+      residentExperts: 7,
+      topK: 3,
+      expertDim: 11,
+      sharedDim: 9,
+      normalizeTopK: true,
+    },
+    // Experts from the third on stand on other ranks.
+    {
+      tokens: 9,
+      hidden: 24,
+      experts: 8,
+      residentExperts: 3,
+      topK: 2,
+      expertDim: 16,
+      sharedDim: 16,
+      normalizeTopK: false,
+    },
+    { tokens: 3, hidden: 12, experts: 6, residentExperts: 1, topK: 1, expertDim: 4, sharedDim: 0, normalizeTopK: true },
+  ];
+  return (["router", "balanced"] as const).flatMap((routing) =>
+    shapes.map((shape, index) => ({
+      name: `moeLayer ${dtype} ${routing} ${text(shape)}`,
+      build: () => moeLayerCase({ ...shape, dtype, routing, epsilon: 1e-5, seed: index }),
+      output: "y",
+    })),
+  );
+}
+
+function text(shape: Readonly<Record<string, unknown>>): string {
+  return Object.entries(shape)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(" ");
+}

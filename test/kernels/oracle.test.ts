@@ -1,0 +1,165 @@
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { describe, expect, it } from "vitest";
+import { attentionCoreCase } from "../../src/kernels/attentionCore.ts";
+import { matmulCase } from "../../src/kernels/matmul.ts";
+import { expertMatmulCase } from "../../src/kernels/moe.ts";
+import { targets } from "../../src/kernels/target.ts";
+import { type OnnxGraph, onnxModel } from "../support/onnxModel.ts";
+import { dtypes } from "./edgeCases.ts";
+import { type Machine, machineOf, prepare, rowOf, runRanks } from "./machine.ts";
+import { sourceColumn, sourceKv } from "./seededSource.ts";
+
+/**
+ * Kernels against onnxruntime, which is given the seeded sources: neither the packed data nor this project's references.
+ *
+ * Largest error over the largest output: float32 sums of two orders differ by some 2^-24 x sqrt(k); int8 is a float32 oracle
+ * away from 7-bit activations (1/126 of the largest an element, which a sum over independent elements averages out).
+ */
+const allowed = { f32: 1e-5, int8: 3e-2 } as const;
+
+describe.each(targets)("target %s against onnxruntime", (target) => {
+  const machine = machineOf(target);
+
+  describe.each(dtypes)("%s", (dtype) => {
+    it.each([
+      [1, 8, 64],
+      [7, 33, 130],
+      [19, 24, 1031],
+    ])("matmul m=%i n=%i k=%i", async (m, n, k) => {
+      const kernelCase = matmulCase({ m, n, k, dtype, seed: 31 });
+      prepare(machine, kernelCase);
+      runRanks(machine, kernelCase, 1);
+      const expected = await infer(
+        {
+          nodes: [{ operator: "MatMul", inputs: ["x", "w"], output: "y" }],
+          inputs: { x: [m, k], w: [k, n] },
+          outputs: { y: [m, n] },
+        },
+        { x: rowsOf(machine, kernelCase, "x", k, m), w: transposed(range(n).map((at) => column(31, 2, n, k, at))) },
+      );
+      expect(errorOf(rowsOf(machine, kernelCase, "y", n, m), expected)).toBeLessThan(allowed[dtype]);
+    });
+
+    it.each([
+      { batch: 2, kvTokens: 257, queryHeads: 8, kvHeads: 2, headDim: 32 },
+      { batch: 1, kvTokens: 600, queryHeads: 64, kvHeads: 1, headDim: 64 },
+    ])("attention core $batch x $kvTokens x $queryHeads x $kvHeads x $headDim", async (shape) => {
+      const { batch, kvTokens, queryHeads, kvHeads, headDim } = shape;
+      const kernelCase = attentionCoreCase({ ...shape, dtype, seed: 32 });
+      prepare(machine, kernelCase);
+      runRanks(machine, kernelCase, 1);
+      const groupHeads = queryHeads / kvHeads;
+      const rows = batch * queryHeads;
+      const queries = rowsOf(machine, kernelCase, "q", headDim, rows);
+      const outputs = rowsOf(machine, kernelCase, "attentionOut", headDim, rows);
+      for (const cache of range(batch * kvHeads)) {
+        const part = (values: Float32Array) =>
+          values.slice(cache * groupHeads * headDim, (cache + 1) * groupHeads * headDim);
+        const tokens = range(kvTokens).map((token) => sourceKv(32, cache, headDim, token));
+        const expected = await infer(attentionGraph(groupHeads, kvTokens, headDim), {
+          q: part(queries),
+          keys: transposed(tokens.map(({ key }) => key)),
+          values: Float32Array.from(tokens.flatMap(({ value }) => [...value])),
+          scale: Float32Array.of(headDim ** -0.5),
+        });
+        expect(errorOf(part(outputs), expected)).toBeLessThan(allowed[dtype]);
+      }
+    });
+
+    it("SwiGLU experts", async () => {
+      const [count, tokens, hidden, expertDim] = [3, 5, 72, 40];
+      const kernelCase = expertMatmulCase({ count, tokensPerExpert: tokens, hidden, expertDim, dtype, seed: 33 });
+      prepare(machine, kernelCase);
+      runRanks(machine, kernelCase, 1);
+      for (const expert of range(count)) {
+        const part = (name: string) =>
+          rowsOf(machine, kernelCase, name, hidden, count * tokens).slice(
+            expert * tokens * hidden,
+            (expert + 1) * tokens * hidden,
+          );
+        const expected = await infer(swigluGraph(tokens, hidden, expertDim), {
+          x: part("experts.input"),
+          gate: transposed(range(expertDim).map((at) => column(33, 2, 2 * expertDim, hidden, at, expert))),
+          up: transposed(range(expertDim).map((at) => column(33, 2, 2 * expertDim, hidden, expertDim + at, expert))),
+          down: transposed(range(hidden).map((at) => column(33, 3, hidden, expertDim, at, expert))),
+        });
+        expect(errorOf(part("experts.output"), expected)).toBeLessThan(allowed[dtype]);
+      }
+    });
+  });
+});
+
+function attentionGraph(heads: number, tokens: number, headDim: number): OnnxGraph {
+  return {
+    nodes: [
+      { operator: "MatMul", inputs: ["q", "keys"], output: "products" },
+      { operator: "Mul", inputs: ["products", "scale"], output: "scores" },
+      { operator: "Softmax", inputs: ["scores"], output: "weights" },
+      { operator: "MatMul", inputs: ["weights", "values"], output: "y" },
+    ],
+    inputs: { q: [heads, headDim], keys: [headDim, tokens], values: [tokens, headDim], scale: [1] },
+    outputs: { y: [heads, headDim] },
+  };
+}
+
+function swigluGraph(tokens: number, hidden: number, expertDim: number): OnnxGraph {
+  return {
+    nodes: [
+      { operator: "MatMul", inputs: ["x", "gate"], output: "gated" },
+      { operator: "Sigmoid", inputs: ["gated"], output: "share" },
+      { operator: "Mul", inputs: ["gated", "share"], output: "silu" },
+      { operator: "MatMul", inputs: ["x", "up"], output: "raised" },
+      { operator: "Mul", inputs: ["silu", "raised"], output: "activated" },
+      { operator: "MatMul", inputs: ["activated", "down"], output: "y" },
+    ],
+    inputs: { x: [tokens, hidden], gate: [hidden, expertDim], up: [hidden, expertDim], down: [expertDim, hidden] },
+    outputs: { y: [tokens, hidden] },
+  };
+}
+
+/** Runs a graph with the output `y`. */
+async function infer(graph: OnnxGraph, feeds: Readonly<Record<string, Float32Array>>): Promise<Float32Array> {
+  const session = await InferenceSession.create(onnxModel(graph), { intraOpNumThreads: 1, interOpNumThreads: 1 });
+  const tensors = Object.entries(feeds).map(([name, data]) => [name, new Tensor(data, graph.inputs[name])]);
+  const { y } = await session.run(Object.fromEntries(tensors));
+  await session.release();
+  if (!(y?.data instanceof Float32Array)) throw new Error("the model's output is not float32");
+  return y.data;
+}
+
+function column(seed: number, tensor: number, columns: number, k: number, at: number, expert = 0): Float64Array {
+  return sourceColumn(seed, tensor, { columns, k }, at, expert);
+}
+
+/** Columns of equal length as one matrix, row by row. */
+function transposed(columns: readonly Float64Array[]): Float32Array {
+  const rows = columns[0]?.length ?? 0;
+  return Float32Array.from({ length: rows * columns.length }, (_, index) => {
+    const from = columns[index % columns.length] as Float64Array;
+    return from[Math.floor(index / columns.length)] as number;
+  });
+}
+
+/** Rows without their padding, one after the other, in memory of their own. */
+function rowsOf(
+  machine: Machine,
+  kernelCase: Parameters<typeof rowOf>[1],
+  name: string,
+  width: number,
+  rows: number,
+): Float32Array<ArrayBuffer> {
+  const all = new Float32Array(rows * width);
+  for (const row of range(rows)) all.set(rowOf(machine, kernelCase, name, width, row), row * width);
+  return all;
+}
+
+/** The largest error over the largest expected value. */
+function errorOf(actual: Float32Array, expected: Float32Array): number {
+  expect(actual).toHaveLength(expected.length);
+  const largest = (values: Float32Array): number => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return largest(actual.map((value, index) => value - (expected[index] as number))) / largest(expected);
+}
+
+function range(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index);
+}

@@ -1,0 +1,121 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createArena } from "../../src/kernels/arena.ts";
+import { allocateKvCache, fillKvCache, fillScratchBytes, readKv } from "../../src/kernels/kvCache.ts";
+import { targets } from "../../src/kernels/target.ts";
+import {
+  allocateWeight,
+  packScratchBytes,
+  packSeededWeight,
+  scalesAddress,
+  sumsAddress,
+  unpackColumn,
+  weightSource,
+} from "../../src/kernels/weights.ts";
+import { dtypes } from "./edgeCases.ts";
+import { firstFreeAddress, machineOf } from "./machine.ts";
+import { seededValues, sourceColumn, sourceKv } from "./seededSource.ts";
+
+const seed = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
+const upTo = (max: number) => fc.integer({ min: 1, max });
+const runs = { numRuns: 40, seed: 11 };
+/** A stored value may be off by half a step of its scale, and by the rounding of scale and division to float32. */
+const halfStep = 0.5 + 127 * 2 ** -22;
+
+describe.each(targets)("packed data of target %s", (target) => {
+  const { exports, memory, call } = machineOf(target);
+
+  it("fillUniform makes the values of its definition", () => {
+    fc.assert(
+      fc.property(seed, seed, upTo(64), fc.constantFrom(1, Math.sqrt(3), 0.1, 1e-3), (from, start, groups, scale) => {
+        call("fillUniform", firstFreeAddress, groups * 4, from, start, scale);
+        const made = new Float32Array(memory.buffer, firstFreeAddress, groups * 4);
+        expect([...made]).toEqual([...seededValues(from, start, groups * 4, scale)]);
+      }),
+      runs,
+    );
+  });
+
+  it("fillUniform is uniform: mean 0, variance scale^2 / 3, no value outside", () => {
+    const count = 1 << 16;
+    call("fillUniform", firstFreeAddress, count, 12345, 0, 1);
+    const values = [...new Float32Array(memory.buffer, firstFreeAddress, count)];
+    const mean = values.reduce((sum, value) => sum + value, 0) / count;
+    const variance = values.reduce((sum, value) => sum + value * value, 0) / count;
+    // Six standard deviations of a mean of `count` uniform values and of their squares.
+    expect(Math.abs(mean)).toBeLessThan(6 * Math.sqrt(1 / 3 / count));
+    expect(Math.abs(variance - 1 / 3)).toBeLessThan(6 * Math.sqrt(4 / 45 / count));
+    expect(values.every((value) => Math.abs(value) <= 1)).toBe(true);
+    expect(new Set(values).size).toBeGreaterThan(count * 0.99);
+  });
+
+  describe.each(dtypes)("%s", (dtype) => {
+    it("a packed weight holds its source, within half a step of its scale", () => {
+      const shapes = fc.record({ columns: upTo(20), k: upTo(50), experts: upTo(3) });
+      fc.assert(
+        fc.property(shapes, fc.integer({ min: 0, max: 1000 }), (shape, from) => {
+          const arena = createArena();
+          const weight = allocateWeight(arena, "weight", { ...shape, dtype });
+          const scratch = arena.allocate("scratch", "scratch", packScratchBytes(shape.k));
+          packSeededWeight(exports, weight, weightSource(from, 2, shape.k), scratch.address);
+          for (let expert = 0; expert < shape.experts; expert++) {
+            const scales = new Float32Array(memory.buffer, scalesAddress(weight, expert), weight.panels * 8);
+            const sums = new Int32Array(memory.buffer, sumsAddress(weight, expert), weight.panels * 8);
+            for (let column = 0; column < shape.columns; column++) {
+              const stored = unpackColumn(memory, weight, column, expert);
+              const source = sourceColumn(from, 2, shape, column, expert);
+              if (dtype === "f32") {
+                expect(stored).toEqual(source);
+                continue;
+              }
+              const scale = scales[column] as number;
+              expect(scale).toBe(Math.fround(largestOf(source) / 127));
+              expect(largestOf(source.map((value, i) => value - (stored[i] as number)))).toBeLessThanOrEqual(
+                halfStep * scale,
+              );
+              const units = stored.map((value) => Math.round(value / scale));
+              expect(largestOf(units)).toBe(127);
+              expect(sums[column]).toBe(units.reduce((sum, unit) => sum + unit, 0));
+            }
+          }
+        }),
+        runs,
+      );
+    });
+
+    it("a KV cache gives back what was appended, within half a step of its scale", () => {
+      const shapes = fc.record({ batch: upTo(2), kvHeads: upTo(3), headDim: upTo(40), kvTokens: upTo(530) });
+      fc.assert(
+        fc.property(shapes, fc.integer({ min: 0, max: 1000 }), (shape, from) => {
+          const arena = createArena();
+          const cache = allocateKvCache(arena, { ...shape, dtype });
+          const scratch = arena.allocate("scratch", "scratch", fillScratchBytes(cache));
+          fillKvCache(exports, memory, cache, shape.headDim, from, scratch.address);
+          const index = shape.batch * shape.kvHeads - 1;
+          const stored = readKv(memory, cache, shape.batch - 1, shape.kvHeads - 1);
+          expect(stored.keys).toHaveLength(shape.kvTokens);
+          const isPadding = (_: number, i: number) => i >= shape.headDim;
+          for (let token = 0; token < shape.kvTokens; token++) {
+            const source = sourceKv(from, index, cache.headDim, token);
+            for (const part of ["key", "value"] as const) {
+              const appended = source[part].map((value, i) => (isPadding(value, i) ? 0 : value));
+              const scale = stored.valueScales[token] as number;
+              const read =
+                part === "key"
+                  ? (stored.keys[token] as Float64Array)
+                  : (stored.values[token] as Float64Array).map((value) => value * scale);
+              const off = largestOf(appended.map((value, i) => value - (read[i] as number)));
+              expect(off).toBeLessThanOrEqual(dtype === "f32" ? 0 : (halfStep * largestOf(appended)) / 127);
+              expect(largestOf(read.filter(isPadding))).toBe(0);
+            }
+          }
+        }),
+        { ...runs, numRuns: 15 },
+      );
+    });
+  });
+});
+
+function largestOf(values: ArrayLike<number>): number {
+  return Array.from(values).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+}
