@@ -7,11 +7,18 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { relative } from "node:path";
 import { parseArgs } from "node:util";
 import { instrument } from "../src/measure/instrument.ts";
-import { type BuildFiles, isFresh, markFresh, removeOthers } from "./freshness.ts";
+import { type BuildFiles, buildWhereStale, removeOthers } from "./freshness.ts";
 import { commandOf, ROOT, runScript } from "./program.ts";
 
-/** A failure that its message explains in full. */
-class BuildError extends Error {}
+/** A failure that its message explains in one line, after what the compiler said. */
+class BuildError extends Error {
+  readonly details: string;
+
+  constructor(message: string, details = "") {
+    super(message);
+    this.details = details;
+  }
+}
 
 const TARGETS = ["simd", "relaxed", "debug"] as const;
 
@@ -33,23 +40,35 @@ const TYPESCRIPT: BuildFiles = {
 
 const PROGRAM = "dist/cli/afdbench.js";
 
-try {
-  const { values } = parseArgs({ options: { wasm: { type: "boolean" }, ts: { type: "boolean" } } });
-  const isWhole = values.wasm !== true && values.ts !== true;
-  await Promise.all([
-    isWhole || values.wasm === true ? whereStale("build/wasm.stamp", WASM, buildModules) : undefined,
-    isWhole || values.ts === true ? whereStale("build/typescript.stamp", TYPESCRIPT, buildTypescript) : undefined,
-  ]);
-} catch (error) {
-  const message = error instanceof BuildError ? error.message : String(error);
-  process.stderr.write(`build: ${message}\n`);
-  process.exitCode = 1;
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const parts = await Promise.allSettled(partsAskedFor());
+  const failures = parts.flatMap((part) => (part.status === "rejected" ? [part.reason as Error] : []));
+  for (const failure of failures) {
+    const details = failure instanceof BuildError ? failure.details : "";
+    process.stderr.write(`${details}build: ${failure.message}\n`);
+  }
+  return failures.length > 0 ? 1 : 0;
 }
 
-async function whereStale(stamp: string, files: BuildFiles, build: () => Promise<void>): Promise<void> {
-  if (isFresh(stamp, files)) return;
-  await build();
-  markFresh(stamp, files);
+function partsAskedFor(): Promise<void>[] {
+  const { wasm, ts } = askedFor();
+  const isWhole = !wasm && !ts;
+  return [
+    ...(isWhole || wasm ? [buildWhereStale("build/wasm.stamp", WASM, buildModules)] : []),
+    ...(isWhole || ts ? [buildWhereStale("build/typescript.stamp", TYPESCRIPT, buildTypescript)] : []),
+  ];
+}
+
+function askedFor(): { wasm: boolean; ts: boolean } {
+  try {
+    const boolean = { type: "boolean", default: false } as const;
+    return parseArgs({ options: { wasm: boolean, ts: boolean } }).values;
+  } catch (error) {
+    process.stderr.write(`build: ${(error as Error).message}; known are --wasm and --ts\n`);
+    process.exit(1);
+  }
 }
 
 async function buildModules(): Promise<void> {
@@ -66,8 +85,7 @@ async function buildModule(target: (typeof TARGETS)[number]): Promise<void> {
     "kept",
   );
   if (exitCode !== 0) {
-    process.stderr.write(output);
-    throw new BuildError(`asc could not compile assembly/ for target ${target}; its messages stand above`);
+    throw new BuildError(`asc could not compile assembly/ for target ${target}; its messages stand above`, output);
   }
   // It takes longer to load than a build that has nothing to do.
   const { default: binaryen } = await import("binaryen");
@@ -94,8 +112,10 @@ async function buildTypescript(): Promise<void> {
   const isEmitted = (line: string): boolean => line.startsWith("TSFILE: ");
   const lines = output.split("\n");
   if (exitCode !== 0) {
-    process.stderr.write(lines.filter((line) => !isEmitted(line)).join("\n"));
-    throw new BuildError("tsc found errors in src/; they stand above");
+    throw new BuildError(
+      "tsc found errors in src/; they stand above",
+      lines.filter((line) => !isEmitted(line)).join("\n"),
+    );
   }
   const emitted = lines.filter(isEmitted).map((line) => relative(ROOT, line.slice("TSFILE: ".length)));
   removeOthers("dist", new Set(emitted));

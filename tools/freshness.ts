@@ -9,15 +9,17 @@ export interface BuildFiles {
   readonly outputs: readonly string[];
 }
 
-/** True where nothing changed, in what a step reads or in what it wrote, since `stamp` was last written. */
-export function isFresh(stamp: string, files: BuildFiles): boolean {
-  return existsSync(ROOT + stamp) && readFileSync(ROOT + stamp, "utf8") === fingerprint(files);
-}
-
-/** Notes that a step's outputs belong to its inputs as they are now. */
-export function markFresh(stamp: string, files: BuildFiles): void {
+/**
+ * Builds, unless nothing changed since `stamp` was written: neither in what the step reads, nor in what it wrote.
+ * What it reads is looked at before it runs, so that a change meanwhile is built the next time.
+ */
+export async function buildWhereStale(stamp: string, files: BuildFiles, build: () => Promise<void>): Promise<void> {
+  const inputs = fingerprint(files.inputs);
+  const state = (): string => `${inputs} ${fingerprint(files.outputs)}\n`;
+  if (existsSync(ROOT + stamp) && readFileSync(ROOT + stamp, "utf8") === state()) return;
+  await build();
   mkdirSync(dirname(ROOT + stamp), { recursive: true });
-  writeFileSync(ROOT + stamp, fingerprint(files));
+  writeFileSync(ROOT + stamp, state());
 }
 
 /** Removes the files of a folder that are not among `kept`, both from the repository's top folder. */
@@ -27,12 +29,10 @@ export function removeOthers(folder: string, kept: ReadonlySet<string>): void {
   }
 }
 
-/** Hash over names and contents of inputs and outputs, and the Node that works on them. */
-function fingerprint({ inputs, outputs }: BuildFiles): string {
+/** Hash over the names and contents of files, and the Node that works on them. */
+function fingerprint(paths: readonly string[]): string {
   const hash = createHash("sha256").update(process.version);
-  for (const path of [...inputs, ...outputs].flatMap(filesIn)) {
-    hash.update(`\0${path}\0`).update(readFileSync(ROOT + path));
-  }
+  for (const path of paths.flatMap(filesIn)) hash.update(`\0${path}\0`).update(readFileSync(ROOT + path));
   return hash.digest("hex");
 }
 

@@ -185,7 +185,7 @@ export function attentionLayerCase(shape: AttentionLayerShape): KernelCase {
 }
 
 /** headDim / 2 cosines, then as many sines, of one position. */
-export function fillRopeTable(table: Float32Array, position: number, theta: number): void {
+function fillRopeTable(table: Float32Array, position: number, theta: number): void {
   const half = table.length / 2;
   for (let i = 0; i < half; i++) {
     const angle = position * theta ** (-i / half);

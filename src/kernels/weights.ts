@@ -4,7 +4,7 @@ import { type KernelExports, kernelFunction } from "./exports.ts";
 export type Dtype = "f32" | "int8";
 
 /** Columns of a panel: two vectors of four. */
-export const panelColumns = 8;
+const panelColumns = 8;
 
 /**
  * A weight of `columns` outputs x `k` inputs, packed for the micro-kernels; `experts` of them lie `strideBytes` apart.

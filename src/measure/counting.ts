@@ -1,8 +1,8 @@
 import type { KernelCase } from "../kernels/case.ts";
-import { type KernelExports, kernelFunction } from "../kernels/exports.ts";
+import { kernelFunction } from "../kernels/exports.ts";
 import { readKernelModule } from "../kernels/files.ts";
 import { compileKernels, createGrowingMemory, createMemory, instantiateKernels } from "../kernels/load.ts";
-import type { Step } from "../kernels/program.ts";
+import { runSteps } from "../kernels/program.ts";
 import type { Target } from "../kernels/target.ts";
 import {
   type AddressRange,
@@ -43,7 +43,7 @@ export function countCase(target: Target, kernelCase: KernelCase, memory: WebAss
     resetCounts(exports);
   };
   for (const step of kernelCase.steps(0, 1)) {
-    if (step.kind === "call") runCall(exports, step);
+    if (step.kind === "call") kernelFunction(exports, step.name)(...step.args);
     if (step.kind !== "segment") continue;
     flush();
     segment = step.segment;
@@ -67,7 +67,7 @@ export function traceCase(target: Target, plan: TracePlan, geometry: CacheGeomet
     .map(({ name, address, bytes }) => ({ name, begin: address, end: address + bytes }));
   startCache(cache, geometry, ranges, memory.buffer.byteLength);
   const traced = instantiateKernels(compileKernels(readKernelModule(target, "traced")), memory, cache.cacheAccess);
-  for (const step of kernelCase.steps(0, 1)) if (step.kind === "call") runCall(traced, step);
+  runSteps(traced, kernelCase.steps(0, 1));
   const traffic = readCache(cache, geometry, ranges);
   const sum = (bytes: (range: RangeTraffic) => number): number =>
     traffic.ranges.reduce((total, range) => total + bytes(range) * plan.scaleOf(range.name), 0);
@@ -75,8 +75,4 @@ export function traceCase(target: Target, plan: TracePlan, geometry: CacheGeomet
     missedBytes: sum((range) => range.missedBytes),
     distinctBytes: sum((range) => range.distinctLines * geometry.lineBytes),
   };
-}
-
-function runCall(exports: KernelExports, step: Extract<Step, { kind: "call" }>): void {
-  kernelFunction(exports, step.name)(...step.args);
 }

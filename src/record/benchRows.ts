@@ -119,7 +119,7 @@ const TIMES = [
 ] as const;
 
 /** Keys that a row of this status must not carry: no time without a right answer, no fraction of a doubtful roof. */
-export function keysTakenBy(status: Status): readonly (keyof KernelRow)[] {
+function keysTakenBy(status: Status): readonly (keyof KernelRow)[] {
   switch (status) {
     case "ok":
     case "unstable":

@@ -112,7 +112,7 @@ export function bits(values: Float32Array): string {
 /** What a run leaves behind in a case's buffers, but for scratch. */
 export type Results = ReadonlyMap<string, Buffer>;
 
-export function results(machine: Machine, kernelCase: KernelCase): Results {
+export function results(machine: Pick<Machine, "memory">, kernelCase: KernelCase): Results {
   const kept = kernelCase.buffers.filter(({ kind }) => kind !== "scratch");
   return new Map(
     kept.map(({ name, address, bytes }) => [name, Buffer.from(Buffer.from(machine.memory.buffer, address, bytes))]),

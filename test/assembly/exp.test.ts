@@ -1,0 +1,55 @@
+import { describe, expect, it } from "vitest";
+import { targets } from "../../src/kernels/target.ts";
+import { firstFreeAddress, type Machine, machineOf } from "../kernels/machine.ts";
+
+/**
+ * e^x of float32 x at or below 0, through the router: it leaves e^(logit - largest) where its logits stood.
+ *
+ * The largest logit, which the router marks as chosen, is left out.
+ */
+function exponentials(machine: Machine, x: readonly number[]): Float32Array {
+  const count = x.length + 1;
+  const padded = Math.ceil(count / 4) * 4;
+  const logits = new Float32Array(machine.memory.buffer, firstFreeAddress, padded);
+  logits.set([0, ...x]);
+  const ids = firstFreeAddress + padded * 4;
+  machine.call("routeSoftmax", firstFreeAddress, padded * 4, ids, ids + 16, 0, 1, count, 1, 0);
+  return logits.slice(1, count);
+}
+
+describe.each(targets)("exp of target %s", (target) => {
+  const machine = machineOf(target);
+
+  it("is within 2^-22 of e^x from -87 to 0", () => {
+    const x = Array.from({ length: 20_000 }, (_, index) => Math.fround((-87 * index) / 20_000));
+    const errors = [...exponentials(machine, x)].map((value, index) => {
+      const exact = Math.exp(x[index] as number);
+      return Math.abs(value - exact) / exact;
+    });
+    expect(Math.max(...errors)).toBeLessThan(2 ** -22);
+  });
+
+  it("is 1 at 0 and 0 far below, down to -Infinity", () => {
+    expect([...exponentials(machine, [0, -0, -1e-45])]).toEqual([1, 1, 1]);
+    expect([...exponentials(machine, [-105, -1e4, -3e38, Number.NEGATIVE_INFINITY])]).toEqual([0, 0, 0, 0]);
+  });
+
+  it("rises with x, also through the denormals", () => {
+    const values = exponentials(
+      machine,
+      Array.from({ length: 4000 }, (_, index) => -106 + index / 200),
+    );
+    for (let i = 1; i < values.length; i++) expect(values[i]).toBeGreaterThanOrEqual(values[i - 1] as number);
+  });
+
+  it("grows past the largest float32 to Infinity: SwiGLU of a far negative gate is 0, of a far positive one the gate", () => {
+    const [source, out, rowCount] = [firstFreeAddress, firstFreeAddress + 256, firstFreeAddress + 512];
+    const gates = [-1e4, -100, -89, -88, 88, 100, 1e4, 0];
+    new Float32Array(machine.memory.buffer, source, 16).set([...gates, ...Array<number>(8).fill(1)]);
+    new Int32Array(machine.memory.buffer, rowCount, 1)[0] = 1;
+    machine.call("swigluRows", source, 64, out, 32, rowCount, 0, 1, 8);
+    const silu = [...new Float32Array(machine.memory.buffer, out, 8)];
+    expect(silu.slice(4)).toEqual([88, 100, 1e4, 0]);
+    for (const value of silu.slice(0, 4)) expect(Math.abs(value)).toBeLessThan(1e-30);
+  });
+});

@@ -1,0 +1,96 @@
+import { describe, expect, it } from "vitest";
+import { startResidentPool } from "../../src/host/pool.ts";
+import { readKernelModule } from "../../src/kernels/files.ts";
+import { compileKernels, createMemory, instantiateKernels } from "../../src/kernels/load.ts";
+import { runSteps } from "../../src/kernels/program.ts";
+import { type clockLoop, float32Forms, int8Forms, readLoop } from "../../src/kernels/roofs.ts";
+import { targets } from "../../src/kernels/target.ts";
+import { readCounts, resetCounts } from "../../src/measure/counts.ts";
+import { type HostRoofs, levelOf, measureRoofs } from "../../src/measure/roofs.ts";
+import { workerUrl } from "../../src/measure/runner.ts";
+
+const never = new AbortController().signal;
+/** Small, so that the largest working set stays small too. */
+const sizes = { l1Bytes: 2 ** 14, l2Bytes: 2 ** 17, l3Bytes: 2 ** 19 };
+
+describe.each(targets)("calibration loops of target %s", (target) => {
+  const counted = compileKernels(readKernelModule(target, "counted"));
+
+  /** Counts of one call of one loop. */
+  function countsOf(loop: ReturnType<typeof clockLoop>) {
+    const memory = createMemory(loop.totalBytes);
+    const exports = instantiateKernels(counted, memory);
+    loop.prepare(exports);
+    resetCounts(exports);
+    runSteps(exports, loop.steps(0));
+    return readCounts(exports);
+  }
+
+  it.each(float32Forms(1).map((loop) => [loop.form, loop] as const))("multiply-add %s executes its work", (_, loop) => {
+    const { matrixFlops, elementwiseFlops } = countsOf(loop);
+    // Beyond its multiply-adds, the wide form adds up its sums, so that none can be left out: 44 FLOPs a repeat.
+    const overhead = (matrixFlops + elementwiseFlops) / loop.work - 1;
+    expect(overhead).toBeGreaterThanOrEqual(0);
+    expect(overhead).toBeLessThan(0.001);
+  });
+
+  it.each(int8Forms(1).map((loop) => [loop.form, loop] as const))("int8 dot %s executes its work", (_, loop) => {
+    expect(countsOf(loop)).toMatchObject({ matrixInt8Ops: loop.work, matrixFlops: 0 });
+  });
+
+  it("reads load their work, once over the whole working set each time", () => {
+    for (const bytes of [128, 5000, 2 ** 20]) {
+      const loop = readLoop(bytes, 1);
+      expect(countsOf(loop).loadBytes).toBe(loop.work);
+      expect(loop.work).toBeGreaterThanOrEqual(2 ** 26 - bytes);
+    }
+  });
+
+  it("has at least four forms of each, with work and memory for every thread", () => {
+    for (const forms of [float32Forms(2), int8Forms(2)]) {
+      expect(forms.length).toBeGreaterThanOrEqual(4);
+      expect(new Set(forms.map(({ form }) => form)).size).toBe(forms.length);
+      for (const loop of forms) expect(loop.steps(0)).not.toEqual(loop.steps(1));
+    }
+  });
+});
+
+describe("measureRoofs", () => {
+  it("measures every roof and level on one thread", async () => {
+    const pool = startResidentPool(workerUrl, 1);
+    try {
+      const module = compileKernels(readKernelModule("simd", "plain"));
+      const roofs = await measureRoofs(pool, "simd", module, sizes, 2, never);
+      expect(roofs.bandwidth.map(({ level }) => level)).toEqual(["L1", "L2", "L3", "DRAM"]);
+      for (const roof of [roofs.float32, roofs.int8, ...roofs.bandwidth]) {
+        expect(roof.samplesNs.length).toBeGreaterThan(0);
+        expect(roof.perSecond).toBeCloseTo((roof.workPerCall / Math.min(...roof.samplesNs)) * 1e9, 0);
+      }
+      // The baseline target has multiply and add apart: 8 FLOP a cycle.
+      expect(roofs.suspect).toBe(roofs.float32.perSecond < 0.85 * roofs.clockHz * 8);
+    } finally {
+      await pool.destroy();
+    }
+  });
+});
+
+describe("levelOf", () => {
+  const roof = { form: "", perSecond: 1, samplesNs: [1], workPerCall: 1, workingSetBytes: 1 };
+  const bandwidth = (["L1", "L2", "L3", "DRAM"] as const).map((level) => ({ ...roof, level }));
+  const roofs: HostRoofs = { threads: 1, clockHz: 1, float32: roof, int8: roof, bandwidth, suspect: false };
+
+  it.each([
+    [1, "L1"],
+    [2 ** 14, "L1"],
+    [2 ** 14 + 1, "L2"],
+    [2 ** 17 + 1, "L3"],
+    [2 ** 19 + 1, "DRAM"],
+  ])("%i bytes are fed by %s", (bytes, level) => {
+    expect(levelOf(roofs, sizes, bytes).level).toBe(level);
+  });
+
+  it("falls to the last level there is, where a host has no L3", () => {
+    const without = { ...roofs, bandwidth: bandwidth.filter(({ level }) => level !== "L3") };
+    expect(levelOf(without, { ...sizes, l3Bytes: 0 }, 2 ** 18).level).toBe("DRAM");
+  });
+});
