@@ -23,9 +23,11 @@ try {
 }
 
 function readRun(path: string): BenchDocument {
-  const document = checkDocument(JSON.parse(readFileSync(path, "utf8")));
-  if (document.command !== "bench") throw new Error(`${path} holds a document of ${document.command}, not of bench`);
-  return document;
+  const value: unknown = JSON.parse(readFileSync(path, "utf8"));
+  if (typeof value !== "object" || value === null || !("command" in value) || value.command !== "bench") {
+    throw new Error(`${path} is no record of bench: make one with "afdbench bench --save FILE"`);
+  }
+  return checkDocument(value) as BenchDocument;
 }
 
 /** Where and when, then the run's own tables; of its notes README.md says more itself. */

@@ -28,7 +28,7 @@ export function routeSoftmax(
   }
 }
 
-/** The topK largest of `scores`, each divided by `sum`; a chosen score is set to -1 so that it is not chosen again. */
+/** The topK largest of `scores`, each divided by `sum`; a chosen score is set to -2, which none lies below, so that it is not chosen again. */
 function choose(scores: usize, ids: usize, weights: usize, experts: i32, topK: i32, sum: f32, normalize: i32): void {
   let chosenSum: f32 = 0;
   for (let slot = 0; slot < topK; slot++) {
@@ -46,7 +46,7 @@ function choose(scores: usize, ids: usize, weights: usize, experts: i32, topK: i
       best = slot;
       bestScore = NaN;
     }
-    store<f32>(scores + (usize(best) << 2), -1);
+    store<f32>(scores + (usize(best) << 2), -2);
     store<i32>(ids + (usize(slot) << 2), best);
     const weight = bestScore / sum;
     store<f32>(weights + (usize(slot) << 2), weight);

@@ -47,7 +47,7 @@ export function allocatePacked(arena: Arena, name: string, dtype: Dtype, rows: n
   return { dtype, address, rowBytes, scales };
 }
 
-/** Fills rows with seeded values, uniform in -scale..scale; the padding stays zero. */
+/** Fills rows with seeded values, uniform in -scale..scale, up to the next multiple of 4 values. */
 export function fillRows(exports: KernelExports, rows: Rows, seed: number, tensor: number, scale = Math.sqrt(3)): void {
   const fill = kernelFunction(exports, "fillUniform");
   const padded = Math.ceil(rows.width / 4) * 4;

@@ -64,7 +64,7 @@ export function attentionLayerCase(shape: AttentionLayerShape): KernelCase {
   const scratch = arena.allocate(
     "packScratch",
     "scratch",
-    Math.max(packScratchBytes(hidden), packScratchBytes(queryWidth), fillScratchBytes(core.cache)),
+    Math.max(packScratchBytes(Math.max(hidden, queryRank, queryWidth)), fillScratchBytes(core.cache)),
   );
 
   const queries = columnsOf(projected, 0, queryRank);

@@ -173,12 +173,10 @@ function rereadingCore(shape: AttentionCoreShape): KernelCase {
   const whole = attentionCoreCase(shape);
   const split = (step: Step): Step[] => {
     if (step.kind !== "call" || step.name !== "attentionCoreInt8") return [step];
-    const [q = 0, qStride = 0, qScales = 0, cache = 0, out = 0, outStride = 0, scratch = 0, heads = 0, ...rest] =
-      step.args;
+    const [q = 0, qStride = 0, cache = 0, out = 0, outStride = 0, scratch = 0, heads = 0, ...rest] = step.args;
     return Array.from({ length: heads / 8 }, (_, group) => {
-      const first = group * 8;
-      const [qAt, scalesAt, outAt] = [q + first * qStride, qScales + first * 4, out + first * outStride];
-      return call(step.name, qAt, qStride, scalesAt, cache, outAt, outStride, scratch, 8, ...rest);
+      const [qAt, outAt] = [q + group * 8 * qStride, out + group * 8 * outStride];
+      return call(step.name, qAt, qStride, cache, outAt, outStride, scratch, 8, ...rest);
     });
   };
   return { ...whole, steps: (rank, ranks) => whole.steps(rank, ranks).flatMap(split) };

@@ -5,7 +5,7 @@ import type { KernelCase } from "../../src/kernels/case.ts";
 import { readKernelModule } from "../../src/kernels/files.ts";
 import { compileKernels, createMemory, instantiateKernels } from "../../src/kernels/load.ts";
 import { matmulCase } from "../../src/kernels/matmul.ts";
-import { moeLayerCase } from "../../src/kernels/moe.ts";
+import { type MoeLayerShape, moeLayerCase } from "../../src/kernels/moe.ts";
 import { barrier, call, type Step } from "../../src/kernels/program.ts";
 import { startRunner, workerUrl } from "../../src/measure/runner.ts";
 import { differing, type Results, results } from "../kernels/machine.ts";
@@ -42,10 +42,14 @@ async function runCase(kernelCase: KernelCase, threads: number, calls: number, c
 }
 
 describe("startRunner", () => {
-  const layer = {
+  const layer: MoeLayerShape = {
     ...{ tokens: 9, hidden: 40, experts: 6, topK: 2, normalizeTopK: false, residentExperts: 3, expertDim: 24 },
-    ...{ sharedDim: 16, dtype: "int8", epsilon: 1e-5, routing: "router", seed: 2 },
-  } as const;
+    sharedDim: 16,
+    dtype: "int8",
+    epsilon: 1e-5,
+    routing: "router",
+    seed: 2,
+  };
   const core = { batch: 1, kvTokens: 300, queryHeads: 8, kvHeads: 1, headDim: 32, dtype: "int8", seed: 3 } as const;
   it.each([
     ["matmul", () => matmulCase({ m: 9, n: 40, k: 70, dtype: "int8", seed: 1 })],
