@@ -55,6 +55,7 @@ describe.each(targets)("bits of target %s", (target) => {
         for (const row of range(m)) if (row !== 3) rowOf(machine, kernelCase, "x", k, row).fill(foreign);
         runRanks(machine, kernelCase, 1);
         expect(bits(rowOf(machine, kernelCase, "y", n, 3))).toBe(before);
+        if (Number.isNaN(foreign)) expect(rowOf(machine, kernelCase, "y", n, 4).every(Number.isNaN)).toBe(true);
       }
     });
 

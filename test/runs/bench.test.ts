@@ -1,0 +1,219 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { BenchRow, KernelRow } from "../../src/record/benchRows.ts";
+import { checkDocument } from "../../src/record/schemas.ts";
+import { bench } from "../../src/runs/bench.ts";
+import type { BenchSettings } from "../../src/runs/settings.ts";
+import { InfeasibleError, InvalidInputError } from "../../src/units/errors.ts";
+
+/** Step-3's format at a size that every row of a bench takes milliseconds at. */
+const tinyConfig = {
+  model_type: "step3_text",
+  hidden_size: 64,
+  intermediate_size: 128,
+  num_hidden_layers: 2,
+  max_seq_len: 4096,
+  max_position_embedding: 4096,
+  vocab_size: 256,
+  rms_norm_eps: 1e-5,
+  num_attention_heads: 8,
+  num_attention_groups: 1,
+  head_dim: 32,
+  share_q_dim: 64,
+  rope_theta: 500_000,
+  rope_scaling: null,
+  moe_layers_enum: "1",
+  moe_num_experts: 6,
+  moe_top_k: 2,
+  moe_intermediate_size: 48,
+  share_expert_dim: 40,
+  norm_expert_weight: false,
+};
+
+let folder = "";
+let configFile = "";
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "afdbench-runs-"));
+  configFile = join(folder, "tiny.json");
+  writeFileSync(configFile, JSON.stringify(tinyConfig));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function settingsOf(changed: Partial<BenchSettings>): BenchSettings {
+  return {
+    kernels: ["attention.core", "attention.layer", "moe.router", "moe.expertMatmul", "moe.layer", "linear.gemm"],
+    batches: [2],
+    contexts: [256],
+    dtypes: ["f32", "int8"],
+    tokensPerExpert: [3],
+    threads: [1],
+    target: "simd",
+    hardware: ["h800", "h20"],
+    seed: 1,
+    quick: true,
+    repetitions: 3,
+    warmups: 0,
+    signal: new AbortController().signal,
+    onProgress: () => {},
+    ...changed,
+  };
+}
+
+function kernelRows(rows: readonly BenchRow[]): KernelRow[] {
+  return rows.filter((row) => row.row === "kernel");
+}
+
+describe("bench", () => {
+  it("measures every kernel of a small model: the record fits its schema and is the golden one", async () => {
+    const progress: string[] = [];
+    const settings = settingsOf({
+      ...{ configFile, m: [5], n: [16], k: [24] },
+      onProgress: ({ text, done, total }) => progress.push(`${done} of ${total}: ${text}`),
+    });
+    const { document, interrupted, failed } = await bench(settings);
+    expect({ interrupted, failed }).toEqual({ interrupted: false, failed: false });
+    // As it is written to a file, and read again.
+    expect(checkDocument(JSON.parse(JSON.stringify(document)))).toEqual(document);
+    expect(document.environment.target).toBe("simd");
+
+    const rows = kernelRows(document.rows);
+    const measured = rows.filter(({ kernel }) => !kernel.startsWith("roof."));
+    expect(progress).toHaveLength(measured.length + 1);
+    for (const row of measured) {
+      expect(row.status, `${row.kernel} ${row.dtype}: ${row.statusReason}`).toMatch(/^(ok|roofSuspect)$/);
+      expect(row.samplesNs).toHaveLength(3);
+      expect(row.maxErrorFraction).toBeLessThanOrEqual(1);
+      expect(row.flopsPerSecond).toBeCloseTo(((row.flops ?? 0) / (row.medianNs ?? 0)) * 1e9, 0);
+      const gaps = [
+        row.gapScalesFlopsPerByte,
+        row.gapPaddingFlopsPerByte,
+        row.gapPartialLinesFlopsPerByte,
+        row.gapRereadFlopsPerByte,
+      ];
+      const explained = gaps.reduce<number>((sum, gap) => sum + (gap ?? Number.NaN), 0);
+      const modeled = row.modeledFlopsPerByte ?? Number.NaN;
+      expect(Math.abs(modeled - explained - (row.measuredFlopsPerByte ?? Number.NaN))).toBeLessThan(1e-3 * modeled);
+    }
+    const golden = document.rows.map(withoutMachine).map((row) => JSON.stringify(row));
+    await expect(`${golden.join("\n")}\n`).toMatchFileSnapshot("golden/bench-tiny.jsonl");
+  });
+
+  it("computes the same with another number of threads: counts and errors do not move", async () => {
+    const settings = settingsOf({
+      configFile,
+      kernels: ["attention.core", "moe.layer"],
+      hardware: ["h20"],
+      threads: [1, 2],
+    });
+    const { document } = await bench(settings);
+    const rows = kernelRows(document.rows).filter(({ kernel }) => !kernel.startsWith("roof."));
+    const of = (threads: number) =>
+      rows
+        .filter((row) => row.threads === threads)
+        .map((row) => [row.kernel, row.dtype, row.flops, row.maxErrorFraction, row.measuredFlopsPerByte]);
+    expect(of(1)).toHaveLength(4);
+    expect(of(2)).toEqual(of(1));
+  });
+
+  it("gives other values for another seed, at the same counts", async () => {
+    const core = { configFile, kernels: ["attention.core"], dtypes: ["f32"], hardware: ["h20"] } as const;
+    const row = async (seed: number) =>
+      kernelRows((await bench(settingsOf({ ...core, seed }))).document.rows).find(
+        ({ kernel }) => kernel === "attention.core",
+      );
+    const [one, same, other] = [await row(1), await row(1), await row(2)];
+    expect(same?.maxErrorFraction).toBe(one?.maxErrorFraction);
+    expect(other?.maxErrorFraction).not.toBe(one?.maxErrorFraction);
+    expect(other?.flops).toBe(one?.flops);
+  });
+
+  it.each([
+    ["deepseek-v3", 512, "unsupported"],
+    ["qwen3-235b-a22b", 32, "ok"],
+  ])("states %s's modeled intensity of %i FLOPs a KV byte", async (model, flopsPerByte, status) => {
+    const settings = settingsOf({ model, kernels: ["attention.core"], batches: [1], contexts: [64], dtypes: ["int8"] });
+    const { document, failed } = await bench(settings);
+    const row = kernelRows(document.rows).find(({ kernel }) => kernel === "attention.core");
+    expect(row?.modeledFlopsPerByte).toBeCloseTo(flopsPerByte, 6);
+    expect(row?.status === "roofSuspect" ? "ok" : row?.status).toBe(status);
+    expect(failed).toBe(false);
+    if (status === "unsupported") {
+      expect(row?.statusReason).toContain("mla");
+      expect(row).not.toHaveProperty("medianNs");
+      expect(document.rows.filter((each) => each.row === "projection")).toEqual([]);
+    }
+    expect(checkDocument(JSON.parse(JSON.stringify(document)))).toEqual(document);
+  });
+
+  it.each([
+    ["attention.core", { batches: [100_000], contexts: [65_536] }],
+    ["attention.layer", { batches: [4096], contexts: [65_536] }],
+    ["moe.expertMatmul", { tokensPerExpert: [1_000_000] }],
+  ] as const)(
+    "refuses %s where it does not fit, before it measures: how much it needs, how much there is",
+    async (kernel, changed) => {
+      const progress: string[] = [];
+      const settings = settingsOf({
+        ...{ model: "step3", kernels: [kernel], onProgress: ({ text }) => progress.push(text) },
+        ...changed,
+      });
+      const running = bench(settings);
+      await expect(running).rejects.toThrow(InfeasibleError);
+      await expect(running).rejects.toThrow(
+        new RegExp(`^${kernel.replace(".", "\\.")} f32 at .* needs \\S+ [KMGTP]iB; .* \\S+ [KMG]iB: lower --batch`),
+      );
+      expect(progress).toEqual([]);
+    },
+  );
+
+  it("keeps the rows it has where it is aborted", async () => {
+    const controller = new AbortController();
+    const settings = settingsOf({
+      configFile,
+      kernels: ["attention.core", "moe.router", "moe.layer"],
+      signal: controller.signal,
+      onProgress: ({ text }) => {
+        if (text.startsWith("moe.layer")) controller.abort();
+      },
+    });
+    const { document, interrupted, failed } = await bench(settings);
+    expect({ interrupted, failed }).toEqual({ interrupted: true, failed: false });
+    const kernels = kernelRows(document.rows).map(({ kernel }) => kernel);
+    expect(kernels).toContain("attention.core");
+    expect(kernels).toContain("moe.router");
+    expect(kernels).not.toContain("moe.layer");
+    expect(document.rows.filter((row) => row.row === "deployment")).toEqual([]);
+    expect(checkDocument(JSON.parse(JSON.stringify(document)))).toEqual(document);
+  });
+
+  it("resolves with no rows where it is aborted at once", async () => {
+    const { document, interrupted } = await bench(settingsOf({ configFile, signal: AbortSignal.abort() }));
+    expect(interrupted).toBe(true);
+    expect(document.rows).toEqual([]);
+  });
+
+  it("refuses names that it does not know", async () => {
+    await expect(bench(settingsOf({ model: "step4" }))).rejects.toThrow(/did you mean "step3"/);
+    await expect(bench(settingsOf({ model: "step4" }))).rejects.toThrow(InvalidInputError);
+    await expect(bench(settingsOf({ configFile, hardware: ["h801"] }))).rejects.toThrow(/did you mean "h800"/);
+    await expect(bench(settingsOf({ configFile: join(folder, "none.json") }))).rejects.toThrow(InvalidInputError);
+  });
+});
+
+/** Keys of a kernel row that differ from machine to machine, from run to run, or with what the compiler makes of a kernel. */
+const machineKeys: readonly string[] = [
+  ...["medianNs", "madNs", "p99Ns", "samples", "samplesNs", "flopsPerSecond", "bytesPerSecond"],
+  ...["roofFlopsPerSecond", "roofFraction", "bound", "level", "maxErrorFraction", "status", "statusReason", "clockHz"],
+  ...["elementwiseFlops", "conversions", "countedLoadBytes", "countedStoreBytes"],
+];
+
+/** A row without times; a roof keeps its name alone, and every number six digits. */
+function withoutMachine(row: BenchRow): Record<string, unknown> {
+  if (row.row === "kernel" && row.kernel.startsWith("roof.")) return { row: row.row, kernel: row.kernel };
+  const entries = Object.entries(row)
+    .filter(([key]) => row.row !== "kernel" || !machineKeys.includes(key))
+    .map(([key, value]) => [key, typeof value === "number" ? Number(value.toPrecision(6)) : value]);
+  return Object.fromEntries(entries);
+}
