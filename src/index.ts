@@ -1,16 +1,21 @@
-export type { Accelerator, FigureName } from "./hardware/catalog.ts";
+export type { Accelerator, FigureName, PricedAccelerator } from "./hardware/accelerator.ts";
+export { FIGURE_NAMES, requirePrice } from "./hardware/accelerator.ts";
 export { acceleratorNames, loadAccelerator } from "./hardware/catalog.ts";
 export type {
+  Activation,
   AttentionSpec,
   DenseFfnSpec,
   FfnSpec,
   GroupedSpec,
   LayerSpec,
+  LinearSpec,
   MfaSpec,
   MlaSpec,
   ModelCard,
   MoeFfnSpec,
   RouterSpec,
+  SoftmaxSpec,
+  Span,
 } from "./model/card.ts";
 export { loadCatalogModel, modelNames } from "./model/catalog.ts";
 export { readModelConfigFile } from "./model/files.ts";
@@ -61,14 +66,24 @@ export type { Roofs, Work } from "./theory/roofline.ts";
 export { attainableFlopsPerSecond, boundOf, ridgeFlopsPerByte, roofTimeNs } from "./theory/roofline.ts";
 export { InfeasibleError, type InvalidInput, InvalidInputError } from "./units/errors.ts";
 export type { KvFormat } from "./workload/kv-cache.ts";
-export { kvBytesPerCachedToken, kvBytesReadPerToken, kvRowBytes } from "./workload/kv-cache.ts";
+export {
+  attendedTokens,
+  kvBytesPerCachedToken,
+  kvBytesReadPerToken,
+  kvRowBytes,
+  layerKvBytes,
+  stateElements,
+} from "./workload/kv-cache.ts";
+export type { FlopConvention, TokenSetting, TokenWork } from "./workload/per-token.ts";
 export {
   attentionFlopsPerByte,
   attentionFlopsPerCachedToken,
   attentionFlopsPerToken,
   effectiveRank,
   ffnFlopsPerToken,
+  layerAttentionFlops,
   projectionFlopsPerToken,
+  tokenWork,
 } from "./workload/per-token.ts";
 export type { DecodeSetting } from "./workload/setting.ts";
 export { ffnTokens } from "./workload/setting.ts";

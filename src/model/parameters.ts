@@ -1,4 +1,4 @@
-import type { AttentionSpec, FfnSpec, ModelCard } from "./card.ts";
+import type { AttentionSpec, FfnSpec, LinearSpec, ModelCard, MoeFfnSpec } from "./card.ts";
 
 /** Weight matrices of a SwiGLU: gate, up and down. */
 const SWIGLU_MATRICES = 3;
@@ -41,10 +41,24 @@ export function attentionParameters(attention: AttentionSpec, hidden: number): n
     case "gqa":
     case "mqa":
     case "mha": {
-      const { queryHeads, kvHeads, headDim } = attention;
-      return 2 * hidden * queryHeads * headDim + 2 * hidden * kvHeads * headDim;
+      const { queryHeads, kvHeads, headDim, outputGate } = attention;
+      const queryWidths = outputGate ? 3 : 2;
+      return queryWidths * hidden * queryHeads * headDim + 2 * hidden * kvHeads * headDim;
     }
+    case "linear":
+      return linearAttentionParameters(attention, hidden);
   }
+}
+
+/** Query, key, value, output gate and output; the gated delta rule has two gates a head beside them, its convolution is left out. */
+function linearAttentionParameters(
+  { rule, keyHeads, valueHeads, keyDim, valueDim }: LinearSpec,
+  hidden: number,
+): number {
+  const keyWidth = keyHeads * keyDim;
+  const valueWidth = valueHeads * valueDim;
+  const headGates = rule === "gatedDelta" ? 2 * valueHeads : 0;
+  return hidden * (2 * keyWidth + 3 * valueWidth + headGates);
 }
 
 /** Weights of one SwiGLU of width `width`: gate, up and down. */
@@ -54,12 +68,17 @@ export function swigluParameters(width: number, hidden: number): number {
 
 function ffnParameters(ffn: FfnSpec, hidden: number): number {
   if (ffn.kind === "dense") return swigluParameters(ffn.width, hidden);
-  return swigluParameters(ffn.experts * ffn.expertDim + ffn.sharedDim, hidden) + hidden * ffn.experts;
+  return swigluParameters(ffn.experts * ffn.expertDim + ffn.sharedDim, hidden) + gateParameters(ffn, hidden);
 }
 
 function ffnParametersActivated(ffn: FfnSpec, hidden: number): number {
   if (ffn.kind === "dense") return swigluParameters(ffn.width, hidden);
-  return swigluParameters(ffn.router.topK * ffn.expertDim + ffn.sharedDim, hidden) + hidden * ffn.experts;
+  return swigluParameters(ffn.router.topK * ffn.expertDim + ffn.sharedDim, hidden) + gateParameters(ffn, hidden);
+}
+
+/** The router, and the shared expert's gate where it has one. */
+function gateParameters(ffn: MoeFfnSpec, hidden: number): number {
+  return hidden * (ffn.experts + (ffn.sharedGate ? 1 : 0));
 }
 
 function embeddingParameters(card: ModelCard): number {

@@ -13,7 +13,7 @@ export const modelRowSchema = z.strictObject({
   moeLayers: whole("Layers with experts.", 0),
   hidden: whole("Values of a token between layers."),
   vocab: whole("Entries of the vocabulary."),
-  queryHeads: whole("Query heads of a layer."),
+  queryHeads: whole("Query heads of a layer with a KV cache; absent where none has one.").optional(),
   kvHeads: whole("KV heads of a layer; absent for latent attention.").optional(),
   headDim: whole("Values of one head; absent for latent attention.").optional(),
   queryRank: whole("Rank of the factorized query projection.").optional(),
@@ -36,11 +36,15 @@ export const modelRowSchema = z.strictObject({
 export const hardwareRowSchema = z.strictObject({
   kind: z.literal("published"),
   accelerator: text("Name of the accelerator."),
-  usdPerCardHour: amount("published", "USD/hour", "Rent of one card."),
+  usdPerHour: amount("published", "USD/hour", "Rent of one card; absent where no price is public.").optional(),
+  peakFp4FlopsPerSecond: amount("published", "FLOP/s", "Peak in FP4; absent where it has none.").optional(),
   peakFp8FlopsPerSecond: amount("published", "FLOP/s", "Peak in FP8; absent where it has none.").optional(),
+  peakInt8FlopsPerSecond: amount("published", "FLOP/s", "Peak of 8-bit integers; absent where it has none.").optional(),
   peakBf16FlopsPerSecond: amount("published", "FLOP/s", "Peak in BF16."),
   memoryBytesPerSecond: amount("published", "byte/s", "Bandwidth of its memory."),
   memoryBytes: amount("published", "byte", "Its memory.").optional(),
+  networkBytesPerSecond: amount("published", "byte/s", "All NICs of a server, one direction.").optional(),
+  cardsPerServer: whole("Cards of that server.").optional(),
   precision: text("What 8-bit kernels are projected to: fp8 where the card has it, else bf16."),
   ridgeFlopsPerByte: amount(
     "modeled",
@@ -48,7 +52,7 @@ export const hardwareRowSchema = z.strictObject({
     "Intensity at which its peak and its bandwidth meet, in that precision.",
   ),
   source: text("Where rates and bandwidth are printed."),
-  usdPerCardHourSource: text("Where the price is printed."),
+  usdPerHourSource: text("Where the price is printed.").optional(),
   memoryBytesSource: text("Where the memory is stated.").optional(),
 });
 

@@ -42,8 +42,8 @@ export function modelsBlocks({ rows, notes }: ModelsDocument): Block[] {
 function modelFacts(row: ModelRow): string[][] {
   const heads =
     row.kvHeads === undefined || row.headDim === undefined
-      ? `${row.queryHeads} query heads on a latent of ${row.kvRank ?? ABSENT}`
-      : `${row.queryHeads} query heads on ${row.kvHeads} KV head${row.kvHeads === 1 ? "" : "s"} of ${row.headDim}`;
+      ? `${row.queryHeads ?? ABSENT} query heads on a latent of ${row.kvRank ?? ABSENT}`
+      : `${row.queryHeads ?? ABSENT} query heads on ${row.kvHeads} KV head${row.kvHeads === 1 ? "" : "s"} of ${row.headDim}`;
   const rank = row.queryRank === undefined ? "" : `, query rank ${row.queryRank}`;
   return [
     ["model", `${row.model} (${row.modelType})`],
@@ -87,7 +87,7 @@ export function hardwareBlocks({ rows, notes }: HardwareDocument): Block[] {
       ],
       rows: rows.map((row) => [
         row.accelerator,
-        row.usdPerCardHour.toFixed(2),
+        orAbsent(row.usdPerHour, (usd) => usd.toFixed(2)),
         orAbsent(row.peakFp8FlopsPerSecond, formatRate),
         formatRate(row.peakBf16FlopsPerSecond),
         formatBandwidth(row.memoryBytesPerSecond),
@@ -103,7 +103,7 @@ export function hardwareBlocks({ rows, notes }: HardwareDocument): Block[] {
 function hardwareFacts(row: HardwareRow): string[][] {
   return [
     ["accelerator", row.accelerator],
-    ["price", `${row.usdPerCardHour.toFixed(2)} USD per card-hour (${row.usdPerCardHourSource})`],
+    ["price", priceText(row)],
     ["peak FP8", row.peakFp8FlopsPerSecond === undefined ? "none" : formatRate(row.peakFp8FlopsPerSecond)],
     ["peak BF16", formatRate(row.peakBf16FlopsPerSecond)],
     ["bandwidth", formatBandwidth(row.memoryBytesPerSecond)],
@@ -111,6 +111,11 @@ function hardwareFacts(row: HardwareRow): string[][] {
     ["ridge point", `${formatNumber(row.ridgeFlopsPerByte)} FLOPs/byte in ${row.precision}`],
     ["source", row.source],
   ];
+}
+
+function priceText({ usdPerHour, usdPerHourSource }: HardwareRow): string {
+  if (usdPerHour === undefined) return "none that is public";
+  return `${usdPerHour.toFixed(2)} USD per card-hour${usdPerHourSource === undefined ? "" : ` (${usdPerHourSource})`}`;
 }
 
 function memoryText(memoryBytes: number, source: string | undefined): string {

@@ -1,4 +1,4 @@
-import type { Accelerator } from "../hardware/catalog.ts";
+import type { Accelerator } from "../hardware/accelerator.ts";
 import { loadAccelerator } from "../hardware/catalog.ts";
 import { readCaches } from "../host/caches.ts";
 import { type ResidentPool, startResidentPool } from "../host/pool.ts";

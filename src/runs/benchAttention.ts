@@ -1,7 +1,8 @@
 import { attentionCoreCase } from "../kernels/attentionCore.ts";
 import { attentionLayerCase } from "../kernels/attentionLayer.ts";
-import type { AttentionSpec } from "../model/card.ts";
+import type { AttentionSpec, GroupedSpec } from "../model/card.ts";
 import type { KernelRow } from "../record/benchRows.ts";
+import { attendedTokens } from "../workload/kv-cache.ts";
 import { layerTerms, type Term } from "../workload/terms.ts";
 import { timesText } from "./benchTrace.ts";
 import {
@@ -20,7 +21,8 @@ const tracedTokens = 1024;
 export function attentionRow(kernel: "attention.core" | "attention.layer", context: RowContext): PlannedRow {
   const { settings, card, threads, dtype, setting } = context;
   const { attention } = typicalLayer(card);
-  const { batch, kvTokens } = setting;
+  const { batch } = setting;
+  const kvTokens = attention.kind === "linear" ? setting.kvTokens : attendedTokens(attention.span, setting.kvTokens);
   const isLayer = kernel === "attention.layer";
   const planned: PlannedRow = {
     fields: {
@@ -40,7 +42,7 @@ export function attentionRow(kernel: "attention.core" | "attention.layer", conte
     ...(isLayer ? {} : { term: "attention.core" as const }),
   };
   const core = { batch, kvTokens, dtype, seed: settings.seed };
-  if (!isLayer && attention.kind !== "mla") {
+  if (!isLayer && (attention.kind === "mfa" || hasGroupedCore(attention))) {
     const { queryHeads, kvHeads, headDim } = attention;
     const shape = { ...core, queryHeads, kvHeads, headDim };
     return {
@@ -56,7 +58,7 @@ export function attentionRow(kernel: "attention.core" | "attention.layer", conte
   if (attention.kind !== "mfa") {
     return {
       ...planned,
-      unsupported: `there is no ${attention.kind} kernel of ${kernel}: its modeled numbers stand alone`,
+      unsupported: `there is no ${kernel} kernel of ${kindText(attention)}: its modeled numbers stand alone`,
     };
   }
   const { queryHeads, kvHeads, headDim, queryRank, ropeTheta } = attention;
@@ -74,6 +76,18 @@ export function attentionRow(kernel: "attention.core" | "attention.layer", conte
         : { shape: `batch=${batch} kvTokens=${traced}, KV bytes times ${timesText(kvTokens / traced)}` }),
     }),
   };
+}
+
+/** The core's kernel has no sinks; windows are but a shorter context to it. */
+function hasGroupedCore(attention: AttentionSpec): attention is GroupedSpec {
+  return attention.kind !== "mfa" && attention.kind !== "mla" && attention.kind !== "linear" && !attention.sinks;
+}
+
+function kindText(attention: AttentionSpec): string {
+  if (attention.kind === "linear") return `${attention.rule} attention`;
+  return attention.kind !== "mfa" && attention.kind !== "mla" && attention.sinks
+    ? `${attention.kind} with sinks`
+    : attention.kind;
 }
 
 function modeledOf(kernel: string, { card, setting, dtype }: RowContext): Modeled {
@@ -98,13 +112,25 @@ function layerColumns(attention: AttentionSpec, hidden: number): number {
 }
 
 function headsText(attention: AttentionSpec): string {
-  return attention.kind === "mla"
-    ? `queryHeads=${attention.queryHeads} kvRank=${attention.kvRank}`
-    : `queryHeads=${attention.queryHeads} kvHeads=${attention.kvHeads} headDim=${attention.headDim}`;
+  switch (attention.kind) {
+    case "linear":
+      return `valueHeads=${attention.valueHeads} keyDim=${attention.keyDim} valueDim=${attention.valueDim}`;
+    case "mla":
+      return `queryHeads=${attention.queryHeads} kvRank=${attention.kvRank}`;
+    default:
+      return `queryHeads=${attention.queryHeads} kvHeads=${attention.kvHeads} headDim=${attention.headDim}`;
+  }
 }
 
 function headFields(attention: AttentionSpec): Partial<KernelRow> {
-  if (attention.kind === "mla") return { queryHeads: attention.queryHeads };
-  const { queryHeads, kvHeads, headDim } = attention;
-  return { queryHeads, kvHeads, headDim, ...(attention.kind === "mfa" ? { queryRank: attention.queryRank } : {}) };
+  switch (attention.kind) {
+    case "linear":
+      return {};
+    case "mla":
+      return { queryHeads: attention.queryHeads };
+    default: {
+      const { queryHeads, kvHeads, headDim } = attention;
+      return { queryHeads, kvHeads, headDim, ...(attention.kind === "mfa" ? { queryRank: attention.queryRank } : {}) };
+    }
+  }
 }

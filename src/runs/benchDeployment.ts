@@ -1,4 +1,4 @@
-import type { Accelerator } from "../hardware/catalog.ts";
+import type { Accelerator } from "../hardware/accelerator.ts";
 import type { ModelCard } from "../model/card.ts";
 import type { Bound, DeploymentRow, KernelRow } from "../record/benchRows.ts";
 import { cheapestDeployment, type DeploymentTerm } from "../theory/deployment.ts";

@@ -60,7 +60,7 @@ function expertRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
   const tracedDim = reducedWidth(expertDim, traceReduction(tokensPerExpert * weights, dtype));
   const shape = { tokensPerExpert, hidden, expertDim, dtype, seed: settings.seed };
   const scale = (count * expertDim) / tracedDim;
-  return {
+  const planned: PlannedRow = {
     fields: {
       ...baseFields("moe.expertMatmul", ffn, context),
       shape: `part=swiglu experts=${count} m=${tokensPerExpert} n=${expertDim} k=${hidden}`,
@@ -77,6 +77,10 @@ function expertRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
       storedBytes: valueBytes + count * expertScaleBytes(dtype, hidden, expertDim),
     },
     term: "moe.experts",
+  };
+  if (!hasExpertKernel(ffn)) return { ...planned, unsupported: noExperts(ffn) };
+  return {
+    ...planned,
     build: () => expertMatmulCase({ ...shape, count }),
     trace: () => ({
       kernelCase: expertMatmulCase({ ...shape, count: 1, expertDim: tracedDim }),
@@ -121,6 +125,7 @@ function layerRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
     modeled: { flops, valueBytes: bytes, storedBytes: bytes + scaleBytes },
   };
   if (!hasRouterKernel(ffn)) return { ...planned, unsupported: noRouter(ffn) };
+  if (!hasExpertKernel(ffn) || ffn.sharedGate) return { ...planned, unsupported: noExperts(ffn) };
   const shape = {
     ...routerShape,
     residentExperts: resident,
@@ -168,11 +173,27 @@ function termsOf({ card, setting }: RowContext, labels: readonly string[]) {
 }
 
 function hasRouterKernel({ router }: MoeFfnSpec): boolean {
-  return router.score === "softmax" && router.groups <= 1 && !router.correctionBias && router.scalingFactor === 1;
+  const plain = !router.correctionBias && !router.logitBias && !router.scalesInput && router.scalingFactor === 1;
+  return router.score === "softmax" && router.groupRule === "none" && plain;
 }
 
 function noRouter({ router }: MoeFfnSpec): string {
-  return `there is no router kernel for ${router.score} scores in ${router.groups} groups: the modeled numbers stand alone`;
+  const beside = [
+    router.groupRule === "none" ? "" : ` in ${router.groups} groups`,
+    router.correctionBias || router.logitBias ? " with a bias" : "",
+    router.scalesInput ? " that scale an expert's input" : "",
+    router.scalingFactor === 1 ? "" : ` times ${router.scalingFactor}`,
+  ];
+  return `there is no router kernel for ${router.score} scores${beside.join("")}: the modeled numbers stand alone`;
+}
+
+function hasExpertKernel({ activation }: MoeFfnSpec): boolean {
+  return activation === "silu";
+}
+
+function noExperts({ activation, sharedGate }: MoeFfnSpec): string {
+  const what = sharedGate ? "a gated shared expert" : `experts with ${activation}`;
+  return `there is no kernel for ${what}: the modeled numbers stand alone`;
 }
 
 /** Scales and column sums of one int8 expert: gate and up columns, and down columns. */

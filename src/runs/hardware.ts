@@ -1,4 +1,5 @@
-import { type Accelerator, acceleratorNames, loadAccelerator } from "../hardware/catalog.ts";
+import { type Accelerator, FIGURE_NAMES } from "../hardware/accelerator.ts";
+import { acceleratorNames, loadAccelerator } from "../hardware/catalog.ts";
 import type { HardwareRow } from "../record/catalogRows.ts";
 import { DOCUMENT_SCHEMA } from "../record/document.ts";
 import type { HardwareDocument } from "../record/schemas.ts";
@@ -43,20 +44,21 @@ function documentOf(accelerators: readonly Accelerator[]): HardwareDocument {
 }
 
 function rowOf(accelerator: Accelerator): HardwareRow {
-  const { peaks, memoryBytes } = accelerator;
+  const { figureSources, source, name } = accelerator;
   const roofs = roofsFor(accelerator, "int8");
+  const figures = FIGURE_NAMES.map((figure) => [figure, accelerator[figure]] as const);
   return {
     kind: "published",
-    accelerator: accelerator.name,
-    usdPerCardHour: accelerator.usdPerCardHour,
-    ...(peaks.fp8 === undefined ? {} : { peakFp8FlopsPerSecond: peaks.fp8 }),
-    peakBf16FlopsPerSecond: peaks.bf16,
+    accelerator: name,
+    ...Object.fromEntries(figures.filter(([, value]) => value !== undefined)),
+    peakBf16FlopsPerSecond: accelerator.peakBf16FlopsPerSecond,
     memoryBytesPerSecond: accelerator.memoryBytesPerSecond,
-    ...(memoryBytes === undefined ? {} : { memoryBytes }),
     precision: roofs.precision,
     ridgeFlopsPerByte: ridgeFlopsPerByte(roofs),
-    source: accelerator.source,
-    usdPerCardHourSource: accelerator.figureSources.usdPerCardHour,
-    ...(memoryBytes === undefined ? {} : { memoryBytesSource: accelerator.figureSources.memoryBytes }),
+    source,
+    ...(figureSources.usdPerHour === undefined ? {} : { usdPerHourSource: figureSources.usdPerHour }),
+    ...(accelerator.memoryBytes === undefined || figureSources.memoryBytes === undefined
+      ? {}
+      : { memoryBytesSource: figureSources.memoryBytes }),
   };
 }

@@ -49,7 +49,7 @@ function documentOf(cards: readonly ModelCard[], contextTokens: number): ModelsD
 }
 
 function rowOf(card: ModelCard, contextTokens: number): ModelRow {
-  const [first] = card.layers;
+  const first = card.layers.find(({ attention }) => attention.kind !== "linear") ?? card.layers[0];
   if (first === undefined) throw new Error(`${card.name} has no layers`);
   const moe = card.layers.map(({ ffn }) => ffn).find((ffn) => ffn.kind === "moe");
   const moeLayers = card.layers.filter(({ ffn }) => ffn.kind === "moe").length;
@@ -73,7 +73,7 @@ function rowOf(card: ModelCard, contextTokens: number): ModelRow {
     kvBytesPerCachedToken: kvBytesPerCachedToken(card),
     contextTokens,
     kvBytesReadPerToken: kvBytesReadPerToken(card, contextTokens),
-    attentionFlopsPerByte: attentionFlopsPerByte(card),
+    attentionFlopsPerByte: attentionFlopsPerByte(card, { contextTokens, convention: "report" }),
     source: card.source,
   };
 }
@@ -81,19 +81,23 @@ function rowOf(card: ModelCard, contextTokens: number): ModelRow {
 type AttentionDimensions = Pick<ModelRow, "queryHeads" | "kvHeads" | "headDim" | "queryRank" | "kvRank">;
 
 function attentionDimensions(attention: AttentionSpec): AttentionDimensions {
-  const { queryHeads } = attention;
   switch (attention.kind) {
+    case "linear":
+      return {};
     case "mfa":
-      return { queryHeads, kvHeads: attention.kvHeads, headDim: attention.headDim, queryRank: attention.queryRank };
+      return {
+        queryHeads: attention.queryHeads,
+        kvHeads: attention.kvHeads,
+        headDim: attention.headDim,
+        queryRank: attention.queryRank,
+      };
     case "mla":
       return {
-        queryHeads,
+        queryHeads: attention.queryHeads,
         kvRank: attention.kvRank,
         ...(attention.queryRank === null ? {} : { queryRank: attention.queryRank }),
       };
-    case "gqa":
-    case "mqa":
-    case "mha":
-      return { queryHeads, kvHeads: attention.kvHeads, headDim: attention.headDim };
+    default:
+      return { queryHeads: attention.queryHeads, kvHeads: attention.kvHeads, headDim: attention.headDim };
   }
 }

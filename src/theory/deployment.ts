@@ -1,4 +1,4 @@
-import type { Accelerator } from "../hardware/catalog.ts";
+import { type Accelerator, type PricedAccelerator, requirePrice } from "../hardware/accelerator.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import type { Side } from "../workload/terms.ts";
 import { type ComputePrecision, type KernelDtype, projectKernel, roofsFor } from "./projection.ts";
@@ -50,12 +50,13 @@ export interface Deployment {
  * m x the longer stage), norms and activations, embeddings and output head, whether weights and KV cache fit into
  * memory, and any loss against the roofline.
  * @source Step-3 report, section 4.2 (cost per token; AFD pairs the cheapest accelerators of the two sides)
- * @throws InvalidInputError without accelerators, or unless both sides have work and tokens
+ * @throws InvalidInputError without accelerators, with one that has no price, or unless both sides have work and tokens
  */
 export function deployments(work: DeploymentWork, accelerators: readonly Accelerator[]): readonly Deployment[] {
   checkWork(work, accelerators);
-  return accelerators
-    .flatMap((attentionOn) => accelerators.map((ffnOn) => deploy(work, attentionOn, ffnOn)))
+  const priced = accelerators.map(requirePrice);
+  return priced
+    .flatMap((attentionOn) => priced.map((ffnOn) => deploy(work, attentionOn, ffnOn)))
     .sort(
       (left, right) =>
         left.usdPerMillionTokens - right.usdPerMillionTokens ||
@@ -70,7 +71,7 @@ export function cheapestDeployment(work: DeploymentWork, accelerators: readonly 
   return cheapest;
 }
 
-function deploy(work: DeploymentWork, attentionOn: Accelerator, ffnOn: Accelerator): Deployment {
+function deploy(work: DeploymentWork, attentionOn: PricedAccelerator, ffnOn: PricedAccelerator): Deployment {
   const attentionNs = stageNs(work, "attention", attentionOn);
   const ffnNs = stageNs(work, "ffn", ffnOn);
   const attentionNsPerToken = attentionNs / work.batch;
@@ -87,8 +88,7 @@ function deploy(work: DeploymentWork, attentionOn: Accelerator, ffnOn: Accelerat
     tokensPerSecondPerCard: 1e9 / cardNsPerToken,
     attentionCardShare: attentionNsPerToken / cardNsPerToken,
     usdPerMillionTokens:
-      usdPerMillion(attentionNsPerToken, attentionOn.usdPerCardHour) +
-      usdPerMillion(ffnNsPerToken, ffnOn.usdPerCardHour),
+      usdPerMillion(attentionNsPerToken, attentionOn.usdPerHour) + usdPerMillion(ffnNsPerToken, ffnOn.usdPerHour),
   };
 }
 
@@ -98,8 +98,8 @@ function stageNs(work: DeploymentWork, side: Side, accelerator: Accelerator): nu
     .reduce((total, term) => total + term.layers * projectKernel(term, accelerator, work.dtype).latencyNs, 0);
 }
 
-function usdPerMillion(cardNsPerToken: number, usdPerCardHour: number): number {
-  return ((cardNsPerToken * 1e6) / 3600e9) * usdPerCardHour;
+function usdPerMillion(cardNsPerToken: number, usdPerHour: number): number {
+  return ((cardNsPerToken * 1e6) / 3600e9) * usdPerHour;
 }
 
 function checkWork(work: DeploymentWork, accelerators: readonly Accelerator[]): void {

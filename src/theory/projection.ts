@@ -1,4 +1,4 @@
-import type { Accelerator } from "../hardware/catalog.ts";
+import type { Accelerator } from "../hardware/accelerator.ts";
 import { attainableFlopsPerSecond, type Bound, boundOf, type Roofs, roofTimeNs, type Work } from "./roofline.ts";
 
 /** What a kernel here computes in, and what is stored in memory. */
@@ -26,7 +26,7 @@ export function roofsFor(
   accelerator: Accelerator,
   dtype: KernelDtype,
 ): Roofs & { readonly precision: ComputePrecision } {
-  const { fp8, bf16 } = accelerator.peaks;
+  const { peakFp8FlopsPerSecond: fp8, peakBf16FlopsPerSecond: bf16 } = accelerator;
   const bytesPerSecond = accelerator.memoryBytesPerSecond;
   if (dtype === "int8" && fp8 !== undefined) return { precision: "fp8", flopsPerSecond: fp8, bytesPerSecond };
   return { precision: "bf16", flopsPerSecond: bf16, bytesPerSecond };

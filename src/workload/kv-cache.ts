@@ -1,4 +1,4 @@
-import type { AttentionSpec, ModelCard } from "../model/card.ts";
+import type { AttentionSpec, LinearSpec, ModelCard, Span } from "../model/card.ts";
 
 /**
  * What a cache row holds: bare `values`, as the report counts them, or `scaledValues`, our int8 format,
@@ -8,29 +8,74 @@ export type KvFormat = "values" | "scaledValues";
 
 const SCALE_BYTES_PER_KV_HEAD = 2 * 4;
 
-/** Bytes per element of the 8-bit cache that the report counts with. @source Step-3 report, section 4 */
-const EIGHT_BIT_BYTES = 1;
+const BITS_PER_BYTE = 8;
 
-/** Cached elements per token of one layer. @source Step-3 report, Table 2 */
+/** The state of linear attention is kept in float32. @source Step-3 report, Table 2 (MiniMax M1) */
+const STATE_BYTES_PER_ELEMENT = 4;
+
+/** Cached tokens that a query attends to; for a chunked layer the most it can be. */
+export function attendedTokens(span: Span, contextTokens: number): number {
+  return span.kind === "full" ? contextTokens : Math.min(span.tokens, contextTokens);
+}
+
+/** Elements of the state of linear attention in one layer. */
+export function stateElements({ valueHeads, keyDim, valueDim }: LinearSpec): number {
+  return valueHeads * keyDim * valueDim;
+}
+
+/** Cached elements per token of one layer; 0 for linear attention. @source Step-3 report, Table 2 */
 function kvElementsPerToken(attention: AttentionSpec): number {
-  if (attention.kind === "mla") return attention.kvRank + attention.ropeHeadDim;
-  return 2 * attention.kvHeads * attention.headDim;
+  switch (attention.kind) {
+    case "linear":
+      return 0;
+    case "mla":
+      return attention.kvRank + attention.ropeHeadDim;
+    default:
+      return 2 * attention.kvHeads * attention.headDim;
+  }
 }
 
 /** Bytes of one token's cache row in one layer. Step-3 at 8 bits: 512 as bare values, 520 with scales. */
 export function kvRowBytes(attention: AttentionSpec, bytesPerKvElement: number, format: KvFormat): number {
   const valueBytes = kvElementsPerToken(attention) * bytesPerKvElement;
-  if (format === "values") return valueBytes;
+  if (format === "values" || attention.kind === "linear") return valueBytes;
   const kvHeads = attention.kind === "mla" ? 1 : attention.kvHeads;
   return valueBytes + kvHeads * SCALE_BYTES_PER_KV_HEAD;
 }
 
-/** Bytes that one cached token takes over all layers, with 8-bit elements. */
-export function kvBytesPerCachedToken(card: ModelCard): number {
-  return card.layers.reduce((total, { attention }) => total + kvRowBytes(attention, EIGHT_BIT_BYTES, "values"), 0);
+/**
+ * Bytes of KV cache that one layer's attention reads for one token, or of state that it reads and writes.
+ * A sliding or chunked layer reads what it attends to.
+ * @source Step-3 report, Tables 2 and 3
+ */
+export function layerKvBytes(
+  attention: AttentionSpec,
+  contextTokens: number,
+  bytesPerKvElement: number,
+  format: KvFormat = "values",
+): number {
+  if (attention.kind === "linear") return 2 * stateElements(attention) * STATE_BYTES_PER_ELEMENT;
+  return attendedTokens(attention.span, contextTokens) * kvRowBytes(attention, bytesPerKvElement, format);
 }
 
-/** KV bytes that decoding one token reads over all layers, with 8-bit elements. @source Step-3 report, Tables 2 and 3 */
-export function kvBytesReadPerToken(card: ModelCard, contextTokens: number): number {
-  return kvBytesPerCachedToken(card) * contextTokens;
+/** Bytes that one cached token takes over all layers that keep it, with 8-bit elements in every one of them. */
+export function kvBytesPerCachedToken(card: ModelCard): number {
+  return card.layers.reduce((total, { attention }) => total + kvRowBytes(attention, 1, "values"), 0);
+}
+
+/**
+ * KV and state bytes that decoding one token moves over all layers: with `kvBits` a cached element in every layer, or,
+ * where that is left out, with the bits that the card gives each layer. The state of linear attention stays in float32.
+ * @source Step-3 report, Tables 2 and 3
+ */
+export function kvBytesReadPerToken(card: ModelCard, contextTokens: number, kvBits?: number): number {
+  return card.layers.reduce(
+    (total, { attention }) => total + layerKvBytes(attention, contextTokens, kvElementBytes(attention, kvBits)),
+    0,
+  );
+}
+
+function kvElementBytes(attention: AttentionSpec, kvBits: number | undefined): number {
+  if (attention.kind === "linear") return 0;
+  return (kvBits ?? attention.kvBits) / BITS_PER_BYTE;
 }

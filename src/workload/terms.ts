@@ -1,7 +1,7 @@
 import type { AttentionSpec, LayerSpec, ModelCard, MoeFfnSpec } from "../model/card.ts";
 import { attentionParameters, swigluParameters } from "../model/parameters.ts";
-import { type KvFormat, kvRowBytes } from "./kv-cache.ts";
-import { attentionFlopsPerCachedToken } from "./per-token.ts";
+import { type KvFormat, layerKvBytes } from "./kv-cache.ts";
+import { layerAttentionFlops } from "./per-token.ts";
 import { checkSetting, type DecodeSetting, ffnTokens } from "./setting.ts";
 
 /** Which side of an attention-FFN disaggregated deployment a term runs on. */
@@ -86,8 +86,8 @@ function attentionTerms(
   kvFormat: KvFormat,
 ): readonly Term[] {
   const { batch, kvTokens, bytesPerKvElement, bytesPerWeight } = setting;
-  const kvBytes = batch * kvTokens * kvRowBytes(attention, bytesPerKvElement, kvFormat);
-  const flops = batch * kvTokens * attentionFlopsPerCachedToken(attention);
+  const kvBytes = batch * layerKvBytes(attention, kvTokens, bytesPerKvElement, kvFormat);
+  const flops = batch * layerAttentionFlops(attention, kvTokens);
   const weights = attentionParameters(attention, hidden);
   return [
     matrixTerm("attention.projections", "attention", batch, weights, bytesPerWeight),

@@ -13,7 +13,7 @@ describe("afdbench as a process", () => {
   it("prints data on stdout alone", () => {
     const { status, stdout, stderr } = afdbench("hardware", "-o", "csv");
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    expect(stdout.split("\n")[0]).toContain("accelerator,usdPerCardHour");
+    expect(stdout.split("\n")[0]).toContain("accelerator,usdPerHour");
   });
 
   it("exits 2 on wrong input", () => {

@@ -8,10 +8,10 @@ describe("accelerators", () => {
     ["h20", 0.8, 1.48e14, 2.96e14, 4.0e12],
     ["a800", 0.75, 3.12e14, undefined, 2.0e12],
     ["910b", 0.67, 2.8e14, undefined, 1.6e12],
-  ])("%s is Table 4's", (name, usdPerCardHour, bf16, fp8, memoryBytesPerSecond) => {
+  ])("%s is Table 4's", (name, usdPerHour, bf16, fp8, memoryBytesPerSecond) => {
     const accelerator = loadAccelerator(name.toUpperCase());
-    expect(accelerator).toMatchObject({ name, usdPerCardHour, memoryBytesPerSecond });
-    expect(accelerator.peaks).toEqual(fp8 === undefined ? { bf16 } : { bf16, fp8 });
+    expect(accelerator).toMatchObject({ name, usdPerHour, memoryBytesPerSecond });
+    expect([accelerator.peakBf16FlopsPerSecond, accelerator.peakFp8FlopsPerSecond]).toEqual([bf16, fp8]);
     expect(Object.values(accelerator.figureSources).every((source) => source !== "")).toBe(true);
   });
 

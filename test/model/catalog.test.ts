@@ -26,20 +26,35 @@ describe("catalog", () => {
     const dense = card.layers.flatMap(({ ffn }, index) => (ffn.kind === "dense" ? [index] : []));
     expect(dense).toEqual([0, 1, 2, 3, 60]);
     expect(card.layers[4]).toEqual({
-      attention: { kind: "mfa", queryHeads: 64, kvHeads: 1, headDim: 256, queryRank: 2048, ropeTheta: 500000 },
+      attention: {
+        kind: "mfa",
+        queryHeads: 64,
+        kvHeads: 1,
+        headDim: 256,
+        queryRank: 2048,
+        span: { kind: "full" },
+        kvBits: 8,
+        ropeTheta: 500000,
+        ropeDims: 256,
+      },
       ffn: {
         kind: "moe",
         experts: 48,
         expertDim: 5120,
         sharedDim: 5120,
+        sharedGate: false,
+        activation: "silu",
         router: {
           score: "softmax",
           topK: 3,
           normalizeTopK: false,
           scalingFactor: 1,
           correctionBias: false,
+          logitBias: false,
+          scalesInput: false,
           groups: 1,
           groupsKept: 1,
+          groupRule: "none",
         },
       },
     });

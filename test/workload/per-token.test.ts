@@ -38,7 +38,7 @@ describe("per decoded token", () => {
   ])("%s: %d FLOPs per KV byte, rank %d, %d bytes a cached token", (name, intensity, rank, bytes) => {
     const card = loadCatalogModel(name);
     const attention = card.layers[0]?.attention;
-    expect(attentionFlopsPerByte(card)).toBe(intensity);
+    expect(attentionFlopsPerByte(card, { contextTokens: 8192, convention: "report" })).toBe(intensity);
     expect(attention && effectiveRank(attention)).toBe(rank);
     expect(kvBytesPerCachedToken(card)).toBe(bytes);
   });

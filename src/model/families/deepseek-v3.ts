@@ -63,11 +63,16 @@ export function readDeepseekV3(raw: RawObject, path: string): ModelFacts {
     nopeHeadDim: fields.qk_nope_head_dim,
     ropeHeadDim: fields.qk_rope_head_dim,
     valueHeadDim: fields.v_head_dim,
+    span: { kind: "full" },
+    kvBits: 8,
     ropeTheta: fields.rope_theta,
+    ropeDims: fields.qk_rope_head_dim,
   };
-  const dense: DenseFfnSpec = { kind: "dense", width: fields.intermediate_size };
+  const dense: DenseFfnSpec = { kind: "dense", width: fields.intermediate_size, activation: "silu" };
   const moe: MoeFfnSpec = {
     kind: "moe",
+    activation: "silu",
+    sharedGate: false,
     experts: fields.n_routed_experts,
     expertDim: fields.moe_intermediate_size,
     sharedDim: (fields.n_shared_experts ?? 0) * fields.moe_intermediate_size,
@@ -77,8 +82,11 @@ export function readDeepseekV3(raw: RawObject, path: string): ModelFacts {
       normalizeTopK: fields.norm_topk_prob,
       scalingFactor: fields.routed_scaling_factor,
       correctionBias: true,
+      logitBias: false,
+      scalesInput: false,
       groups: fields.n_group,
       groupsKept: fields.topk_group,
+      groupRule: fields.n_group > 1 ? "sumOfBestTwo" : "none",
     },
   };
   const everyLayers = fields.moe_layer_freq ?? 1;

@@ -42,17 +42,26 @@ export function readQwen3Moe(raw: RawObject, path: string): ModelFacts {
     "num_attention_heads",
   );
   checkTopK(fields.num_experts_per_tok, fields.num_experts, `${path}num_experts_per_tok`);
+  const headDim = readHeadDim(fields, path);
   const attention: GroupedSpec = {
     kind: groupingOf(fields.num_attention_heads, fields.num_key_value_heads),
     queryHeads: fields.num_attention_heads,
     kvHeads: fields.num_key_value_heads,
-    headDim: readHeadDim(fields, path),
+    headDim,
+    span: { kind: "full" },
+    kvBits: 8,
     ropeTheta: fields.rope_theta,
+    ropeDims: headDim,
     qkNorm: true,
+    bias: false,
+    sinks: false,
+    outputGate: false,
   };
-  const dense: DenseFfnSpec = { kind: "dense", width: fields.intermediate_size };
+  const dense: DenseFfnSpec = { kind: "dense", width: fields.intermediate_size, activation: "silu" };
   const moe: MoeFfnSpec = {
     kind: "moe",
+    activation: "silu",
+    sharedGate: false,
     experts: fields.num_experts,
     expertDim: fields.moe_intermediate_size,
     sharedDim: 0,
@@ -62,8 +71,11 @@ export function readQwen3Moe(raw: RawObject, path: string): ModelFacts {
       normalizeTopK: fields.norm_topk_prob,
       scalingFactor: 1,
       correctionBias: false,
+      logitBias: false,
+      scalesInput: false,
       groups: 1,
       groupsKept: 1,
+      groupRule: "none",
     },
   };
   const denseLayers = new Set(fields.mlp_only_layers);

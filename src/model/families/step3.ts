@@ -72,11 +72,16 @@ export function readStep3Text(raw: RawObject, path: string): ModelFacts {
     kvHeads: 1,
     headDim: fields.head_dim,
     queryRank: fields.share_q_dim || fields.head_dim,
+    span: { kind: "full" },
+    kvBits: 8,
     ropeTheta: fields.rope_theta,
+    ropeDims: fields.head_dim,
   };
-  const dense: DenseFfnSpec = { kind: "dense", width: fields.intermediate_size };
+  const dense: DenseFfnSpec = { kind: "dense", width: fields.intermediate_size, activation: "silu" };
   const moe: MoeFfnSpec = {
     kind: "moe",
+    activation: "silu",
+    sharedGate: false,
     experts: fields.moe_num_experts,
     expertDim: fields.moe_intermediate_size,
     sharedDim: fields.share_expert_dim,
@@ -86,8 +91,11 @@ export function readStep3Text(raw: RawObject, path: string): ModelFacts {
       normalizeTopK: fields.norm_expert_weight ?? false,
       scalingFactor: 1,
       correctionBias: false,
+      logitBias: false,
+      scalesInput: false,
       groups: 1,
       groupsKept: 1,
+      groupRule: "none",
     },
   };
   const moeLayers = readMoeLayers(fields.moe_layers_enum, fields.num_hidden_layers, `${path}moe_layers_enum`);
