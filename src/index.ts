@@ -58,12 +58,32 @@ export type { ModelChoice } from "./runs/models.ts";
 export { loadModel, models, showModel } from "./runs/models.ts";
 export type { BenchOutcome, BenchSettings, Dtype, KernelName, ProgressEvent, TargetName } from "./runs/settings.ts";
 export { DEFAULT_KERNELS, KERNELS } from "./runs/settings.ts";
+export type { DecodeCost, Drafting, PricedRoofs, UnitCost } from "./theory/decodeCost.ts";
+export { cheapestPairing, decodeCost, NO_DRAFTS, pricedRoofs, tokensPerStep, unitCost } from "./theory/decodeCost.ts";
 export type { Deployment, DeploymentTerm, DeploymentWork } from "./theory/deployment.ts";
 export { cheapestDeployment, deployments } from "./theory/deployment.ts";
-export type { ComputePrecision, KernelDtype, Projection } from "./theory/projection.ts";
+export type { ComputePrecision, Peak, PrecisionChoice } from "./theory/precision.ts";
+export { PRECISION_CHOICES, peakFor } from "./theory/precision.ts";
+export type { KernelDtype, Projection } from "./theory/projection.ts";
 export { projectKernel, roofsFor } from "./theory/projection.ts";
 export type { Roofs, Work } from "./theory/roofline.ts";
 export { attainableFlopsPerSecond, boundOf, ridgeFlopsPerByte, roofTimeNs } from "./theory/roofline.ts";
+export type { SparsitySetting } from "./theory/sparsity.ts";
+export {
+  denseBatchTokens,
+  expertsForSparsity,
+  leastSparsity,
+  moeBatchTokens,
+  moeSparsity,
+} from "./theory/sparsity.ts";
+export type { AttentionFeasibility } from "./theory/stageBudget.ts";
+export {
+  attentionFeasibility,
+  attentionWeightBytesPerCard,
+  bytesPerLayer,
+  cardsForFfn,
+  stageNs,
+} from "./theory/stageBudget.ts";
 export { InfeasibleError, type InvalidInput, InvalidInputError } from "./units/errors.ts";
 export type { KvFormat } from "./workload/kv-cache.ts";
 export {

@@ -1,7 +1,8 @@
 import { type Accelerator, type PricedAccelerator, requirePrice } from "../hardware/accelerator.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import type { Side } from "../workload/terms.ts";
-import { type ComputePrecision, type KernelDtype, projectKernel, roofsFor } from "./projection.ts";
+import type { ComputePrecision } from "./precision.ts";
+import { type KernelDtype, projectKernel, roofsFor } from "./projection.ts";
 
 /** Work of one part of a layer's decode step and the number of layers that have it; modeled or counted. */
 export interface DeploymentTerm {

@@ -1,11 +1,9 @@
 import type { Accelerator } from "../hardware/accelerator.ts";
+import { type ComputePrecision, peakFor } from "./precision.ts";
 import { attainableFlopsPerSecond, type Bound, boundOf, type Roofs, roofTimeNs, type Work } from "./roofline.ts";
 
 /** What a kernel here computes in, and what is stored in memory. */
 export type KernelDtype = "f32" | "int8";
-
-/** What an accelerator computes a projected kernel in. */
-export type ComputePrecision = "fp8" | "bf16";
 
 /** A kernel as an accelerator's roofline would let it run. */
 export interface Projection {
@@ -26,10 +24,9 @@ export function roofsFor(
   accelerator: Accelerator,
   dtype: KernelDtype,
 ): Roofs & { readonly precision: ComputePrecision } {
-  const { peakFp8FlopsPerSecond: fp8, peakBf16FlopsPerSecond: bf16 } = accelerator;
-  const bytesPerSecond = accelerator.memoryBytesPerSecond;
-  if (dtype === "int8" && fp8 !== undefined) return { precision: "fp8", flopsPerSecond: fp8, bytesPerSecond };
-  return { precision: "bf16", flopsPerSecond: bf16, bytesPerSecond };
+  const automatic = dtype === "int8" ? peakFor(accelerator, "auto") : undefined;
+  const peak = automatic ?? { precision: "bf16", flopsPerSecond: accelerator.peakBf16FlopsPerSecond };
+  return { ...peak, bytesPerSecond: accelerator.memoryBytesPerSecond };
 }
 
 /** Time of a kernel's FLOPs and bytes (modeled or counted) on one card: max(compute, memory), nothing else added. */

@@ -1,0 +1,77 @@
+import type { AttentionSpec, ModelCard } from "../model/card.ts";
+import { attentionParameters, swigluParameters } from "../model/parameters.ts";
+import { kvRowBytes } from "../workload/kv-cache.ts";
+import { effectiveRank } from "../workload/per-token.ts";
+
+/** Time of one pipeline stage for all layers of a decode step: TPOT over the stages. @source Step-3 report, section 3 */
+export function stageNs(tpotNs: number, stages: number): number {
+  return tpotNs / stages;
+}
+
+/**
+ * Weight bytes of one layer's attention on each of `cards` cards of an instance: the output projection is split over
+ * them, the other projections stand on every card.
+ * @source Step-3 report, section 6 (footnote 7)
+ */
+export function attentionWeightBytesPerCard(
+  attention: AttentionSpec,
+  hidden: number,
+  { cards, bytesPerWeight }: { readonly cards: number; readonly bytesPerWeight: number },
+): number {
+  const output = effectiveRank(attention) * hidden;
+  return (attentionParameters(attention, hidden) - output + output / cards) * bytesPerWeight;
+}
+
+/** Bytes that a card can read within its share of a stage. */
+export function bytesPerLayer(bytesPerSecond: number, layerNs: number): number {
+  return (bytesPerSecond * layerNs) / 1e9;
+}
+
+/** What a card of an attention instance can hold in its budget for one layer. */
+export interface AttentionFeasibility {
+  readonly budgetBytes: number;
+  readonly weightBytes: number;
+  /** What the weights leave for KV; negative where the weights alone are too much. */
+  readonly kvBytes: number;
+  /** Cached tokens of all sequences on the card together; 0 where nothing is left. */
+  readonly contextTokens: number;
+}
+
+/**
+ * Cached tokens that a card can attend to in one layer's share of a stage, reading all of them and the layer's weights.
+ * @source Step-3 report, section 6
+ */
+export function attentionFeasibility(
+  attention: AttentionSpec,
+  hidden: number,
+  setting: {
+    readonly bytesPerSecond: number;
+    readonly layerNs: number;
+    readonly cards: number;
+    readonly bytesPerKvElement: number;
+  },
+): AttentionFeasibility {
+  const budgetBytes = bytesPerLayer(setting.bytesPerSecond, setting.layerNs);
+  const weightBytes = attentionWeightBytesPerCard(attention, hidden, { cards: setting.cards, bytesPerWeight: 1 });
+  const kvBytes = budgetBytes - weightBytes;
+  const rowBytes = kvRowBytes(attention, setting.bytesPerKvElement, "values");
+  return { budgetBytes, weightBytes, kvBytes, contextTokens: kvBytes > 0 && rowBytes > 0 ? kvBytes / rowBytes : 0 };
+}
+
+/**
+ * Cards over which the 8-bit FFN weights of all layers must be spread to be read once in a stage, at a share of the
+ * bandwidth, in whole servers.
+ * @source Step-3 report, section 6
+ */
+export function cardsForFfn(
+  card: ModelCard,
+  setting: { readonly bytesPerSecond: number; readonly stageNs: number; readonly cardsPerServer: number },
+): { readonly weightBytes: number; readonly bytesPerCard: number; readonly servers: number; readonly cards: number } {
+  const weightBytes = card.layers.reduce((total, { ffn }) => {
+    const width = ffn.kind === "dense" ? ffn.width : ffn.experts * ffn.expertDim + ffn.sharedDim;
+    return total + swigluParameters(width, card.hidden);
+  }, 0);
+  const bytesPerCard = bytesPerLayer(setting.bytesPerSecond, setting.stageNs);
+  const servers = Math.ceil(weightBytes / bytesPerCard / setting.cardsPerServer);
+  return { weightBytes, bytesPerCard, servers, cards: servers * setting.cardsPerServer };
+}
