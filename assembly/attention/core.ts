@@ -1,5 +1,6 @@
 import { quantizeRows } from "../linear/quantize";
 import { maxLane } from "../math/exp";
+import { unitsPerValue } from "../math/steps";
 import { tileF32Panel } from "../tile/f32";
 import { tileInt8Panel } from "../tile/int8";
 import { packRows, placeInTile, rowsOfTile } from "../tile/rows";
@@ -147,7 +148,7 @@ function quantizeWeights(p: usize, vScales: usize, packed: usize, stride: usize,
   let lanes = f32x4.splat(0);
   for (let at: usize = 0; at < bytes; at += 16) lanes = f32x4.max(lanes, v128.load(p + at));
   const largest = maxLane(lanes);
-  const factors = f32x4.splat(largest > 0 ? 127 / largest : 0);
+  const factors = f32x4.splat(unitsPerValue(127, largest));
   for (let i = 0; i < paddedTokens; i += 8) {
     const at = p + (usize(i) << 2);
     const q0 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(at), factors)));
