@@ -4,13 +4,14 @@ import { unitsPerValue } from "../math/steps";
 import { tileF32Panel } from "../tile/f32";
 import { tileInt8Panel } from "../tile/int8";
 import { packRows, placeInTile, rowsOfTile } from "../tile/rows";
-import { scaleAndAddSums, scaleRow, softmaxBlock, softmaxStart } from "./softmax";
+import { scaleAndAddSums, scaleRow, softmaxBlock, softmaxFactor, softmaxStart } from "./softmax";
 
 /**
  * One decode step of softmax(Q K^T x scale) V for `heads` query heads (at most 288) that share one KV head, over kvTokens cached tokens.
  *
  * q: heads rows of headDim float32 (MFA, MQA: all heads; GQA: one group). cache: see cache.ts. out: heads rows of headDim float32.
  * Rows of q and out are qStride and outStride bytes apart. scratch: heads x (headDim + 2 x blockTokens + 2) float32.
+ * A head without any score above -Infinity gives zeros.
  * Block by block: scores of all heads against a K panel (read once from memory, then from L1), online softmax, then P V panel by panel.
  */
 export function attentionCoreF32(
@@ -49,7 +50,7 @@ export function attentionCoreF32(
     cache += vectorBytes << 1;
   }
   for (let head = 0; head < heads; head++) {
-    scaleRow(out + usize(head) * outStride, headDim, 1 / load<f32>(state + (usize(head) << 3), 4));
+    scaleRow(out + usize(head) * outStride, headDim, softmaxFactor(state + (usize(head) << 3)));
   }
 }
 
@@ -112,7 +113,7 @@ export function attentionCoreInt8(
     cache += (vectorBytes << 1) + (scoreStride << 1);
   }
   for (let head = 0; head < heads; head++) {
-    scaleRow(out + usize(head) * outStride, headDim, 1 / load<f32>(state + (usize(head) << 3), 4));
+    scaleRow(out + usize(head) * outStride, headDim, softmaxFactor(state + (usize(head) << 3)));
   }
 }
 
