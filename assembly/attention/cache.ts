@@ -1,3 +1,5 @@
+import { unitsPerValue } from "../math/steps";
+
 /**
  * The KV cache of one sequence and one KV head: blocks of `blockTokens` tokens (a multiple of 8), one after the other.
  *
@@ -35,7 +37,7 @@ export function appendInt8(cache: usize, position: i32, k: usize, v: usize, head
   const scales = block + (vectorBytes << 1) + (usize(token) << 2);
 
   const kLargest = largestOf(k, headDim);
-  const kInverse: f32 = kLargest > 0 ? 127 / kLargest : 0;
+  const kInverse = unitsPerValue(127, kLargest);
   store<f32>(scales, kLargest / 127);
   const kPanel = block + usize(token >> 3) * (usize(headDim) << 3) + (usize(token & 7) << 2);
   for (let i = 0; i < headDim; i++) {
@@ -43,7 +45,7 @@ export function appendInt8(cache: usize, position: i32, k: usize, v: usize, head
   }
 
   const vLargest = largestOf(v, headDim);
-  const vInverse: f32 = vLargest > 0 ? 127 / vLargest : 0;
+  const vInverse = unitsPerValue(127, vLargest);
   store<f32>(scales + (usize(blockTokens) << 2), vLargest / 127);
   const vToken = block + vectorBytes + (usize(token >> 2) << 5) + (token & 3);
   for (let i = 0; i < headDim; i++) {

@@ -1,15 +1,17 @@
 import { quantizeRows } from "../linear/quantize";
 import { maxLane } from "../math/exp";
+import { unitsPerValue } from "../math/steps";
 import { tileF32Panel } from "../tile/f32";
 import { tileInt8Panel } from "../tile/int8";
 import { packRows, placeInTile, rowsOfTile } from "../tile/rows";
-import { scaleAndAddSums, scaleRow, softmaxBlock, softmaxStart } from "./softmax";
+import { scaleAndAddSums, scaleRow, softmaxBlock, softmaxFactor, softmaxStart } from "./softmax";
 
 /**
  * One decode step of softmax(Q K^T x scale) V for `heads` query heads (at most 288) that share one KV head, over kvTokens cached tokens.
  *
  * q: heads rows of headDim float32 (MFA, MQA: all heads; GQA: one group). cache: see cache.ts. out: heads rows of headDim float32.
  * Rows of q and out are qStride and outStride bytes apart. scratch: heads x (headDim + 2 x blockTokens + 2) float32.
+ * A head without any score above -Infinity gives zeros.
  * Block by block: scores of all heads against a K panel (read once from memory, then from L1), online softmax, then P V panel by panel.
  */
 export function attentionCoreF32(
@@ -48,7 +50,7 @@ export function attentionCoreF32(
     cache += vectorBytes << 1;
   }
   for (let head = 0; head < heads; head++) {
-    scaleRow(out + usize(head) * outStride, headDim, 1 / load<f32>(state + (usize(head) << 3), 4));
+    scaleRow(out + usize(head) * outStride, headDim, softmaxFactor(state + (usize(head) << 3)));
   }
 }
 
@@ -111,7 +113,7 @@ export function attentionCoreInt8(
     cache += (vectorBytes << 1) + (scoreStride << 1);
   }
   for (let head = 0; head < heads; head++) {
-    scaleRow(out + usize(head) * outStride, headDim, 1 / load<f32>(state + (usize(head) << 3), 4));
+    scaleRow(out + usize(head) * outStride, headDim, softmaxFactor(state + (usize(head) << 3)));
   }
 }
 
@@ -147,7 +149,7 @@ function quantizeWeights(p: usize, vScales: usize, packed: usize, stride: usize,
   let lanes = f32x4.splat(0);
   for (let at: usize = 0; at < bytes; at += 16) lanes = f32x4.max(lanes, v128.load(p + at));
   const largest = maxLane(lanes);
-  const factors = f32x4.splat(largest > 0 ? 127 / largest : 0);
+  const factors = f32x4.splat(unitsPerValue(127, largest));
   for (let i = 0; i < paddedTokens; i += 8) {
     const at = p + (usize(i) << 2);
     const q0 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(at), factors)));

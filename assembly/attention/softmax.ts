@@ -5,6 +5,8 @@ import { multiplyAdd } from "../tile/multiplyAdd";
  * One block of the online softmax, for one head: scores (padded with -Infinity to a multiple of 8) become
  * e^(score - m), where m is the largest score so far; `state` holds m and the running sum of exponentials.
  *
+ * A block without any score above -Infinity (all masked) becomes zeros and leaves the state as it was.
+ *
  * @returns the factor e^(oldM - m) by which what was summed before must shrink (1 where m did not change).
  */
 export function softmaxBlock(scores: usize, paddedTokens: i32, state: usize): f32 {
@@ -12,6 +14,11 @@ export function softmaxBlock(scores: usize, paddedTokens: i32, state: usize): f3
   for (let i = 0; i < paddedTokens; i += 4) lanes = f32x4.max(lanes, v128.load(scores + (usize(i) << 2)));
   const before = load<f32>(state);
   const largest = max(before, maxLane(lanes));
+  if (largest == -Infinity) {
+    // -Infinity minus itself is NaN, which would stay in the state for good.
+    memory.fill(scores, 0, usize(paddedTokens) << 2);
+    return 1;
+  }
   const largestLanes = f32x4.splat(largest);
   let sums = f32x4.splat(0);
   for (let i = 0; i < paddedTokens; i += 4) {
@@ -32,6 +39,14 @@ export function softmaxStart(state: usize, heads: i32): void {
     store<f32>(state + (usize(head) << 3), -Infinity);
     store<f32>(state + (usize(head) << 3), 0, 4);
   }
+}
+
+/** What a head's output is multiplied with at the end: 1 over its sum of exponentials, or 0 where no score was above -Infinity. */
+// @ts-ignore: decorator
+@inline
+export function softmaxFactor(state: usize): f32 {
+  const sum = load<f32>(state, 4);
+  return sum == 0 ? 0 : 1 / sum;
 }
 
 /** x *= factor over `count` (a multiple of 4) float32. */

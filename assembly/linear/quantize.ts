@@ -1,4 +1,5 @@
 import { maxLane } from "../math/exp";
+import { unitsPerValue } from "../math/steps";
 import { placeInTile, rowsOfTile } from "../tile/rows";
 
 /**
@@ -22,7 +23,7 @@ export function quantizeRows(
 function quantizeRow(x: usize, to: usize, stride: usize, scale: usize, k: i32): void {
   const largest = largestMagnitude(x, k);
   store<f32>(scale, largest / 63);
-  const inverse: f32 = largest > 0 ? 63 / largest : 0;
+  const inverse = unitsPerValue(63, largest);
   const factor = f32x4.splat(inverse);
   const zero = i32x4.splat(64);
   const wholeVectors = k & ~15;

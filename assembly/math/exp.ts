@@ -1,7 +1,8 @@
 import { multiplyAdd } from "../tile/multiplyAdd";
 
 /**
- * e^x on four float32 lanes, relative error below 2^-22 for x in -87..88; below -87.3 it is 0, above 88.7 Infinity; NaN stays NaN.
+ * e^x on four float32 lanes, relative error below 2^-22 for x in -87..88; NaN stays NaN.
+ * Below -87.3 results are denormal, off by 2^-150 more, down to 0 from -104 on; from 88.73 on they are Infinity.
  *
  * x = n ln 2 + r with |r| <= ln 2 / 2: the degree-6 Taylor polynomial of e^r leaves a remainder below r^7 / 5040 = 1.2e-7,
  * and 2^n is added to the exponent bits. ln 2 is split in two (Cody and Waite) so that r keeps its digits.

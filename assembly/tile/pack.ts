@@ -1,3 +1,5 @@
+import { unitsPerValue } from "../math/steps";
+
 /**
  * Eight rows of k float32 (one output column each, as checkpoints store a weight) become one panel: k steps of 8 columns.
  * Columns from `columns` on are zero.
@@ -28,7 +30,7 @@ export function packPanelInt8(source: usize, sourceStride: usize, columns: i32, 
     if (column < columns) {
       for (let step = 0; step < k; step++) largest = max(largest, abs(load<f32>(row + (usize(step) << 2))));
     }
-    const inverse: f32 = largest > 0 ? 127 / largest : 0;
+    const inverse = unitsPerValue(127, largest);
     let sum = 0;
     for (let group = 0; group < groups; group++) {
       for (let part = 0; part < 4; part++) {

@@ -25,6 +25,23 @@ function outputs(
   );
 }
 
+/** One head whose scores are 0, but -Infinity for tokens first..last (exclusive). */
+function withMaskedKeys(machine: Machine, first: number, last: number): { readonly out: Float32Array } {
+  const kernelCase = attentionCoreCase({ ...shape, queryHeads: 1, dtype: "f32" });
+  prepare(machine, kernelCase);
+  floatsOf(machine, kernelCase, "q").fill(1);
+  const cache = floatsOf(machine, kernelCase, "kvCache");
+  for (let token = 0; token < shape.kvTokens; token++) {
+    // A block of 256 tokens: K in panels of [headDim][8 tokens], then as much V.
+    const block = Math.floor(token / 256) * 256 * shape.headDim * 2;
+    const panel = block + Math.floor((token % 256) / 8) * shape.headDim * 8 + (token % 8);
+    const score = token >= first && token < last ? Number.NEGATIVE_INFINITY : 0;
+    for (let i = 0; i < shape.headDim; i++) cache[panel + i * 8] = score;
+  }
+  runRanks(machine, kernelCase, 1);
+  return { out: floatsOf(machine, kernelCase, "attentionOut").slice(0, shape.headDim) };
+}
+
 function values(tokens: number): Float64Array[] {
   return Array.from({ length: tokens }, (_, token) => sourceKv(shape.seed, 0, shape.headDim, token).value);
 }
@@ -104,6 +121,21 @@ describe.each(targets)("softmax of the attention core, target %s", (target) => {
     for (const [dim, value] of floatsOf(machine, kernelCase, "attentionOut").slice(0, shape.headDim).entries()) {
       expect(value).toBeCloseTo(meanOf(rows, dim), 6);
     }
+  });
+
+  it.each([
+    ["the first block", 0, 256],
+    ["the last tokens", 256, 300],
+    ["the middle of a block", 40, 60],
+  ])("leaves out %s where all its scores are -Infinity", (_, first, last) => {
+    const { out } = withMaskedKeys(machine, first, last);
+    const rows = values(shape.kvTokens).filter((_row, token) => token < first || token >= last);
+    for (const [dim, value] of out.entries()) expect(value).toBeCloseTo(meanOf(rows, dim), 6);
+  });
+
+  it("gives zeros where every score is -Infinity", () => {
+    const { out } = withMaskedKeys(machine, 0, shape.kvTokens);
+    expect([...out]).toEqual(Array(shape.headDim).fill(0));
   });
 
   it("a NaN in the cache spoils the heads that read it", () => {

@@ -34,6 +34,18 @@ describe.each(targets)("exp of target %s", (target) => {
     expect([...exponentials(machine, [-105, -1e4, -3e38, Number.NEGATIVE_INFINITY])]).toEqual([0, 0, 0, 0]);
   });
 
+  it("is denormal below -87.3, within 2^-150 beside the relative error, and 0 from -104 on", () => {
+    const x = Array.from({ length: 4000 }, (_, index) => Math.fround(-87.4 - (16.6 * index) / 4000));
+    const values = [...exponentials(machine, x)];
+    for (const [index, value] of values.entries()) {
+      const exact = Math.exp(x[index] as number);
+      expect(Math.abs(value - exact)).toBeLessThanOrEqual(2 ** -150 + exact * 2 ** -22);
+    }
+    expect(exponentials(machine, [-103.2])[0]).toBe(2 ** -149);
+    expect(exponentials(machine, [-88])[0]).toBeGreaterThan(0);
+    expect(exponentials(machine, [-104])[0]).toBe(0);
+  });
+
   it("rises with x, also through the denormals", () => {
     const values = exponentials(
       machine,

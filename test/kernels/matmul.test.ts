@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { matmulCase } from "../../src/kernels/matmul.ts";
 import { roundHalfEven } from "../../src/kernels/reference/linear.ts";
 import { targets } from "../../src/kernels/target.ts";
-import { type Machine, machineOf, prepare, rowOf, runRanks } from "./machine.ts";
+import { checked, type Machine, machineOf, prepare, rowOf, runRanks } from "./machine.ts";
 import { sourceColumn } from "./seededSource.ts";
 
 /** Half a unit in the last place of a float32 just above 1. */
@@ -45,6 +45,12 @@ describe.each(targets)("matmul of target %s", (target) => {
       }),
       { numRuns: 25 },
     );
+  });
+
+  // In each, some x / scale lies so near the middle of two units that float64 rounds it to the other one.
+  it.each([285, 494, 524, 653])("int8 is checked with the units that the kernel rounds to, seed %i", (seed) => {
+    const kernelCase = matmulCase({ m: 64, n: 2, k: 96, dtype: "int8", seed });
+    expect(checked(machine, kernelCase)).toMatchObject({ ok: true });
   });
 });
 

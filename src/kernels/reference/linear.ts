@@ -41,10 +41,19 @@ export function swiglu(gate: Float64Array, up: Float64Array): Float64Array {
 
 /** x rounded to 7 bits with one scale (max |x| / 63): what int8 matmuls see of their activations. */
 export function round7(x: Float64Array): Float64Array {
+  return roundToSteps(x, 63);
+}
+
+/**
+ * Float32 values rounded to whole steps of max |x| / `steps`, in float32 as the kernels do it: in float64 a value near the middle of two
+ * steps would now and then fall on the other side.
+ */
+export function roundToSteps(x: Float64Array, steps: 63 | 127): Float64Array {
   const largest = x.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  if (largest === 0) return x.slice();
-  const step = largest / 63;
-  return x.map((value) => roundHalfEven(value / step) * step);
+  const scale = Math.fround(largest / steps);
+  const unitsPerValue = Math.fround(steps / largest);
+  if (!Number.isFinite(unitsPerValue)) return new Float64Array(x.length);
+  return x.map((value) => roundHalfEven(Math.fround(Math.fround(value) * unitsPerValue)) * scale);
 }
 
 /** Nearest whole number, ties to even, as WASM's nearest. */
