@@ -10,6 +10,8 @@ export type ParseItem = (text: string, field: string) => number;
 const QUANTITY = /^(\d{1,16})(?:\.(\d{1,9}))?\s*(\D*)$/;
 const RANGE = /^(.+?)\.\.(.+?)(?:([+*])(.+))?$/;
 
+const SETTING = /^([^\s.=]+(?:\.\d[^\s.=]*)*)\.([^\s\d.=][^\s=]*)\s*=\s*(.*)$/su;
+
 const TOKEN_UNITS = new Map([
   ["", 1],
   ["k", 1024],
@@ -120,6 +122,30 @@ export function parseList(text: string, parseItem: ParseItem, field: string): re
  */
 export function parseNames(text: string, field: string): readonly string[] {
   return splitItems(text, field);
+}
+
+/** A setting of one field of a card: `step3.moe_top_k=4`. */
+export interface Setting {
+  /** Name of the card. */
+  readonly name: string;
+  /** The field, dotted where it lies in another one. */
+  readonly path: string;
+  /** What it is to hold, as text. */
+  readonly value: string;
+}
+
+/**
+ * A setting `NAME.FIELD=VALUE`. The name ends at the first dot that no digit follows, so that `glm-4.5-air.n_group=1` is
+ * a setting of `glm-4.5-air`; the field ends at the first `=`. Whether there are such a card and field is not looked at.
+ * @throws InvalidInputError when one of the three is missing or empty
+ */
+export function parseSetting(text: string): Setting {
+  const [, name = "", path = "", value = ""] = SETTING.exec(text.trim()) ?? [];
+  if (name === "" || path === "" || value === "" || path.split(".").includes("")) {
+    const expected = "NAME.FIELD=VALUE, such as step3.moe_top_k=4";
+    throw new InvalidInputError({ field: "--set", value: text, expected });
+  }
+  return { name, path, value };
 }
 
 function splitItems(text: string, field: string): readonly string[] {

@@ -9,6 +9,7 @@ import {
   parseNames,
   parseRateBytesPerSecond,
   parseSeed,
+  parseSetting,
   parseSizeBytes,
   parseTokens,
 } from "../../src/units/parse.ts";
@@ -205,4 +206,28 @@ describe("lists", () => {
     expect(parseNames("h800, h20", "--hardware")).toEqual(["h800", "h20"]);
     expect(() => parseNames("h800,", "--hardware")).toThrow(InvalidInputError);
   });
+});
+
+describe("parseSetting", () => {
+  it.each([
+    ["step3.moe_top_k=4", { name: "step3", path: "moe_top_k", value: "4" }],
+    ["h20.memoryBytesPerSecond=4.8TB/s", { name: "h20", path: "memoryBytesPerSecond", value: "4.8TB/s" }],
+    ["910b.usdPerHour = 0.5", { name: "910b", path: "usdPerHour", value: "0.5" }],
+    ["step3.text_config.head_dim=128", { name: "step3", path: "text_config.head_dim", value: "128" }],
+    ["glm-4.5-air.n_group=1", { name: "glm-4.5-air", path: "n_group", value: "1" }],
+    ["llama-3.1-70b.rope_scaling.factor=2", { name: "llama-3.1-70b", path: "rope_scaling.factor", value: "2" }],
+    ["card.layers.0.ffn.width=64", { name: "card", path: "layers.0.ffn.width", value: "64" }],
+    ['x.y="a=b"', { name: "x", path: "y", value: '"a=b"' }],
+    ["x.list=[1, 2]", { name: "x", path: "list", value: "[1, 2]" }],
+  ])("%j", (text, setting) => {
+    expect(parseSetting(text)).toEqual(setting);
+  });
+
+  it.each(["", "=", "a", "a=1", "a.=1", ".a=1", "a.b", "a.b=", "a..b=1", "a.b.=1", "a b.c=1", "4.5=1"])(
+    "refuses %j",
+    (text) => {
+      expect(() => parseSetting(text)).toThrow(/^--set: expected NAME\.FIELD=VALUE/);
+      expect(() => parseSetting(text)).toThrow(InvalidInputError);
+    },
+  );
 });
