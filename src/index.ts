@@ -38,12 +38,18 @@ export {
 } from "./record/benchRows.ts";
 export type { EnvRow, HardwareRow, ModelRow } from "./record/catalogRows.ts";
 export { envRowSchema, hardwareRowSchema, modelRowSchema } from "./record/catalogRows.ts";
+export type { CodesignRow } from "./record/codesignRows.ts";
+export { codesignRowSchema } from "./record/codesignRows.ts";
+export type { CostRow } from "./record/costRows.ts";
+export { costRowSchema } from "./record/costRows.ts";
 export type { Document, Environment } from "./record/document.ts";
 export { DOCUMENT_SCHEMA, environmentSchema } from "./record/document.ts";
 export { saveDocument } from "./record/files.ts";
 export type {
   AnyDocument,
   BenchDocument,
+  CodesignDocument,
+  CostDocument,
   EnvDocument,
   HardwareDocument,
   ModelsDocument,
@@ -52,6 +58,10 @@ export type {
 export { checkDocument, jsonSchemaOf, RECORDED_COMMANDS } from "./record/schemas.ts";
 export { documentText } from "./record/text.ts";
 export { bench } from "./runs/bench.ts";
+export type { CodesignSettings } from "./runs/codesign.ts";
+export { codesign } from "./runs/codesign.ts";
+export type { CostSettings } from "./runs/cost.ts";
+export { cost } from "./runs/cost.ts";
 export { env } from "./runs/environment.ts";
 export { hardware, showHardware } from "./runs/hardware.ts";
 export type { ModelChoice } from "./runs/models.ts";
@@ -82,6 +92,7 @@ export {
   attentionWeightBytesPerCard,
   bytesPerLayer,
   cardsForFfn,
+  sequencesPerCard,
   stageNs,
 } from "./theory/stageBudget.ts";
 export { InfeasibleError, type InvalidInput, InvalidInputError } from "./units/errors.ts";

@@ -2,6 +2,8 @@ import { Command, CommanderError } from "commander";
 import { packageVersion } from "../runs/version.ts";
 import { InfeasibleError, InvalidInputError } from "../units/errors.ts";
 import { addBench } from "./commands/bench.ts";
+import { addCodesign } from "./commands/codesign.ts";
+import { addCost } from "./commands/cost.ts";
 import { addEnv } from "./commands/env.ts";
 import { addHardware } from "./commands/hardware.ts";
 import { addModels } from "./commands/models.ts";
@@ -13,6 +15,7 @@ Examples:
   $ afdbench bench                           one Step-3 layer, here and on accelerators
   $ afdbench bench --quick moe.expertMatmul  a first look at one kernel
   $ afdbench bench --json --save run.json    every sample, for other programs
+  $ afdbench cost step3 --context 8k,32k     $ per million tokens, attention and FFN apart
   $ afdbench models show deepseek-v3         a model's dimensions and what a decoded token costs
 
 Exit codes:
@@ -64,7 +67,7 @@ function programFor(context: CommandContext): Command {
       getOutHasColors: () => false,
     })
     .addHelpText("after", EXAMPLES);
-  for (const add of [addBench, addModels, addHardware, addEnv, addSchema]) add(program, context);
+  for (const add of [addBench, addModels, addHardware, addCost, addCodesign, addEnv, addSchema]) add(program, context);
   return program;
 }
 

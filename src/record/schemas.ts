@@ -14,15 +14,25 @@ import {
   type ModelRow,
   modelRowSchema,
 } from "./catalogRows.ts";
+import { type CodesignRow, codesignRowSchema } from "./codesignRows.ts";
+import { type CostRow, costRowSchema } from "./costRows.ts";
 import { type Document, documentSchema } from "./document.ts";
 
 export type BenchDocument = Document<"bench", BenchRow>;
 export type ModelsDocument = Document<"models", ModelRow>;
 export type HardwareDocument = Document<"hardware", HardwareRow>;
+export type CostDocument = Document<"cost", CostRow>;
+export type CodesignDocument = Document<"codesign", CodesignRow>;
 export type EnvDocument = Document<"env", EnvRow>;
 
 /** Any document that a command of this version prints. */
-export type AnyDocument = BenchDocument | ModelsDocument | HardwareDocument | EnvDocument;
+export type AnyDocument =
+  | BenchDocument
+  | ModelsDocument
+  | HardwareDocument
+  | CostDocument
+  | CodesignDocument
+  | EnvDocument;
 
 /** A command that prints a document. */
 export type RecordedCommand = AnyDocument["command"];
@@ -31,6 +41,8 @@ const SCHEMAS = {
   bench: documentSchema("bench", benchRowSchema),
   models: documentSchema("models", modelRowSchema),
   hardware: documentSchema("hardware", hardwareRowSchema),
+  cost: documentSchema("cost", costRowSchema),
+  codesign: documentSchema("codesign", codesignRowSchema),
   env: documentSchema("env", envRowSchema),
 } as const;
 
@@ -43,6 +55,8 @@ const ROW_KEYS: Readonly<Record<RecordedCommand, Readonly<Record<string, readonl
   },
   models: { model: Object.keys(modelRowSchema.shape) },
   hardware: { accelerator: Object.keys(hardwareRowSchema.shape) },
+  cost: { cost: Object.keys(costRowSchema.shape) },
+  codesign: { finding: Object.keys(codesignRowSchema.shape) },
   env: { environment: Object.keys(envRowSchema.shape) },
 };
 

@@ -3,6 +3,7 @@ import { documentText } from "../record/text.ts";
 import { benchBlocks } from "./benchBlocks.ts";
 import type { Block } from "./block.ts";
 import { envBlocks, hardwareBlocks, modelsBlocks } from "./catalogBlocks.ts";
+import { codesignBlocks, costBlocks } from "./costBlocks.ts";
 import { csvText } from "./csv.ts";
 import { markdownText } from "./markdown.ts";
 import type { Style } from "./style.ts";
@@ -53,6 +54,10 @@ function blocksOf(document: AnyDocument, columns: number): Block[] {
       return modelsBlocks(document);
     case "hardware":
       return hardwareBlocks(document);
+    case "cost":
+      return costBlocks(document);
+    case "codesign":
+      return codesignBlocks(document);
     case "env":
       return envBlocks(document);
   }

@@ -1,5 +1,6 @@
 import { type Accelerator, FIGURE_NAMES } from "../hardware/accelerator.ts";
 import { acceleratorNames, loadAccelerator } from "../hardware/catalog.ts";
+import { overrideAccelerators } from "../hardware/overrides.ts";
 import type { HardwareRow } from "../record/catalogRows.ts";
 import { DOCUMENT_SCHEMA } from "../record/document.ts";
 import type { HardwareDocument } from "../record/schemas.ts";
@@ -29,6 +30,19 @@ export function showHardware(settings: { name: string }): HardwareDocument {
 export function chosenAccelerators(names: readonly string[]): readonly string[] {
   if (names.length === 0) return acceleratorNames();
   return [...new Set(names.map((name) => loadAccelerator(name).name))];
+}
+
+/**
+ * The accelerators of these names (none or `all`: the whole catalog), each once, with some figures replaced.
+ *
+ * @throws InvalidInputError on an unknown name or an override that does not fit.
+ */
+export function resolveAccelerators(choice: {
+  readonly hardware: readonly string[];
+  readonly settings: readonly string[];
+}): readonly Accelerator[] {
+  const names = choice.hardware.includes("all") ? [] : choice.hardware;
+  return overrideAccelerators(chosenAccelerators(names).map(loadAccelerator), choice.settings);
 }
 
 function documentOf(accelerators: readonly Accelerator[]): HardwareDocument {

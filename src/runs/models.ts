@@ -35,6 +35,15 @@ export function loadModel(choice: ModelChoice): ModelCard {
   return "name" in choice ? loadCatalogModel(choice.name) : readModelConfigFile(choice.configFile);
 }
 
+/**
+ * The cards of the chosen models; of the whole catalog where none is chosen.
+ *
+ * @throws InvalidInputError on an unknown name or a config.json that cannot be read.
+ */
+export function chosenModels(choices: readonly ModelChoice[]): readonly ModelCard[] {
+  return choices.length === 0 ? modelNames().map(loadCatalogModel) : choices.map(loadModel);
+}
+
 function documentOf(cards: readonly ModelCard[], contextTokens: number): ModelsDocument {
   return {
     schema: DOCUMENT_SCHEMA,

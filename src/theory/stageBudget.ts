@@ -1,6 +1,6 @@
 import type { AttentionSpec, ModelCard } from "../model/card.ts";
 import { attentionParameters, swigluParameters } from "../model/parameters.ts";
-import { kvRowBytes } from "../workload/kv-cache.ts";
+import { kvBytesReadPerToken, kvRowBytes } from "../workload/kv-cache.ts";
 import { effectiveRank } from "../workload/per-token.ts";
 
 /** Time of one pipeline stage for all layers of a decode step: TPOT over the stages. @source Step-3 report, section 3 */
@@ -74,4 +74,35 @@ export function cardsForFfn(
   const bytesPerCard = bytesPerLayer(setting.bytesPerSecond, setting.stageNs);
   const servers = Math.ceil(weightBytes / bytesPerCard / setting.cardsPerServer);
   return { weightBytes, bytesPerCard, servers, cards: servers * setting.cardsPerServer };
+}
+
+/**
+ * Sequences of one context that a card of an attention instance can serve: in a stage it reads their KV and the weights
+ * of all layers. Negative where the weights alone are too much.
+ * @source Step-3 report, section 6
+ */
+export function sequencesPerCard(
+  card: ModelCard,
+  setting: {
+    readonly bytesPerSecond: number;
+    readonly stageNs: number;
+    readonly cards: number;
+    readonly contextTokens: number;
+    readonly kvBits?: number | undefined;
+  },
+): {
+  readonly budgetBytes: number;
+  readonly weightBytes: number;
+  readonly kvBytes: number;
+  readonly sequences: number;
+} {
+  const budgetBytes = bytesPerLayer(setting.bytesPerSecond, setting.stageNs);
+  const split = { cards: setting.cards, bytesPerWeight: 1 };
+  const weightBytes = card.layers.reduce(
+    (total, { attention }) => total + attentionWeightBytesPerCard(attention, card.hidden, split),
+    0,
+  );
+  const kvBytes = budgetBytes - weightBytes;
+  const sequences = kvBytes / kvBytesReadPerToken(card, setting.contextTokens, setting.kvBits);
+  return { budgetBytes, weightBytes, kvBytes, sequences };
 }

@@ -2,17 +2,25 @@ import { describe, expect, it } from "vitest";
 import { run } from "./terminal.ts";
 
 describe("help", () => {
-  it.each([[], ["bench"], ["models"], ["models", "show"], ["hardware"], ["hardware", "show"], ["env"], ["schema"]])(
-    "of `afdbench %s %s` is what the golden file says",
-    async (...words) => {
-      const { exitCode, out, err } = await run([...words, "--help"]);
-      expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
-      await expect(out).toMatchFileSnapshot(`golden/help${words.map((word) => `-${word}`).join("")}.txt`);
-    },
-  );
+  it.each([
+    [],
+    ["bench"],
+    ["models"],
+    ["models", "show"],
+    ["hardware"],
+    ["hardware", "show"],
+    ["cost"],
+    ["codesign"],
+    ["env"],
+    ["schema"],
+  ])("of `afdbench %s %s` is what the golden file says", async (...words) => {
+    const { exitCode, out, err } = await run([...words, "--help"]);
+    expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
+    await expect(out).toMatchFileSnapshot(`golden/help${words.map((word) => `-${word}`).join("")}.txt`);
+  });
 
   it("fits 100 columns", async () => {
-    for (const words of [[], ["bench"], ["models"], ["hardware"]]) {
+    for (const words of [[], ["bench"], ["models"], ["hardware"], ["cost"], ["codesign"]]) {
       const { out } = await run([...words, "--help"]);
       expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
     }

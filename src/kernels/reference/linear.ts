@@ -48,7 +48,7 @@ export function round7(x: Float64Array): Float64Array {
  * Float32 values rounded to whole steps of max |x| / `steps`, in float32 as the kernels do it: in float64 a value near the middle of two
  * steps would now and then fall on the other side.
  */
-export function roundToSteps(x: Float64Array, steps: 63 | 127): Float64Array {
+function roundToSteps(x: Float64Array, steps: 63 | 127): Float64Array {
   const largest = x.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const scale = Math.fround(largest / steps);
   const unitsPerValue = Math.fround(steps / largest);

@@ -1,0 +1,97 @@
+import type { Command } from "commander";
+import type { CostSettings } from "../../runs/cost.ts";
+import { InvalidInputError } from "../../units/errors.ts";
+import { parseCount, parseList, parseNames, parseTokens } from "../../units/parse.ts";
+import { addOutputOptions, emit, type OutputOptions, requireKnown, resolveOutput } from "../output.ts";
+import type { CommandContext } from "../terminal.ts";
+
+interface CostOptions extends OutputOptions {
+  config?: string;
+  context: string;
+  hardware: string;
+  set: string[];
+  precision: string;
+  kvBits?: string;
+  mtp?: string;
+  acceptance?: string;
+  exact?: boolean;
+}
+
+const PRECISIONS = ["auto", "bf16", "fp8", "int8", "fp4"] as const;
+
+const HELP = `
+Examples:
+  $ afdbench cost step3 --context 8k,32k                  attention and FFN on each accelerator, and the best pairing
+  $ afdbench cost --hardware h800,h20 -o csv              every model of the catalog
+  $ afdbench cost step3 --set h800.usdPerHour=1.6         at another price
+  $ afdbench cost deepseek-v3 --mtp 1 --acceptance 0.85   with a drafted token a step
+  $ afdbench cost --config path/config.json --kv-bits 4   a Hugging Face configuration of your own
+`;
+
+/** `afdbench cost`: what decoding a million tokens costs. */
+export function addCost(program: Command, { terminal }: CommandContext): void {
+  const command = program
+    .command("cost")
+    .description("model the cost of decoding a million tokens, attention and FFN apart")
+    .argument("[model...]", "models of the catalog (default: all)")
+    .option("--config <file>", "a Hugging Face config.json as well")
+    .option("--context <tokens>", "cached tokens of a sequence, a list", "8k,32k")
+    .option("--hardware <names>", "accelerators, a list, or all", "all")
+    .option("--set <figure>", "replace a figure: NAME.FIELD=VALUE; may be repeated", collect, [])
+    .option("--precision <precision>", `what accelerators compute in: ${PRECISIONS.join(", ")}`, "auto")
+    .option("--kv-bits <bits>", "bits of a cached element in every layer (default: as each model keeps it)")
+    .option("--mtp <tokens>", "tokens drafted in a step")
+    .option("--acceptance <share>", "share of drafted tokens that are kept, from 0 to 1; needed with --mtp")
+    .option("--exact", "count MLA's value product as wide as its latent, not as the report does");
+  addOutputOptions(command)
+    .addHelpText("after", HELP)
+    .action(async (models: string[], options: CostOptions) => {
+      const settings = resolveCost(models, options);
+      const output = await resolveOutput(options, "cost");
+      const { cost } = await import("../../runs/cost.ts");
+      await emit(cost(settings), output, options, terminal);
+    });
+}
+
+/** Collects an option that may be repeated. */
+export function collect(value: string, earlier: readonly string[]): string[] {
+  return [...earlier, value];
+}
+
+/** @throws InvalidInputError naming `field` unless the text is a number of bits from 1 to 64 */
+export function parseKvBits(text: string): number {
+  const bits = parseCount(text, "--kv-bits");
+  if (bits <= 64) return bits;
+  throw new InvalidInputError({ field: "--kv-bits", value: text, expected: "a whole number from 1 to 64" });
+}
+
+function resolveCost(models: readonly string[], options: CostOptions): CostSettings {
+  const config = options.config === undefined ? [] : [{ configFile: options.config }];
+  return {
+    models: [...models.map((name) => ({ name })), ...config],
+    contexts: parseList(options.context, parseTokens, "--context"),
+    hardware: parseNames(options.hardware, "--hardware"),
+    settings: options.set,
+    precision: requireKnown("--precision", options.precision, PRECISIONS),
+    ...(options.kvBits === undefined ? {} : { kvBits: parseKvBits(options.kvBits) }),
+    drafting: draftingOf(options),
+    convention: options.exact === true ? "exact" : "report",
+  };
+}
+
+function draftingOf({ mtp, acceptance }: CostOptions): CostSettings["drafting"] {
+  if (mtp === undefined) {
+    if (acceptance === undefined) return { draftTokens: 0, acceptance: 0 };
+    throw new InvalidInputError({
+      field: "--mtp",
+      value: undefined,
+      expected: "the drafted tokens that --acceptance is for",
+    });
+  }
+  const draftTokens = parseCount(mtp, "--mtp");
+  const share = /^(0|1|0?\.\d+|1\.0*|0\.\d*)$/.test(acceptance ?? "") ? Number(acceptance) : Number.NaN;
+  if (draftTokens <= 64 && share >= 0 && share <= 1) return { draftTokens, acceptance: share };
+  throw draftTokens > 64
+    ? new InvalidInputError({ field: "--mtp", value: mtp, expected: "a whole number from 1 to 64" })
+    : new InvalidInputError({ field: "--acceptance", value: acceptance, expected: "a number from 0 to 1, with --mtp" });
+}

@@ -1,0 +1,51 @@
+import { describe, expect, it } from "vitest";
+import { checkDocument } from "../../src/record/schemas.ts";
+import { run } from "./terminal.ts";
+
+describe("cost and codesign", () => {
+  it.each([
+    ["cost-step3", ["cost", "step3", "--context", "8k,32k", "--hardware", "h800,h20,a800,910b"]],
+    ["cost-csv", ["cost", "qwen3-235b-a22b", "--context", "8k", "--hardware", "h20", "-o", "csv"]],
+    ["codesign-deepseek", ["codesign", "deepseek-v3", "--hardware", "h800"]],
+  ])("%s prints what the golden file says", async (name, words) => {
+    const { exitCode, out, err } = await run(words);
+    expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
+    await expect(out).toMatchFileSnapshot(`golden/${name}.txt`);
+  });
+
+  it("prints documents that fit their schemas", async () => {
+    for (const words of [
+      ["cost", "--json"],
+      ["codesign", "step3", "--json"],
+    ]) {
+      const { out } = await run(words);
+      expect(checkDocument(JSON.parse(out)).rows.length).toBeGreaterThan(0);
+    }
+  });
+
+  it("takes another price", async () => {
+    const words = ["cost", "step3", "--context", "8k", "--hardware", "h800", "--json"];
+    const usd = async (more: string[]) => {
+      const { rows } = checkDocument(JSON.parse((await run([...words, ...more])).out));
+      const [first] = rows;
+      return first !== undefined && "usdPerMillionTokens" in first ? first.usdPerMillionTokens : Number.NaN;
+    };
+    expect(await usd(["--set", "h800.usdPerHour=1"])).toBeCloseTo((await usd([])) / 2, 12);
+  });
+
+  it.each([
+    [["cost", "step3", "--context", "8kk"], /^afdbench: --context: expected .* got "8kk"\n$/],
+    [["cost", "step4"], /did you mean "step3"/],
+    [["cost", "step3", "--set", "h800.usdPerHour=-1"], /--set h800\.usdPerHour: expected a number above 0/],
+    [["cost", "step3", "--set", "h800.memoryBytesPerSecond=0"], /memoryBytesPerSecond: expected a number above 0/],
+    [["cost", "step3", "--set", "h800.usdPerHuor=1"], /did you mean "usdPerHour"/],
+    [["cost", "step3", "--mtp", "1"], /--acceptance: expected a number from 0 to 1/],
+    [["cost", "step3", "--hardware", "a800", "--precision", "fp8"], /precision: expected a precision that one of a800/],
+    [["codesign", "step3", "--stages", "5"], /--stages: expected 3 or 4, got "5"/],
+    [["codesign"], /model: expected the name of a model or --config FILE, got nothing/],
+  ])("refuses %j", async (words, message) => {
+    const { exitCode, out, err } = await run(words);
+    expect({ exitCode, out }).toEqual({ exitCode: 2, out: "" });
+    expect(err).toMatch(message);
+  });
+});
