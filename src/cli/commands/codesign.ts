@@ -21,8 +21,8 @@ interface CodesignOptions extends OutputOptions {
 
 const HELP = `
 Examples:
-  $ afdbench codesign deepseek-v3                     batches, least sparsity and what fits into a stage
-  $ afdbench codesign deepseek-v3 --net 320GB/s       with 40 GB/s from each of 8 NICs
+  $ afdbench codesign deepseek-v3                batches, least sparsity and what fits into a stage
+  $ afdbench codesign deepseek-v3 --net 320GB/s  with 40 GB/s from each of 8 NICs
   $ afdbench codesign step3 --tpot 50ms --stages 4
 `;
 
