@@ -45,6 +45,8 @@ export { costRowSchema } from "./record/costRows.ts";
 export type { Document, Environment } from "./record/document.ts";
 export { DOCUMENT_SCHEMA, environmentSchema } from "./record/document.ts";
 export { saveDocument } from "./record/files.ts";
+export type { PaperRow } from "./record/paperRows.ts";
+export { paperRowSchema } from "./record/paperRows.ts";
 export type {
   AnyDocument,
   BenchDocument,
@@ -53,6 +55,7 @@ export type {
   EnvDocument,
   HardwareDocument,
   ModelsDocument,
+  PaperDocument,
   RecordedCommand,
 } from "./record/schemas.ts";
 export { checkDocument, jsonSchemaOf, RECORDED_COMMANDS } from "./record/schemas.ts";
@@ -66,6 +69,8 @@ export { env } from "./runs/environment.ts";
 export { hardware, showHardware } from "./runs/hardware.ts";
 export type { ModelChoice } from "./runs/models.ts";
 export { loadModel, models, showModel } from "./runs/models.ts";
+export type { PaperOutcome, PaperSettings } from "./runs/paper.ts";
+export { paper } from "./runs/paper.ts";
 export type { BenchOutcome, BenchSettings, Dtype, KernelName, ProgressEvent, TargetName } from "./runs/settings.ts";
 export { DEFAULT_KERNELS, KERNELS } from "./runs/settings.ts";
 export type { DecodeCost, Drafting, PricedRoofs, UnitCost } from "./theory/decodeCost.ts";

@@ -14,7 +14,7 @@ export function addSchema(program: Command, { terminal }: CommandContext): void 
   program
     .command("schema")
     .description("print the JSON Schema of what a command prints with --json")
-    .argument("<command>", "bench, models, hardware, cost, codesign or env")
+    .argument("<command>", "bench, models, hardware, cost, codesign, paper or env")
     .addHelpText("after", HELP)
     .action(async (name: string) => {
       const { jsonSchemaOf, RECORDED_COMMANDS } = await import("../../record/schemas.ts");
