@@ -23,13 +23,6 @@ export const DEVIATIONS: readonly Deviation[] = [
     explanation: "2 USD / 3600 s / 1.98e15 FLOP/s is 2.806e-19; the report prints it cut off.",
   },
   {
-    table: "figure4",
-    row: "Step-3",
-    column: "decoding 8K",
-    computed: "0.0790",
-    explanation: "The bar is the sum of Table 6's rounded cells, 0.043 + 0.035; the sum itself is 0.079.",
-  },
-  {
     table: "section6",
     row: "L4",
     column: "cards for the FFN",

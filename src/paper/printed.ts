@@ -1,5 +1,5 @@
-/** How a number lost its last digits in print. */
-export type PrintedBy = "rounding" | "truncation";
+/** How a number came to its last printed digit; `sum`: two numbers rounded to it were added. */
+export type PrintedBy = "rounding" | "truncation" | "sum";
 
 /** A number as the report prints it. */
 export interface Printed {
@@ -35,7 +35,15 @@ export function truncated(text: string): Printed {
   return parsed(text, "truncation");
 }
 
-/** The largest difference that the print allows: half of the last digit; by truncation one of it, upwards. */
+/** The sum of two numbers that the report had rounded to the same last digit. */
+export function summed(text: string): Printed {
+  return parsed(text, "sum");
+}
+
+/**
+ * The largest difference that the print allows: half of the last digit, both ways; for a sum of two rounded numbers half
+ * for each of them; by truncation one, upwards.
+ */
 export function toleranceOf({ by, lastDigit }: Printed): number {
   return by === "rounding" ? lastDigit / 2 : lastDigit;
 }
@@ -44,8 +52,8 @@ export function toleranceOf({ by, lastDigit }: Printed): number {
 export function printsAs(printed: Printed, value: number): boolean {
   const difference = value - printed.value;
   const slack = toleranceOf(printed) * 1e-9;
-  if (printed.by === "rounding") return Math.abs(difference) <= toleranceOf(printed) + slack;
-  return difference >= -slack && difference < toleranceOf(printed);
+  if (printed.by === "truncation") return difference >= -slack && difference < toleranceOf(printed);
+  return Math.abs(difference) <= toleranceOf(printed) + slack;
 }
 
 function parsed(text: string, by: PrintedBy): Printed {

@@ -32,15 +32,15 @@ export const paperRowSchema = z.strictObject({
   unit: z.enum(PAPER_UNITS).meta({ description: "Unit of this row's published, computed, difference and tolerance." }),
   printed: text("The cell as the report prints it; absent where it prints no value.").optional(),
   printedBy: z
-    .enum(["rounding", "truncation"])
-    .meta({ description: "How the report came to the last printed digit." })
+    .enum(["rounding", "truncation", "sum"])
+    .meta({ description: "How the report came to the last printed digit; sum: of two rounded numbers." })
     .optional(),
   published: number("published", "The printed number; absent in figures without numbers.").optional(),
   computed: number("modeled", "The number that the model's configuration gives; absent for inputs.").optional(),
   difference: number("modeled", "computed - published.").optional(),
   tolerance: number(
     "published",
-    "Largest difference that the printed digits allow: half of the last one; by truncation one, upwards.",
+    "Largest difference that the printed digits allow: half of the last one; for a sum one; by truncation one, upwards.",
   ).optional(),
   within: z
     .boolean()

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { printsAs, rounded, toleranceOf, truncated } from "../../src/paper/printed.ts";
+import { printsAs, rounded, summed, toleranceOf, truncated } from "../../src/paper/printed.ts";
 
 describe("rounded and truncated", () => {
   it.each([
@@ -26,10 +26,12 @@ describe("rounded and truncated", () => {
 });
 
 describe("printsAs", () => {
-  it("allows half of the last digit by rounding, one upwards by truncation", () => {
+  it("allows half of the last digit by rounding, one for a sum, one upwards by truncation", () => {
     expect(printsAs(rounded("0.078"), 0.0785)).toBe(true);
     expect(printsAs(rounded("0.078"), 0.07851)).toBe(false);
     expect(printsAs(rounded("0.078"), 0.07749)).toBe(false);
+    expect(printsAs(summed("0.078"), 0.0789)).toBe(true);
+    expect(printsAs(summed("0.078"), 0.0769)).toBe(false);
     expect(printsAs(truncated("16.6 ms"), 50e6 / 3)).toBe(true);
     expect(printsAs(truncated("16.6 ms"), 16.7e6)).toBe(false);
     expect(printsAs(truncated("16.6 ms"), 16.59e6)).toBe(false);

@@ -2,7 +2,7 @@ import { tokenWork } from "../../workload/per-token.ts";
 import { CONTEXTS, type PaperTable } from "../cell.ts";
 import { costOn, flopsCostOn } from "../costs.ts";
 import type { ReportModel } from "../inputs.ts";
-import { rounded } from "../printed.ts";
+import { type Printed, rounded, summed } from "../printed.ts";
 import { FIGURE_4 } from "../published/decodeCosts.ts";
 
 /** Forward and backward passes of training in forward FLOPs. @source Step-3 report, Figure 4 (its bars) */
@@ -26,7 +26,12 @@ export const figure4: PaperTable = (inputs, convention) =>
       row,
       column,
       unit: "USD per million tokens",
-      printed: rounded(FIGURE_4[row][column]),
       computed: computed[column],
+      ...printOf(FIGURE_4[row][column], column),
     }));
   });
+
+function printOf(text: string, column: string): { readonly printed: Printed; readonly remark?: string } {
+  if (column.startsWith("training")) return { printed: rounded(text) };
+  return { printed: summed(text), remark: "The report adds two cells of Table 6 as rounded there." };
+}
