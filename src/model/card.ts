@@ -140,6 +140,8 @@ export interface ModelCard {
   readonly tiedEmbeddings: boolean;
   readonly maxContextTokens: number;
   readonly layers: readonly LayerSpec[];
+  /** What the configuration left to its class's defaults and which of its fields were not read, a sentence each. */
+  readonly notes: readonly string[];
 }
 
 /** What a configuration itself tells: a card without its name and origin. */
