@@ -1,6 +1,6 @@
 export type { Accelerator, FigureName, PricedAccelerator } from "./hardware/accelerator.ts";
 export { FIGURE_NAMES, requirePrice } from "./hardware/accelerator.ts";
-export { acceleratorNames, loadAccelerator } from "./hardware/catalog.ts";
+export { acceleratorNames, loadAccelerator, reportAcceleratorNames } from "./hardware/catalog.ts";
 export type {
   Activation,
   AttentionSpec,
@@ -66,7 +66,8 @@ export { codesign } from "./runs/codesign.ts";
 export type { CostSettings } from "./runs/cost.ts";
 export { cost } from "./runs/cost.ts";
 export { env } from "./runs/environment.ts";
-export { hardware, showHardware } from "./runs/hardware.ts";
+export type { ChosenHardware, HardwareChoice, HardwareItem } from "./runs/hardware.ts";
+export { acceleratorFileSchema, chooseHardware, hardware, readHardware, showHardware } from "./runs/hardware.ts";
 export type { ModelChoice } from "./runs/models.ts";
 export { loadModel, models, showModel } from "./runs/models.ts";
 export type { PaperOutcome, PaperSettings } from "./runs/paper.ts";

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { InvalidInputError, nearestNames } from "../units/errors.ts";
+import { findJsonFault } from "../units/json-fault.ts";
 import type { ModelCard } from "./card.ts";
-import { findJsonFault } from "./json-fault.ts";
 import { readModelConfig } from "./reader.ts";
 
 /** Configurations are a few kilobytes; anything near this size is another file, such as the weights. */

@@ -10,7 +10,7 @@ import {
 import { type Peak, peakFor } from "../theory/precision.ts";
 import type { Roofs } from "../theory/roofline.ts";
 import { type FlopConvention, tokenWork } from "../workload/per-token.ts";
-import { type PaperInputs, REPORT_ACCELERATORS, type ReportAccelerator, type ReportModel } from "./inputs.ts";
+import { type PaperInputs, REPORT_ACCELERATOR_NAMES, type ReportAccelerator, type ReportModel } from "./inputs.ts";
 
 const TOKENS = 1e6;
 
@@ -58,7 +58,7 @@ export interface SideCosts {
 /** USD per million tokens on the cheapest of the report's accelerators for each side. @source Step-3 report, section 4.2 */
 export function bestPairingCost(inputs: PaperInputs, { model, contextTokens, convention }: CostQuestion): number {
   const work = tokenWork(inputs.model(model), { contextTokens, convention });
-  const [first, ...others] = REPORT_ACCELERATORS;
+  const [first, ...others] = REPORT_ACCELERATOR_NAMES;
   const costed = (name: ReportAccelerator) => ({ cost: decodeCost(work, unitCostOn(inputs, name)) });
   const { attention, ffn } = cheapestPairing([costed(first), ...others.map(costed)]);
   return (attention.cost.attentionUsd + ffn.cost.ffnUsd) * TOKENS;

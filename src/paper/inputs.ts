@@ -19,13 +19,13 @@ const CATALOG_NAMES = {
 export type ReportModel = keyof typeof CATALOG_NAMES;
 
 /** The report's models in the order of its tables. */
-export const REPORT_MODELS = Object.keys(CATALOG_NAMES) as readonly ReportModel[];
+export const REPORT_MODEL_NAMES = Object.keys(CATALOG_NAMES) as readonly ReportModel[];
 
 /** The accelerators that the report compares, in its order; the catalog has their names in lower case. @source Table 4 */
-export const REPORT_ACCELERATORS = ["H800", "H20", "A800", "910B"] as const;
+export const REPORT_ACCELERATOR_NAMES = ["H800", "H20", "A800", "910B"] as const;
 
 /** Those that section 6 asks about as well. */
-export type ReportAccelerator = (typeof REPORT_ACCELERATORS)[number] | "L20" | "L4";
+export type ReportAccelerator = (typeof REPORT_ACCELERATOR_NAMES)[number] | "L20" | "L4";
 
 /** What every cell is computed from. */
 export interface PaperInputs {

@@ -14,7 +14,7 @@ const TITLES: Readonly<Record<string, string>> = {
   section3: "Section 3: stages of the TPOT",
   section5: "Section 5: attention designs",
   section6: "Section 6: Step-3 on weaker cards",
-  figure1: "Figure 1: activated parameters against the best AFD cost, USD per million tokens",
+  figure1: "Figure 1: activated parameters against the best AFD cost, USD per million tokens, and Pareto fronts",
   figure2: "Figure 2: USD per million tokens of deployments",
   figure3: "Figure 3: hybrid attention on H800, KV in bytes and USD per million tokens",
   figure4: "Figure 4: USD per million tokens on 910B",

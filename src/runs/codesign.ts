@@ -16,15 +16,15 @@ import { cardsForFfn, sequencesPerCard, stageNs } from "../theory/stageBudget.ts
 import { formatBytes, formatNumber } from "../units/format.ts";
 import { attentionFlopsPerByte, effectiveRank, type FlopConvention } from "../workload/per-token.ts";
 import { recordEnvironment } from "./environment.ts";
-import { resolveAccelerators } from "./hardware.ts";
+import { chooseHardware, type HardwareItem } from "./hardware.ts";
 import { loadModel, type ModelChoice } from "./models.ts";
 
 /** What `codesign` judges a model by. */
 export interface CodesignSettings {
   readonly model: ModelChoice;
   readonly contextTokens: number;
-  /** Names; none or `all`: the whole catalog. */
-  readonly hardware: readonly string[];
+  /** Names, `all`, or accelerators of the caller's own; none: those of the Step-3 report. */
+  readonly hardware: readonly HardwareItem[];
   /** Figures of accelerators to replace, each `NAME.FIELD=VALUE`. */
   readonly settings: readonly string[];
   readonly precision: PrecisionChoice;
@@ -53,7 +53,7 @@ type Finding = Pick<CodesignRow, "quantity" | "unit"> & Partial<Pick<CodesignRow
  */
 export function codesign(settings: CodesignSettings): CodesignDocument {
   const card = loadModel(settings.model);
-  const accelerators = resolveAccelerators(settings);
+  const { accelerators, notes } = chooseHardware(settings);
   const context = { model: card.name, contextTokens: settings.contextTokens };
   const rows = [
     ...modelFindings(card, settings).map((finding): CodesignRow => ({ kind: "modeled", ...context, ...finding })),
@@ -72,6 +72,7 @@ export function codesign(settings: CodesignSettings): CodesignDocument {
       "All values are modeled. Weights and KV are of 8 bits, with 16 bits where a model's layers keep their KV in BF16.",
       "Least sparsity: 8-bit dispatch and 16-bit combine of every token's hidden state within one stage (Step-3 report, section 5.4).",
       `A card of an attention instance of ${settings.cardsPerInstance} holds all projections but the output's, which is split (section 6); the FFN gets ${formatNumber(settings.ffnBandwidthShare * 100)}% of the bandwidth.`,
+      ...notes,
     ],
   };
 }

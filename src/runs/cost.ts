@@ -17,7 +17,7 @@ import { type Peak, type PrecisionChoice, peakFor } from "../theory/precision.ts
 import { InvalidInputError } from "../units/errors.ts";
 import { type FlopConvention, type TokenWork, tokenWork } from "../workload/per-token.ts";
 import { recordEnvironment } from "./environment.ts";
-import { resolveAccelerators } from "./hardware.ts";
+import { chooseHardware, type HardwareItem } from "./hardware.ts";
 import { chosenModels, type ModelChoice } from "./models.ts";
 
 /** What `cost` works out. */
@@ -25,8 +25,8 @@ export interface CostSettings {
   /** None: the whole catalog. */
   readonly models: readonly ModelChoice[];
   readonly contexts: readonly number[];
-  /** Names; none or `all`: the whole catalog. */
-  readonly hardware: readonly string[];
+  /** Names, `all`, or accelerators of the caller's own; none: those of the Step-3 report. */
+  readonly hardware: readonly HardwareItem[];
   /** Figures of accelerators to replace, each `NAME.FIELD=VALUE`. */
   readonly settings: readonly string[];
   readonly precision: PrecisionChoice;
@@ -46,12 +46,15 @@ interface Priced {
 /**
  * What decoding a million tokens costs: every model at every context, on each accelerator alone and on the best pairing
  * of an attention and an FFN accelerator.
- * @throws InvalidInputError on an unknown model or accelerator, or one without a price
+ * @throws InvalidInputError on an unknown model or accelerator, or one that was named and has no price
  * @source Step-3 report, section 4.2 and Table 6
  */
 export function cost(settings: CostSettings): CostDocument {
   const models = chosenModels(settings.models);
-  const accelerators = resolveAccelerators(settings);
+  const chosen = chooseHardware(settings);
+  const unpriced = chosen.accelerators.filter(({ usdPerHour }) => usdPerHour === undefined).map(({ name }) => name);
+  const leftOut = unpriced.filter((name) => chosen.unasked.includes(name));
+  const accelerators = chosen.accelerators.filter(({ name }) => !leftOut.includes(name));
   const priced = accelerators.flatMap((accelerator) => pricedIn(accelerator, settings.precision));
   const [first, ...others] = priced;
   if (first === undefined) {
@@ -68,7 +71,13 @@ export function cost(settings: CostSettings): CostDocument {
     rows: models.flatMap((card) =>
       settings.contexts.flatMap((contextTokens) => rowsOf(card, contextTokens, [first, ...others], settings)),
     ),
-    notes: notesOf(settings, models, accelerators, priced),
+    notes: [
+      ...notesOf(settings, models, accelerators, priced),
+      ...(leftOut.length === 0
+        ? []
+        : [`Left out, having no price (--set NAME.usdPerHour=PRICE): ${leftOut.join(", ")}.`]),
+      ...chosen.notes,
+    ],
   };
 }
 

@@ -37,7 +37,7 @@ export function paper({ names, convention }: PaperSettings, inputs: PaperInputs 
     environment: recordEnvironment(),
     rows,
     notes: [
-      "Published: Step-3 report (arXiv 2507.19427v1). Computed: from the models' configurations and the accelerators' figures, without rounding on the way unless a remark says so.",
+      "Published: Step-3 report (arXiv 2507.19427v1). Computed: from the models' configurations and the accelerators' figures.",
       countNote(rows),
     ],
   };
@@ -95,5 +95,5 @@ function countNote(rows: readonly PaperRow[]): string {
   const judged = rows.filter(({ verdict }) => verdict !== undefined).length;
   if (judged === 0) return "The report prints no values here: these are the points of its drawings.";
   const texts = others.filter(([count]) => count > 0).map(([count, text]) => `, ${count} ${text}`);
-  return `${judged} printed cells: ${counted("within")} within the rounding of their digits${texts.join("")}.`;
+  return `${judged} printed cells: ${counted("within")} within what their digits allow${texts.join("")}.`;
 }

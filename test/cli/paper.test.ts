@@ -20,7 +20,7 @@ describe("paper", () => {
     await expect(out).toMatchFileSnapshot(`golden/paper-${name}.txt`);
   });
 
-  it("prints everything by default, as `all` does, within 120 columns", async () => {
+  it("prints everything by default, as `all` does, within 160 columns", async () => {
     const { exitCode, out } = await run(["paper"]);
     expect(exitCode).toBe(0);
     expect(out).toBe((await run(["paper", "table1", "all"])).out);

@@ -17,5 +17,5 @@ it("exits with 1 after printing what is off, where a card is not the model's", a
   const { exitCode, out, err } = await run(["paper", "table1"]);
   expect({ exitCode, err }).toEqual({ exitCode: 1, err: "" });
   expect(out).toContain("61 / 62 off by 1.0");
-  expect(out).toMatch(/8 printed cells: \d within the rounding of their digits, \d off\.\n$/);
+  expect(out).toMatch(/8 printed cells: \d within what their digits allow, \d off\.\n$/);
 });

@@ -2,14 +2,14 @@ import type { Command } from "commander";
 import type { CodesignSettings } from "../../runs/codesign.ts";
 import { InvalidInputError } from "../../units/errors.ts";
 import { parseCount, parseDurationNs, parseNames, parseRateBytesPerSecond, parseTokens } from "../../units/parse.ts";
-import { addOutputOptions, emit, type OutputOptions, resolveOutput } from "../output.ts";
+import { addOutputOptions, emit, HARDWARE_HELP, type OutputOptions, resolveOutput } from "../output.ts";
 import type { CommandContext } from "../terminal.ts";
 import { collect, parseKvBits } from "./cost.ts";
 
 interface CodesignOptions extends OutputOptions {
   config?: string;
   context: string;
-  hardware: string;
+  hardware?: string;
   set: string[];
   tpot: string;
   stages: string;
@@ -34,7 +34,7 @@ export function addCodesign(program: Command, { terminal }: CommandContext): voi
     .argument("[model]", "model of the catalog")
     .option("--config <file>", "Hugging Face config.json to judge instead")
     .option("--context <tokens>", "cached tokens of a sequence", "8k")
-    .option("--hardware <names>", "accelerators, a list, or all", "all")
+    .option("--hardware <list>", `accelerators: ${HARDWARE_HELP}`)
     .option("--set <figure>", "replace a figure: NAME.FIELD=VALUE; may be repeated", collect, [])
     .option("--tpot <duration>", "time per output token", "50ms")
     .option("--stages <count>", "stages of the pipeline, 3 or 4", "3")
@@ -45,18 +45,24 @@ export function addCodesign(program: Command, { terminal }: CommandContext): voi
   addOutputOptions(command)
     .addHelpText("after", HELP)
     .action(async (model: string | undefined, options: CodesignOptions) => {
-      const settings = resolveCodesign(model, options);
+      const hardware = options.hardware === undefined ? [] : parseNames(options.hardware, "--hardware");
+      const { readHardware } = await import("../../runs/hardware.ts");
+      const settings = resolveCodesign(model, options, await readHardware(hardware));
       const output = await resolveOutput(options, "codesign");
       const { codesign } = await import("../../runs/codesign.ts");
       await emit(codesign(settings), output, options, terminal);
     });
 }
 
-function resolveCodesign(model: string | undefined, options: CodesignOptions): CodesignSettings {
+function resolveCodesign(
+  model: string | undefined,
+  options: CodesignOptions,
+  hardware: CodesignSettings["hardware"],
+): CodesignSettings {
   return {
     model: choiceOf(model, options.config),
     contextTokens: parseTokens(options.context, "--context"),
-    hardware: parseNames(options.hardware, "--hardware"),
+    hardware,
     settings: options.set,
     precision: "auto",
     tpotNs: parseDurationNs(options.tpot, "--tpot"),

@@ -1,6 +1,6 @@
-import type { REPORT_ACCELERATORS } from "../inputs.ts";
+import type { REPORT_ACCELERATOR_NAMES } from "../inputs.ts";
 
-type PerAccelerator<Value> = Readonly<Record<(typeof REPORT_ACCELERATORS)[number], Value>>;
+type PerAccelerator<Value> = Readonly<Record<(typeof REPORT_ACCELERATOR_NAMES)[number], Value>>;
 
 /** FLOPs per byte at which compute and bandwidth meet. @source Step-3 report, Table 4, last column */
 export const TABLE_4: PerAccelerator<string> = { H800: "591", H20: "74", A800: "156", "910B": "175" };

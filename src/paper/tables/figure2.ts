@@ -1,6 +1,6 @@
 import { CONTEXTS, type ContextName, type DrawnCell, type PaperTable } from "../cell.ts";
 import { bestPairingCost, costOn } from "../costs.ts";
-import { REPORT_ACCELERATORS, type ReportModel } from "../inputs.ts";
+import { REPORT_ACCELERATOR_NAMES, type ReportModel } from "../inputs.ts";
 
 const DRAWN = ["DSv3", "Qwen3 MoE", "Qwen3 32B", "Step-3"] as const satisfies readonly ReportModel[];
 
@@ -17,7 +17,7 @@ export const figure2: PaperTable = (inputs, convention) =>
         computed,
       });
       return [
-        ...REPORT_ACCELERATORS.map((name) => cell(name, costOn(inputs, question, name).both)),
+        ...REPORT_ACCELERATOR_NAMES.map((name) => cell(name, costOn(inputs, question, name).both)),
         cell("AFD", bestPairingCost(inputs, question)),
       ];
     }),

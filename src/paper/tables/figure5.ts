@@ -2,7 +2,7 @@ import { ridgeFlopsPerByte } from "../../theory/roofline.ts";
 import { tokenWork } from "../../workload/per-token.ts";
 import { CONTEXTS, type ContextName, type DrawnCell, type PaperTable } from "../cell.ts";
 import { roofsOn } from "../costs.ts";
-import { REPORT_ACCELERATORS, type ReportModel } from "../inputs.ts";
+import { REPORT_ACCELERATOR_NAMES, type ReportModel } from "../inputs.ts";
 
 const DRAWN = ["DSv3", "Qwen3 MoE", "Step-3"] as const satisfies readonly ReportModel[];
 
@@ -17,7 +17,7 @@ export const figure5: PaperTable = (inputs, convention) => [
       ];
     }),
   ),
-  ...REPORT_ACCELERATORS.map(
+  ...REPORT_ACCELERATOR_NAMES.map(
     (row): DrawnCell => ({
       kind: "drawn",
       row,

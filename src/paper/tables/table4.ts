@@ -2,7 +2,7 @@ import type { FigureName } from "../../hardware/accelerator.ts";
 import { ridgeFlopsPerByte } from "../../theory/roofline.ts";
 import type { InputCell, PaperTable } from "../cell.ts";
 import { roofsOn } from "../costs.ts";
-import { REPORT_ACCELERATORS } from "../inputs.ts";
+import { REPORT_ACCELERATOR_NAMES } from "../inputs.ts";
 import { rounded } from "../printed.ts";
 import { TABLE_4 } from "../published/accelerators.ts";
 
@@ -15,7 +15,7 @@ const INPUTS: readonly (readonly [column: string, figure: FigureName, unit: Inpu
 
 /** Accelerators: prices, peaks and bandwidths are inputs, from the catalog; the ridge point follows. @source Table 4 */
 export const table4: PaperTable = (inputs) =>
-  REPORT_ACCELERATORS.flatMap((row) => {
+  REPORT_ACCELERATOR_NAMES.flatMap((row) => {
     const accelerator = inputs.accelerator(row);
     const given = INPUTS.flatMap(([column, figure, unit]): InputCell[] => {
       const published = accelerator[figure];

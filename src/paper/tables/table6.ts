@@ -1,14 +1,14 @@
 import { CONTEXTS, type ComparedCell, type ContextName, type PaperTable } from "../cell.ts";
 import { bestPairingCost, costOn } from "../costs.ts";
-import { REPORT_ACCELERATORS, REPORT_MODELS, type ReportModel } from "../inputs.ts";
+import { REPORT_ACCELERATOR_NAMES, REPORT_MODEL_NAMES, type ReportModel } from "../inputs.ts";
 import { rounded } from "../printed.ts";
 import { BEST_PAIRINGS, BOTH_ON_H800, TABLE_6 } from "../published/decodeCosts.ts";
 
 /** Each side's cost on each accelerator, and the sums that the text gives. @source Step-3 report, Table 6 and section 4.2 */
 export const table6: PaperTable = (inputs, convention) => {
-  const costs = REPORT_MODELS.flatMap((row) => {
+  const costs = REPORT_MODEL_NAMES.flatMap((row) => {
     const [attention8k, attention32k, ffn] = TABLE_6[row];
-    return REPORT_ACCELERATORS.flatMap((accelerator, index) => {
+    return REPORT_ACCELERATOR_NAMES.flatMap((accelerator, index) => {
       const costAt = (context: ContextName) =>
         costOn(inputs, { model: row, contextTokens: CONTEXTS[context], convention }, accelerator);
       return [

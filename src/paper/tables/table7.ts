@@ -2,7 +2,7 @@ import { expertsForSparsity, leastSparsity, moeSparsity } from "../../theory/spa
 import { stageNs } from "../../theory/stageBudget.ts";
 import type { ComparedCell, PaperTable } from "../cell.ts";
 import { roofsOn } from "../costs.ts";
-import { type PaperInputs, REPORT_ACCELERATORS, type ReportAccelerator } from "../inputs.ts";
+import { type PaperInputs, REPORT_ACCELERATOR_NAMES, type ReportAccelerator } from "../inputs.ts";
 import { moeOf } from "../moe.ts";
 import { rounded } from "../printed.ts";
 import { SECTION_5_4, TABLE_7 } from "../published/accelerators.ts";
@@ -17,7 +17,7 @@ const COLUMN = "least sparsity";
 
 /** The least MoE sparsity that networks allow, and what follows for models. @source Step-3 report, section 5.4 and Table 7 */
 export const table7: PaperTable = (inputs) => [
-  ...REPORT_ACCELERATORS.map((name) => cell(name, COLUMN, TABLE_7[name], leastOn(inputs, name))),
+  ...REPORT_ACCELERATOR_NAMES.map((name) => cell(name, COLUMN, TABLE_7[name], leastOn(inputs, name))),
   cell(
     "H800, 40 GB/s a NIC",
     COLUMN,

@@ -1,6 +1,6 @@
 import { tokenWork } from "../../workload/per-token.ts";
 import { CONTEXTS, type ContextName, type PaperTable } from "../cell.ts";
-import { REPORT_MODELS } from "../inputs.ts";
+import { REPORT_MODEL_NAMES } from "../inputs.ts";
 import { rounded } from "../printed.ts";
 import { TABLE_2, TABLE_3 } from "../published/tokenWork.ts";
 
@@ -8,7 +8,7 @@ import { TABLE_2, TABLE_3 } from "../published/tokenWork.ts";
 export function tokenWorkTable(context: ContextName): PaperTable {
   const published = context === "8K" ? TABLE_2 : TABLE_3;
   return ({ model }, convention) =>
-    REPORT_MODELS.flatMap((row) => {
+    REPORT_MODEL_NAMES.flatMap((row) => {
       const work = tokenWork(model(row), { contextTokens: CONTEXTS[context], convention });
       const [kvBytes, attentionFlops, linearFlops, ffnFlops] = published[row];
       const cell = { kind: "compared", row, unit: "FLOP" } as const;
