@@ -15,7 +15,10 @@ export function addSchema(program: Command, { terminal }: CommandContext): void 
   program
     .command("schema")
     .description("print the JSON Schema of what a command prints, or of a file it reads")
-    .argument("<command>", "bench, models, hardware, cost, codesign, paper, env; accelerator: file of --hardware")
+    .argument(
+      "<command>",
+      "bench, models, hardware, cost, codesign, paper, env, or accelerator for a file of --hardware",
+    )
     .addHelpText("after", HELP)
     .action(async (name: string) => {
       const { jsonSchemaOf, RECORDED_COMMANDS } = await import("../../record/schemas.ts");
