@@ -44,7 +44,7 @@ export function judgedCells(
     if (other === undefined || other.row !== cell.row || other.column !== cell.column) {
       throw new Error(`${table} has other cells by the ${convention} count`);
     }
-    if (cell.kind !== "compared" || other.kind !== "compared") return other as DrawnCell | InputCell;
+    if (other.kind !== "compared" || cell.kind !== "compared") return uncompared(other);
     return countedOtherwise(
       judged(
         cell,
@@ -53,6 +53,11 @@ export function judgedCells(
       other.computed,
     );
   });
+}
+
+function uncompared(cell: PaperCell): DrawnCell | InputCell {
+  if (cell.kind === "compared") throw new Error(`${cell.row}, ${cell.column} is printed by one count alone`);
+  return cell;
 }
 
 function judged(cell: ComparedCell, deviation: Deviation | undefined): JudgedComparison {

@@ -45,6 +45,16 @@ describe("the report's tables", () => {
     }
   });
 
+  it.each([
+    ["table2", /^\d\.\d\de\d+$/],
+    ["table3", /^\d\.\d\de\d+$/],
+    ["table5", /^\d\.\d\de-\d+$/],
+    ["table6", /^0\.\d{3}$/],
+    ["figure4", /^0\.\d{3}$/],
+  ] as const)("%s keeps every printed digit, zeros too", (table, digits) => {
+    for (const { printed } of compared(table)) expect(printed.text).toMatch(digits);
+  });
+
   it("are printed by truncation in four cells alone, none of which rounding would give", () => {
     const cells = PAPER_TABLE_NAMES.flatMap((table) => compared(table)).filter(
       ({ printed }) => printed.by === "truncation",

@@ -34,7 +34,7 @@ function sumCells<Model extends ReportModel>(
     (Object.keys(CONTEXTS) as ContextName[]).map((context) =>
       cell(
         model,
-        `both sides ${context}, ${on}`,
+        `both sides, ${on} ${context}`,
         published[model][context],
         costOf({ model, contextTokens: CONTEXTS[context] }),
       ),
