@@ -40,6 +40,7 @@ const schema = z.object({
   ...QWEN_EXPERT_FIELDS,
   attention_bias: trueOrFalse.optional(),
   qkv_bias: trueOrFalse.optional(),
+  use_qk_norm: oneOf(true).optional(),
   shared_expert_intermediate_size: wholeOrZeroUpTo(LIMITS.width).optional(),
   use_sliding_window: oneOf(false).describe("false (every layer attends to the whole context)"),
   sliding_window: z.int().nullish().describe("a whole number or null"),
