@@ -39,12 +39,16 @@ const schema = z.object({
   ...GROUPED_FIELDS,
   ...QWEN_EXPERT_FIELDS,
   attention_bias: trueOrFalse.optional(),
-  qkv_bias: trueOrFalse.optional(),
-  shared_expert_intermediate_size: wholeOrZeroUpTo(LIMITS.width).optional(),
+  use_qk_norm: oneOf(true).optional().describe("true (heads are normed)"),
   use_sliding_window: oneOf(false).describe("false (every layer attends to the whole context)"),
   sliding_window: z.int().nullish().describe("a whole number or null"),
   max_window_layers: z.int().optional().describe("a whole number"),
   layer_types: layerWords("full_attention"),
+});
+
+const qwen2Moe = schema.extend({
+  qkv_bias: trueOrFalse,
+  shared_expert_intermediate_size: wholeOrZeroUpTo(LIMITS.width),
 });
 
 const DEFAULTS = {
@@ -68,11 +72,10 @@ export function readQwen3Moe(raw: RawObject, path: string): ModelFacts {
 /** Reads a `qwen2_moe` configuration: biases on query, key and value, and a gated shared expert. */
 export function readQwen2Moe(raw: RawObject, path: string): ModelFacts {
   const defaults = { ...DEFAULTS, num_key_value_heads: kvHeadsOr(16), qkv_bias: true };
-  const required = schema.required({ shared_expert_intermediate_size: true });
-  const rules = { modelType: "qwen2_moe", schema: required, defaults, aliases: QWEN_EXPERT_ALIASES };
+  const rules = { modelType: "qwen2_moe", schema: qwen2Moe, defaults, aliases: QWEN_EXPERT_ALIASES };
   const read = readFields(raw, rules, path);
-  const extras = { qkNorm: false, bias: read.fields.qkv_bias ?? true };
-  return readMoe(read, extras, read.fields.shared_expert_intermediate_size);
+  const { qkv_bias: bias, shared_expert_intermediate_size: sharedDim } = read.fields;
+  return readMoe(read, { qkNorm: false, bias }, sharedDim);
 }
 
 interface Read {
