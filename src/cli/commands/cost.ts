@@ -17,7 +17,8 @@ interface CostOptions extends OutputOptions {
   exact?: boolean;
 }
 
-const PRECISIONS = ["auto", "bf16", "fp8", "int8", "fp4"] as const;
+/** Words of --precision: a precision, or FP8 where the card has it and else BF16. */
+export const PRECISIONS = ["auto", "bf16", "fp8", "int8", "fp4"] as const;
 
 const HELP = `
 Examples:
