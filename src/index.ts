@@ -92,10 +92,11 @@ export {
   moeBatchTokens,
   moeSparsity,
 } from "./theory/sparsity.ts";
-export type { AttentionFeasibility } from "./theory/stageBudget.ts";
+export type { AttentionFeasibility, ByteBudget, ByteLimit } from "./theory/stageBudget.ts";
 export {
   attentionFeasibility,
   attentionWeightBytesPerCard,
+  byteBudget,
   bytesPerLayer,
   cardsForFfn,
   sequencesPerCard,

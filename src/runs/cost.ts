@@ -1,4 +1,5 @@
 import { type Accelerator, requirePrice } from "../hardware/accelerator.ts";
+import { reportAcceleratorNames } from "../hardware/catalog.ts";
 import type { ModelCard } from "../model/card.ts";
 import { parametersActivated } from "../model/parameters.ts";
 import type { CostRow } from "../record/costRows.ts";
@@ -76,10 +77,16 @@ export function cost(settings: CostSettings): CostDocument {
       ...(leftOut.length === 0
         ? []
         : [`Left out, having no price (--set NAME.usdPerHour=PRICE): ${leftOut.join(", ")}.`]),
+      ...(priced.every(({ accelerator }) => reportAcceleratorNames().includes(accelerator.name))
+        ? []
+        : [PRICES_DIFFER]),
       ...chosen.notes,
     ],
   };
 }
+
+const PRICES_DIFFER =
+  "Prices come from different markets and days (`afdbench hardware show NAME` says which): give your own with --set NAME.usdPerHour=PRICE before you compare.";
 
 /** None where the card has no peak in this precision. */
 function pricedIn(accelerator: Accelerator, precision: PrecisionChoice): Priced[] {

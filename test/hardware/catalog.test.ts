@@ -50,7 +50,7 @@ describe("accelerators", () => {
     }
   });
 
-  it("have peaks that halve or less with each doubling of precision's bits", () => {
+  it("have peaks in proportion: narrower by half, faster by two (or four)", () => {
     for (const accelerator of acceleratorNames().map(loadAccelerator)) {
       const { peakBf16FlopsPerSecond, peakFp8FlopsPerSecond, peakFp4FlopsPerSecond } = accelerator;
       const ratios = [

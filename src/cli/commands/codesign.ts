@@ -2,15 +2,16 @@ import type { Command } from "commander";
 import type { CodesignSettings } from "../../runs/codesign.ts";
 import { InvalidInputError } from "../../units/errors.ts";
 import { parseCount, parseDurationNs, parseNames, parseRateBytesPerSecond, parseTokens } from "../../units/parse.ts";
-import { addOutputOptions, emit, HARDWARE_HELP, type OutputOptions, resolveOutput } from "../output.ts";
+import { addOutputOptions, emit, HARDWARE_HELP, type OutputOptions, requireKnown, resolveOutput } from "../output.ts";
 import type { CommandContext } from "../terminal.ts";
-import { collect, parseKvBits } from "./cost.ts";
+import { collect, PRECISIONS, parseKvBits } from "./cost.ts";
 
 interface CodesignOptions extends OutputOptions {
   config?: string;
   context: string;
   hardware?: string;
   set: string[];
+  precision: string;
   tpot: string;
   stages: string;
   net?: string;
@@ -36,6 +37,7 @@ export function addCodesign(program: Command, { terminal }: CommandContext): voi
     .option("--context <tokens>", "cached tokens of a sequence", "8k")
     .option("--hardware <list>", `accelerators: ${HARDWARE_HELP}`)
     .option("--set <figure>", "replace a figure: NAME.FIELD=VALUE; may be repeated", collect, [])
+    .option("--precision <precision>", `what accelerators compute in: ${PRECISIONS.join(", ")}`, "auto")
     .option("--tpot <duration>", "time per output token", "50ms")
     .option("--stages <count>", "stages of the pipeline, 3 or 4", "3")
     .option("--net <rate>", "network of an FFN instance's server, one direction (default: each accelerator's own)")
@@ -64,7 +66,7 @@ function resolveCodesign(
     contextTokens: parseTokens(options.context, "--context"),
     hardware,
     settings: options.set,
-    precision: "auto",
+    precision: requireKnown("--precision", options.precision, PRECISIONS),
     tpotNs: parseDurationNs(options.tpot, "--tpot"),
     stages: parseStages(options.stages),
     ...(options.net === undefined ? {} : { networkBytesPerSecond: parseRateBytesPerSecond(options.net, "--net") }),

@@ -17,13 +17,14 @@ interface CostOptions extends OutputOptions {
   exact?: boolean;
 }
 
-const PRECISIONS = ["auto", "bf16", "fp8", "int8", "fp4"] as const;
+/** Words of --precision: a precision, or FP8 where the card has it and else BF16. */
+export const PRECISIONS = ["auto", "bf16", "fp8", "int8", "fp4"] as const;
 
 const HELP = `
 Examples:
   $ afdbench cost step3 --context 8k,32k                 each accelerator and the best pairing
   $ afdbench cost --hardware h800,h20 -o csv             every model of the catalog
-  $ afdbench cost step3 --hardware all,my-cards.yaml     every accelerator with a price, and your own
+  $ afdbench cost step3 --hardware all,my-cards.yaml     all that have a price, and your own
   $ afdbench cost step3 --set h800.usdPerHour=1.6        at another price
   $ afdbench cost deepseek-v3 --mtp 1 --acceptance 0.85  with a drafted token a step
   $ afdbench cost --config path/config.json --kv-bits 4  a configuration of your own

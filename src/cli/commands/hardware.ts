@@ -32,7 +32,7 @@ export function addHardware(program: Command, { terminal }: CommandContext): voi
     });
   list
     .command("show")
-    .description("show one accelerator, or those of a file, with all sources")
+    .description("show one accelerator, or those of a file")
     .usage("<name> [options]")
     .argument("<name>", "accelerator of the catalog, or a YAML or JSON file")
     .addHelpText("after", SHOW_HELP)
