@@ -69,7 +69,7 @@ function ffnCells(inputs: PaperInputs): ComparedCell[] {
       SECTION_6.ffnBytesPerLayer,
       bytesPerLayer(bytesPerSecondOn("L20"), SECTION_3.stagePerLayer.value),
     ),
-    cell("L20", "FFN weights of a card", "byte", SECTION_6.ffnBytes, ffn.bytesPerCard),
+    cell("L20", "FFN weights of a card", "byte", SECTION_6.ffnBytes, ffn.perCard.bytes),
     cell("L20", "servers for the FFN", "count", SECTION_6.ffnServers, ffn.servers),
     cell("L20", "cards for the FFN", "count", SECTION_6.ffnCards, ffn.cards),
     cell("L4", "cards for the FFN", "count", SECTION_6.ffnCardsOfL4, ffnOn("L4").cards),
