@@ -31,7 +31,10 @@ export const NVIDIA_ACCELERATORS: readonly Accelerator[] = [
     ...server("NVIDIA DGX A100 data sheet: 8 single-port InfiniBand NICs of 200 Gb/s for the cluster network", 8, 200),
   }),
   sourced("l4", L4, {
-    usdPerHour: [0.71, "Google Cloud price list (2026), g2-standard-4 with one L4, us-central1, on-demand"],
+    usdPerHour: [
+      0.71,
+      "Google Cloud on-demand price of g2-standard-4 with one L4 as third parties quote it (2026), us-central1, rounded",
+    ],
     peakFp8FlopsPerSecond: [2.425e14, halved(L4)],
     peakInt8FlopsPerSecond: [2.425e14, halved(L4)],
     peakBf16FlopsPerSecond: [1.21e14, halved(L4)],
@@ -46,7 +49,7 @@ export const NVIDIA_ACCELERATORS: readonly Accelerator[] = [
     memoryBytes: [48e9],
   }),
   sourced("rtx-4090", RTX_4090, {
-    usdPerHour: [0.34, "RunPod price list of 2026-03-21 (quoted by Deploybase), Community Cloud"],
+    usdPerHour: [0.34, "RunPod price of 2026-03-21 as Deploybase quotes it (its pages differ on whether it is spot)"],
     peakFp8FlopsPerSecond: [3.303e14, `${RTX_4090}, accumulating in FP32 (660.6 in FP16)`],
     peakInt8FlopsPerSecond: [6.606e14],
     peakBf16FlopsPerSecond: [1.652e14],

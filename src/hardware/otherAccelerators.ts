@@ -7,7 +7,7 @@ const MI300X = "AMD Instinct MI300X data sheet, without sparsity";
 const ND_MI300X = "Microsoft Learn, ND MI300X v5: 8 GPUs, each with an InfiniBand NIC of 400 Gb/s";
 const TPU_V5E = "Google Cloud documentation, TPU v5e";
 const TPU_V6E = "Google Cloud documentation, TPU v6e";
-const TPU_PRICE = "Google Cloud TPU price list (2025), on-demand, per chip";
+const TPU_PRICE = "Google Cloud on-demand price per chip as third parties quote it (2025)";
 
 /** Accelerators of other makers beside those of the report. Peaks are dense rates. */
 export const OTHER_ACCELERATORS: readonly Accelerator[] = [
