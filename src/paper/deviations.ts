@@ -28,6 +28,6 @@ export const DEVIATIONS: readonly Deviation[] = [
     column: "cards for the FFN",
     computed: "128",
     explanation:
-      "The report takes an L4 as a third of an L20 and 3 x 48 cards; its public 300 GB/s is more than a third, which makes 122 cards, 128 in whole servers of 8.",
+      "The report takes an L4 as a third of an L20 and so 3 x 48 cards; with its public 300 GB/s it takes 122.2, which is 128 in whole servers of 8.",
   },
 ];
