@@ -159,7 +159,7 @@ function fieldError(
   const field = `${path}${place?.name ?? key}${steps}`;
   if (place !== undefined && values[key] === place.value) return new InvalidInputError({ field, value, expected });
   const nearest = new InvalidInputError({ field, value: key, expected, known: unknown }).suggestions;
-  const hint = nearest.length === 0 ? "" : ` (the file has ${nearest.map((name) => JSON.stringify(name)).join(", ")})`;
+  const hint = nearest.length === 0 ? "" : ` (the file has ${nearest.map((name) => `"${shorten(name)}"`).join(", ")})`;
   const source = value === undefined ? "" : " (left out, and the class default is none)";
   return new InvalidInputError({ field, value, expected: `${expected}${hint}${source}` });
 }

@@ -38,12 +38,15 @@ const schema = z.object({
   ...MODEL_FIELDS,
   ...GROUPED_FIELDS,
   ...QWEN_EXPERT_FIELDS,
-  attention_bias: trueOrFalse.optional(),
-  use_qk_norm: oneOf(true).optional().describe("true (heads are normed)"),
   use_sliding_window: oneOf(false).describe("false (every layer attends to the whole context)"),
   sliding_window: z.int().nullish().describe("a whole number or null"),
   max_window_layers: z.int().optional().describe("a whole number"),
   layer_types: layerWords("full_attention"),
+});
+
+const qwen3Moe = schema.extend({
+  attention_bias: trueOrFalse,
+  use_qk_norm: oneOf(true).optional().describe("true (heads are normed)"),
 });
 
 const qwen2Moe = schema.extend({
@@ -65,8 +68,9 @@ const DEFAULTS = {
 /** Reads a `qwen3_moe` configuration: norms on each head's query and key, no shared expert. */
 export function readQwen3Moe(raw: RawObject, path: string): ModelFacts {
   const defaults = { ...DEFAULTS, num_key_value_heads: kvHeadsOr(4), attention_bias: false };
-  const read = readFields(raw, { modelType: "qwen3_moe", schema, defaults, aliases: QWEN_EXPERT_ALIASES }, path);
-  return readMoe(read, { qkNorm: true, bias: read.fields.attention_bias ?? false }, 0);
+  const rules = { modelType: "qwen3_moe", schema: qwen3Moe, defaults, aliases: QWEN_EXPERT_ALIASES };
+  const read = readFields(raw, rules, path);
+  return readMoe(read, { qkNorm: true, bias: read.fields.attention_bias }, 0);
 }
 
 /** Reads a `qwen2_moe` configuration: biases on query, key and value, and a gated shared expert. */

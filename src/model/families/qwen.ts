@@ -20,13 +20,17 @@ const schema = z.object({
   ...MODEL_FIELDS,
   ...GROUPED_FIELDS,
   intermediate_size: wholeUpTo(LIMITS.width),
-  attention_bias: trueOrFalse.optional(),
   use_sliding_window: trueOrFalse,
   sliding_window: wholeUpTo(LIMITS.contextTokens).nullish(),
   // Layers before this one attend to the whole context even where the window is on.
   max_window_layers: wholeOrZeroUpTo(LIMITS.layers).optional(),
   layer_types: layerWords("full_attention", "sliding_attention"),
 });
+
+/** Biases on query, key and value, in files that say so. */
+const qwen2 = schema.extend({ attention_bias: trueOrFalse.optional() });
+
+const qwen3 = schema.extend({ attention_bias: trueOrFalse });
 
 type Fields = z.infer<typeof schema>;
 
@@ -44,15 +48,15 @@ const DEFAULTS = {
 /** Reads a `qwen2` configuration (Qwen2 and Qwen2.5): biases on query, key and value. */
 export function readQwen2(raw: RawObject, path: string): ModelFacts {
   const defaults = { ...DEFAULTS, head_dim: equalHeads };
-  const read = readFields(raw, { modelType: "qwen2", schema, defaults, aliases: ROPE_ALIASES }, path);
+  const read = readFields(raw, { modelType: "qwen2", schema: qwen2, defaults, aliases: ROPE_ALIASES }, path);
   return readDense(read, { qkNorm: false, bias: read.fields.attention_bias ?? true });
 }
 
 /** Reads a `qwen3` configuration: norms on each head's query and key. */
 export function readQwen3(raw: RawObject, path: string): ModelFacts {
   const defaults = { ...DEFAULTS, head_dim: headDimOr(128), attention_bias: false };
-  const read = readFields(raw, { modelType: "qwen3", schema, defaults, aliases: ROPE_ALIASES }, path);
-  return readDense(read, { qkNorm: true, bias: read.fields.attention_bias ?? false });
+  const read = readFields(raw, { modelType: "qwen3", schema: qwen3, defaults, aliases: ROPE_ALIASES }, path);
+  return readDense(read, { qkNorm: true, bias: read.fields.attention_bias });
 }
 
 interface Read {
