@@ -241,6 +241,7 @@ describe("MiniMax", () => {
     expect(fullLayers(read(plain))).toEqual(every(2, 80, 0));
     const types = Array.from({ length: 80 }, (_, index) => (index === 9 ? "full_attention" : "linear_attention"));
     expect(fullLayers(read({ ...plain, layer_types: types }))).toEqual([9]);
+    expect(() => read({ ...plain, scoring_func: "sigmoid" })).toThrow('scoring_func: expected "softmax"');
   });
 });
 
@@ -357,6 +358,13 @@ describe("nested models", () => {
   it("let the outer object say whether embeddings are tied", () => {
     expect(read({ ...gemma, tie_word_embeddings: false }).tiedEmbeddings).toBe(false);
     expect(read({ ...step3, tie_word_embeddings: true }).tiedEmbeddings).toBe(true);
+    const both = {
+      ...gemma,
+      tie_word_embeddings: false,
+      text_config: { ...gemma.text_config, tie_word_embeddings: true },
+    };
+    expect(read(both)).toMatchObject({ tiedEmbeddings: false });
+    expect(read(both).notes).toContain("tie_word_embeddings false is the outer object's; text_config says true.");
     expect(read({ ...maverick, text_config: { ...maverick.text_config, tie_word_embeddings: true } })).toMatchObject({
       tiedEmbeddings: true,
     });

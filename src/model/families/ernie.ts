@@ -33,7 +33,6 @@ const moeSchema = denseSchema.extend({
   moe_layer_interval: wholeUpTo(LIMITS.layers),
   // Whether a learned bias takes part in the choice, as it does in every release.
   moe_use_aux_free: trueOrFalse.optional(),
-  moe_gate: oneOf("topk", "top2_fused").optional(),
 });
 
 const DEFAULTS = {

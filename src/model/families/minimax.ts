@@ -35,7 +35,14 @@ const attentionTypes = z.array(z.int().min(0).max(1)).describe("a list with 0 or
 
 const released = z.object({ ...MINIMAX_FIELDS, attn_type_list: attentionTypes });
 
-const transformers = z.object({ ...MINIMAX_FIELDS, layer_types: layerWords("full_attention", "linear_attention") });
+const transformers = z.object({
+  ...MINIMAX_FIELDS,
+  layer_types: layerWords("full_attention", "linear_attention"),
+  // MiniMax-M2 goes by the same name in some files, and has none of this class's layers.
+  scoring_func: oneOf("softmax").optional().describe('"softmax" (MiniMax-M2 is not read)'),
+  use_routing_bias: oneOf(false).optional().describe("false (MiniMax-M2 is not read)"),
+  use_qk_norm: oneOf(false).optional().describe("false (MiniMax-M2 is not read)"),
+});
 
 const ALIASES = { ...ROPE_ALIASES, num_local_experts: ["num_experts"] };
 
