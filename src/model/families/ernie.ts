@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { DenseFfnSpec, ModelFacts } from "../card.ts";
+import type { ModelFacts } from "../card.ts";
 import { LIMITS, oneOf, type RawObject, trueOrFalse, wholeOrZeroUpTo, wholeUpTo } from "../fields.ts";
 import { readFields } from "../read-fields.ts";
 import { moeFfn } from "./experts.ts";
@@ -11,7 +11,7 @@ import {
   kvHeadsOr,
   ROPE_ALIASES,
 } from "./grouped-attention.ts";
-import { activationOf, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
+import { activationOf, denseFfn, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
 
 /** Field meanings: transformers' `Ernie4_5Config`. */
 const denseSchema = z.object({
@@ -91,8 +91,4 @@ export function readErnie45Moe(raw: RawObject, path: string): ModelFacts {
     attention,
     ffn: index >= first && index <= last && (index + 1) % fields.moe_layer_interval === 0 ? moe : dense,
   }));
-}
-
-function denseFfn({ intermediate_size, hidden_act }: z.infer<typeof denseSchema>): DenseFfnSpec {
-  return { kind: "dense", width: intermediate_size, activation: activationOf(hidden_act) };
 }

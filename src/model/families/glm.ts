@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { DenseFfnSpec, ModelFacts } from "../card.ts";
+import type { ModelFacts } from "../card.ts";
 import { LIMITS, positiveUpTo, type RawObject, trueOrFalse, wholeOrZeroUpTo, wholeUpTo } from "../fields.ts";
 import { readFields } from "../read-fields.ts";
 import { expertGroups, GROUP_FIELDS } from "./expert-groups.ts";
@@ -12,7 +12,7 @@ import {
   PARTIAL_ROTARY,
   ROPE_ALIASES,
 } from "./grouped-attention.ts";
-import { activationOf, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
+import { activationOf, denseFfn, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
 
 /** Field meanings: transformers' `Glm4MoeConfig`. */
 const schema = z.object({
@@ -60,7 +60,7 @@ export function readGlm4Moe(raw: RawObject, path: string): ModelFacts {
   const { fields } = read;
   const attention = groupedAttention(read, { bias: fields.attention_bias, qkNorm: fields.use_qk_norm });
   const activation = activationOf(fields.hidden_act);
-  const dense: DenseFfnSpec = { kind: "dense", width: fields.intermediate_size, activation };
+  const dense = denseFfn(fields);
   const moe = moeFfn(
     {
       experts: fields.n_routed_experts,

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { InvalidInputError } from "../../units/errors.ts";
 import type { LinearSpec, ModelFacts } from "../card.ts";
 import { LIMITS, layerWords, oneOf, type RawObject, wholeUpTo } from "../fields.ts";
-import { readFields } from "../read-fields.ts";
+import { type ReadFields, readFields } from "../read-fields.ts";
 import { moeFfn } from "./experts.ts";
 import {
   equalHeads,
@@ -83,12 +83,7 @@ function readReleased(raw: RawObject, modelType: string, path: string): ModelFac
   return readLayers(read, (index) => (types[index] === 1 ? "softmax" : "lightning"));
 }
 
-interface Read {
-  readonly fields: Omit<z.infer<typeof released>, "attn_type_list">;
-  readonly notes: readonly string[];
-  readonly path: string;
-  readonly modelType: string;
-}
+type Read = ReadFields<typeof MINIMAX_FIELDS>;
 
 function readLayers(read: Read, kindAt: (index: number) => "softmax" | "lightning"): ModelFacts {
   const { fields, path } = read;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { DenseFfnSpec, FfnSpec, ModelFacts } from "../card.ts";
+import type { FfnSpec, ModelFacts } from "../card.ts";
 import {
   LIMITS,
   layerIndices,
@@ -10,10 +10,10 @@ import {
   wholeOrZeroUpTo,
   wholeUpTo,
 } from "../fields.ts";
-import { readFields } from "../read-fields.ts";
+import { type ReadFields, readFields } from "../read-fields.ts";
 import { moeFfn } from "./experts.ts";
 import { equalHeads, GROUPED_FIELDS, groupedAttention, kvHeadsOr, ROPE_ALIASES } from "./grouped-attention.ts";
-import { activationOf, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
+import { activationOf, denseFfn, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
 import { perLayer } from "./per-layer.ts";
 
 /** Fields of the experts in every Qwen model that has some. */
@@ -82,12 +82,7 @@ export function readQwen2Moe(raw: RawObject, path: string): ModelFacts {
   return readMoe(read, { qkNorm: false, bias }, sharedDim);
 }
 
-interface Read {
-  readonly fields: z.infer<typeof schema>;
-  readonly notes: readonly string[];
-  readonly path: string;
-  readonly modelType: string;
-}
+type Read = ReadFields<typeof schema.shape>;
 
 function readMoe(
   read: Read,
@@ -118,7 +113,7 @@ export function qwenFfns(
   sharedDim: number,
 ): (index: number) => FfnSpec {
   const activation = activationOf(fields.hidden_act);
-  const dense: DenseFfnSpec = { kind: "dense", width: fields.intermediate_size, activation };
+  const dense = denseFfn(fields);
   const moe = moeFfn(
     {
       experts: fields.num_experts,
