@@ -28,7 +28,7 @@ const moeSchema = denseSchema.extend({
   moe_intermediate_size: wholeUpTo(LIMITS.width),
   moe_num_shared_experts: wholeOrZeroUpTo(LIMITS.experts),
   moe_layer_start_index: wholeOrZeroUpTo(LIMITS.layers),
-  // The last layer with experts; -1 is the last of all.
+  // The last layer with experts; -1 or null is the last of all.
   moe_layer_end_index: z.int().min(-1).max(LIMITS.layers).describe(`a whole number from -1 to ${LIMITS.layers}`),
   moe_layer_interval: wholeUpTo(LIMITS.layers),
   // Whether a learned bias takes part in the choice, as it does in every release.
@@ -57,14 +57,14 @@ export function readErnie45(raw: RawObject, path: string): ModelFacts {
 const MOE_RULES = {
   modelType: "ernie4_5_moe",
   schema: moeSchema,
-  aliases: { ...ROPE_ALIASES, moe_num_experts: ["num_experts"], moe_k: ["num_experts_per_tok"] },
+  aliases: { ...ROPE_ALIASES, moe_num_experts: ["num_experts", "num_local_experts"], moe_k: ["num_experts_per_tok"] },
   defaults: {
     ...DEFAULTS,
     num_key_value_heads: kvHeadsOr(4),
     head_dim: equalHeads,
     moe_num_shared_experts: 2,
     moe_layer_start_index: 1,
-    moe_layer_end_index: -1,
+    moe_layer_end_index: () => -1,
     moe_layer_interval: 1,
   },
 } as const;

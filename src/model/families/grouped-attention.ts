@@ -19,7 +19,10 @@ export const PARTIAL_ROTARY = positiveUpTo(1);
 /** Newer files of transformers keep RoPE's fields in an object, of which there may be one for each kind of layer. */
 export const ROPE_ALIASES = {
   rope_theta: ["rope_parameters.rope_theta", "rope_parameters.full_attention.rope_theta"],
-  partial_rotary_factor: ["rope_parameters.partial_rotary_factor"],
+  partial_rotary_factor: [
+    "rope_parameters.partial_rotary_factor",
+    "rope_parameters.full_attention.partial_rotary_factor",
+  ],
 } as const;
 
 /** As many KV heads as query heads where a file says `null` or nothing. */
