@@ -47,9 +47,6 @@ export function headDimOr(headDim: number): (given: RawObject) => unknown {
   return (given) => (given["head_dim"] === null ? equalHeads(given) : headDim);
 }
 
-/** What plain attention has, where a family does not say otherwise. */
-export const NO_EXTRAS = { qkNorm: false, bias: false, sinks: false, outputGate: false } as const;
-
 interface GroupedFields {
   readonly num_attention_heads: number;
   readonly num_key_value_heads: number;
@@ -77,7 +74,10 @@ export function groupedAttention(
     kvBits: 8,
     ropeTheta: fields.rope_theta,
     ropeDims: ropeDimsOf(fields, path),
-    ...NO_EXTRAS,
+    qkNorm: false,
+    bias: false,
+    sinks: false,
+    outputGate: false,
     ...changes,
   };
 }
