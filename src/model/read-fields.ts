@@ -72,9 +72,11 @@ function checkModelType(raw: RawObject, modelType: string, path: string): void {
 }
 
 function find(raw: RawObject, name: string, aliases: readonly string[], path: string): Found | undefined {
-  const own: readonly Found[] = [{ name, value: valueAt(raw, name) }];
+  const own: Found = { name, value: valueAt(raw, name) };
   const others = aliases.map((alias) => ({ name: alias, value: valueAt(raw, alias) ?? undefined }));
-  const [first, ...rest] = [...own, ...others].filter(({ value }) => value !== undefined);
+  const [first, ...rest] = [own, ...others].filter(({ value }) => value !== undefined);
+  // A file that keeps the value elsewhere may hold null here.
+  if (own.value === null && rest.length > 0) return rest[0];
   const other = rest.find(({ value }) => value !== first?.value);
   if (first === undefined || other === undefined) return first;
   const expected = `the same as ${first.name}, or one of the two left out`;
@@ -159,7 +161,7 @@ function fieldError(
   const field = `${path}${place?.name ?? key}${steps}`;
   if (place !== undefined && values[key] === place.value) return new InvalidInputError({ field, value, expected });
   const nearest = new InvalidInputError({ field, value: key, expected, known: unknown }).suggestions;
-  const hint = nearest.length === 0 ? "" : ` (the file has ${nearest.map((name) => JSON.stringify(name)).join(", ")})`;
+  const hint = nearest.length === 0 ? "" : ` (the file has ${nearest.map((name) => `"${shorten(name)}"`).join(", ")})`;
   const source = value === undefined ? "" : " (left out, and the class default is none)";
   return new InvalidInputError({ field, value, expected: `${expected}${hint}${source}` });
 }

@@ -170,6 +170,7 @@ describe("Llama, Mistral and Mixtral", () => {
     const newer = { ...without(llama, "rope_theta", "rope_scaling"), rope_parameters: { rope_theta: 5e5, factor: 8 } };
     expect(at(read(newer), 0).attention).toMatchObject({ ropeTheta: 5e5 });
     expect(read(newer).notes).toEqual(read(llama).notes);
+    expect(at(read({ ...newer, rope_theta: null }), 0).attention).toMatchObject({ ropeTheta: 5e5 });
     expect(() => read({ ...newer, rope_parameters: { rope_theta: -1 } })).toThrow(
       "config.json: rope_parameters.rope_theta: expected a number above 0, at most 1000000000000, got -1",
     );
@@ -241,6 +242,7 @@ describe("MiniMax", () => {
     expect(fullLayers(read(plain))).toEqual(every(2, 80, 0));
     const types = Array.from({ length: 80 }, (_, index) => (index === 9 ? "full_attention" : "linear_attention"));
     expect(fullLayers(read({ ...plain, layer_types: types }))).toEqual([9]);
+    expect(() => read({ ...plain, scoring_func: "sigmoid" })).toThrow('scoring_func: expected "softmax"');
   });
 });
 
@@ -250,6 +252,7 @@ describe("ERNIE and Pangu", () => {
     const some = { ...ernie, num_hidden_layers: 10, moe_layer_start_index: 2, moe_layer_end_index: 7 };
     expect(denseLayers(read({ ...some, moe_layer_interval: 3 }))).toEqual([0, 1, 3, 4, 6, 7, 8, 9]);
     expect(denseLayers(read({ ...some, moe_layer_end_index: -1 }))).toEqual([0, 1]);
+    expect(denseLayers(read({ ...some, moe_layer_end_index: null }))).toEqual([0, 1]);
     expect(at(read(ernie), 3).ffn).toMatchObject({
       sharedDim: 0,
       router: { score: "softmax", topK: 8, correctionBias: true, normalizeTopK: true },
@@ -286,6 +289,7 @@ describe("GLM and gpt-oss", () => {
       rope_parameters: { rope_theta: 1e6, partial_rotary_factor: 0.25 },
     };
     expect(at(read(newer), 0).attention).toMatchObject({ ropeDims: 32, ropeTheta: 1e6 });
+    expect(() => read({ ...glm, scoring_func: "softmax" })).toThrow('scoring_func: expected "sigmoid"');
     expect(() => read({ ...glm, partial_rotary_factor: 0.01 })).toThrow(/partial_rotary_factor: expected a part/);
   });
 
@@ -357,6 +361,13 @@ describe("nested models", () => {
   it("let the outer object say whether embeddings are tied", () => {
     expect(read({ ...gemma, tie_word_embeddings: false }).tiedEmbeddings).toBe(false);
     expect(read({ ...step3, tie_word_embeddings: true }).tiedEmbeddings).toBe(true);
+    const both = {
+      ...gemma,
+      tie_word_embeddings: false,
+      text_config: { ...gemma.text_config, tie_word_embeddings: true },
+    };
+    expect(read(both)).toMatchObject({ tiedEmbeddings: false });
+    expect(read(both).notes).toContain("tie_word_embeddings false is the outer object's; text_config says true.");
     expect(read({ ...maverick, text_config: { ...maverick.text_config, tie_word_embeddings: true } })).toMatchObject({
       tiedEmbeddings: true,
     });

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import deepseek from "../../src/model/configs/deepseek-v3.json" with { type: "json" };
@@ -18,6 +19,15 @@ const configs: [string, Json][] = [
 const read = (config: unknown) => readModelConfig(config, "dir/config.json");
 const without = (config: Json, key: string) =>
   Object.fromEntries(Object.entries(config).filter(([name]) => name !== key));
+
+const refusal = (config: Json): Error => {
+  try {
+    read(config);
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("was accepted");
+};
 
 describe("readModelConfig", () => {
   it("names a card after its file", () => {
@@ -51,6 +61,15 @@ describe("readModelConfig", () => {
   ])("refuses model type %j", (modelType, message) => {
     expect(() => read({ ...qwen, model_type: modelType })).toThrow(message);
     expect(() => read({ ...qwen, model_type: modelType })).toThrow(/^dir\/config\.json: model_type: /);
+  });
+
+  it("reads exactly the model types that docs/models.md lists", () => {
+    const doc = readFileSync(new URL("../../docs/models.md", import.meta.url), "utf8");
+    const rows = doc.slice(doc.indexOf("## Families")).matchAll(/^\| (`.*?`) \|/gm);
+    const listed = [...rows].flatMap(([, names = ""]) => [...names.matchAll(/`(\w+)`/g)].map(([, name]) => name));
+    const { message } = refusal({ model_type: "none" });
+    const known = [...message.slice(0, message.indexOf(" (")).matchAll(/"(\w+)"/g)].map(([, name]) => name);
+    expect(listed.toSorted()).toEqual(["model_type", ...known].toSorted());
   });
 
   const sizes = [

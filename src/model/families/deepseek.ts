@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { DenseFfnSpec, MlaSpec, ModelFacts, RouterSpec } from "../card.ts";
+import type { MlaSpec, ModelFacts, RouterSpec } from "../card.ts";
 import {
   LIMITS,
   objectOrNull,
@@ -15,7 +15,7 @@ import { checkEven } from "./checks.ts";
 import { expertGroups, GROUP_FIELDS } from "./expert-groups.ts";
 import { moeFfn } from "./experts.ts";
 import { ROPE_ALIASES } from "./grouped-attention.ts";
-import { activationOf, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
+import { activationOf, denseFfn, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
 
 /** Field meanings: transformers' `DeepseekV3Config` and `DeepseekV2Config`, and the classes released with the weights. */
 const schema = z.object({
@@ -115,7 +115,7 @@ function readMlaModel(raw: RawObject, rules: FieldRules<typeof schema.shape>, pa
     ropeDims: fields.qk_rope_head_dim,
   };
   const activation = activationOf(fields.hidden_act);
-  const dense: DenseFfnSpec = { kind: "dense", width: fields.intermediate_size, activation };
+  const dense = denseFfn(fields);
   const moe = moeFfn(
     {
       experts: fields.n_routed_experts,

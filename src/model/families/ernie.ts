@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { DenseFfnSpec, ModelFacts } from "../card.ts";
+import type { ModelFacts } from "../card.ts";
 import { LIMITS, oneOf, type RawObject, trueOrFalse, wholeOrZeroUpTo, wholeUpTo } from "../fields.ts";
 import { readFields } from "../read-fields.ts";
 import { moeFfn } from "./experts.ts";
@@ -11,7 +11,7 @@ import {
   kvHeadsOr,
   ROPE_ALIASES,
 } from "./grouped-attention.ts";
-import { activationOf, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
+import { activationOf, denseFfn, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
 
 /** Field meanings: transformers' `Ernie4_5Config`. */
 const denseSchema = z.object({
@@ -28,12 +28,11 @@ const moeSchema = denseSchema.extend({
   moe_intermediate_size: wholeUpTo(LIMITS.width),
   moe_num_shared_experts: wholeOrZeroUpTo(LIMITS.experts),
   moe_layer_start_index: wholeOrZeroUpTo(LIMITS.layers),
-  // The last layer with experts; -1 is the last of all.
+  // The last layer with experts; -1 or null is the last of all.
   moe_layer_end_index: z.int().min(-1).max(LIMITS.layers).describe(`a whole number from -1 to ${LIMITS.layers}`),
   moe_layer_interval: wholeUpTo(LIMITS.layers),
   // Whether a learned bias takes part in the choice, as it does in every release.
   moe_use_aux_free: trueOrFalse.optional(),
-  moe_gate: oneOf("topk", "top2_fused").optional(),
 });
 
 const DEFAULTS = {
@@ -58,14 +57,14 @@ export function readErnie45(raw: RawObject, path: string): ModelFacts {
 const MOE_RULES = {
   modelType: "ernie4_5_moe",
   schema: moeSchema,
-  aliases: { ...ROPE_ALIASES, moe_num_experts: ["num_experts"], moe_k: ["num_experts_per_tok"] },
+  aliases: { ...ROPE_ALIASES, moe_num_experts: ["num_experts", "num_local_experts"], moe_k: ["num_experts_per_tok"] },
   defaults: {
     ...DEFAULTS,
     num_key_value_heads: kvHeadsOr(4),
     head_dim: equalHeads,
     moe_num_shared_experts: 2,
     moe_layer_start_index: 1,
-    moe_layer_end_index: -1,
+    moe_layer_end_index: () => -1,
     moe_layer_interval: 1,
   },
 } as const;
@@ -92,8 +91,4 @@ export function readErnie45Moe(raw: RawObject, path: string): ModelFacts {
     attention,
     ffn: index >= first && index <= last && (index + 1) % fields.moe_layer_interval === 0 ? moe : dense,
   }));
-}
-
-function denseFfn({ intermediate_size, hidden_act }: z.infer<typeof denseSchema>): DenseFfnSpec {
-  return { kind: "dense", width: intermediate_size, activation: activationOf(hidden_act) };
 }

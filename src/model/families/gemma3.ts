@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { DenseFfnSpec, ModelFacts } from "../card.ts";
+import type { ModelFacts } from "../card.ts";
 import { LIMITS, layerWords, oneOf, positiveUpTo, type RawObject, trueOrFalse, wholeUpTo } from "../fields.ts";
 import { type FieldRules, readFields } from "../read-fields.ts";
 import {
@@ -10,7 +10,7 @@ import {
   ROPE_ALIASES,
   slidingSpan,
 } from "./grouped-attention.ts";
-import { activationOf, MODEL_FIELDS, modelFacts } from "./language-model.ts";
+import { denseFfn, MODEL_FIELDS, modelFacts } from "./language-model.ts";
 import { readNested } from "./nested.ts";
 import { perLayer } from "./per-layer.ts";
 
@@ -89,10 +89,6 @@ function readText(raw: RawObject, rules: typeof RULES, path: string): ModelFacts
     span: slidingSpan(fields.sliding_window),
     ropeTheta: fields.rope_local_base_freq,
   });
-  const ffn: DenseFfnSpec = {
-    kind: "dense",
-    width: fields.intermediate_size,
-    activation: activationOf(fields.hidden_act),
-  };
+  const ffn = denseFfn(fields);
   return modelFacts(read, (index) => ({ attention: kinds[index] === "sliding_attention" ? local : full, ffn }));
 }

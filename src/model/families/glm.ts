@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { DenseFfnSpec, ModelFacts } from "../card.ts";
-import { LIMITS, positiveUpTo, type RawObject, trueOrFalse, wholeOrZeroUpTo, wholeUpTo } from "../fields.ts";
+import type { ModelFacts } from "../card.ts";
+import { LIMITS, oneOf, positiveUpTo, type RawObject, trueOrFalse, wholeOrZeroUpTo, wholeUpTo } from "../fields.ts";
 import { readFields } from "../read-fields.ts";
 import { expertGroups, GROUP_FIELDS } from "./expert-groups.ts";
 import { moeFfn } from "./experts.ts";
@@ -12,7 +12,7 @@ import {
   PARTIAL_ROTARY,
   ROPE_ALIASES,
 } from "./grouped-attention.ts";
-import { activationOf, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
+import { activationOf, denseFfn, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
 
 /** Field meanings: transformers' `Glm4MoeConfig`. */
 const schema = z.object({
@@ -24,10 +24,12 @@ const schema = z.object({
   use_qk_norm: trueOrFalse,
   first_k_dense_replace: wholeOrZeroUpTo(LIMITS.layers),
   n_routed_experts: wholeUpTo(LIMITS.experts),
-  n_shared_experts: wholeOrZeroUpTo(LIMITS.experts),
+  n_shared_experts: wholeOrZeroUpTo(LIMITS.experts).nullable(),
   moe_intermediate_size: wholeUpTo(LIMITS.width),
   num_experts_per_tok: wholeUpTo(LIMITS.experts),
   ...GROUP_FIELDS,
+  topk_method: oneOf("noaux_tc").optional(),
+  scoring_func: oneOf("sigmoid").optional(),
   norm_topk_prob: trueOrFalse,
   routed_scaling_factor: positiveUpTo(1e6),
 });
@@ -60,12 +62,12 @@ export function readGlm4Moe(raw: RawObject, path: string): ModelFacts {
   const { fields } = read;
   const attention = groupedAttention(read, { bias: fields.attention_bias, qkNorm: fields.use_qk_norm });
   const activation = activationOf(fields.hidden_act);
-  const dense: DenseFfnSpec = { kind: "dense", width: fields.intermediate_size, activation };
+  const dense = denseFfn(fields);
   const moe = moeFfn(
     {
       experts: fields.n_routed_experts,
       expertDim: fields.moe_intermediate_size,
-      sharedDim: fields.n_shared_experts * fields.moe_intermediate_size,
+      sharedDim: (fields.n_shared_experts ?? 0) * fields.moe_intermediate_size,
       activation,
       router: {
         score: "sigmoid",

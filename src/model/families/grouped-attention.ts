@@ -19,7 +19,10 @@ export const PARTIAL_ROTARY = positiveUpTo(1);
 /** Newer files of transformers keep RoPE's fields in an object, of which there may be one for each kind of layer. */
 export const ROPE_ALIASES = {
   rope_theta: ["rope_parameters.rope_theta", "rope_parameters.full_attention.rope_theta"],
-  partial_rotary_factor: ["rope_parameters.partial_rotary_factor"],
+  partial_rotary_factor: [
+    "rope_parameters.partial_rotary_factor",
+    "rope_parameters.full_attention.partial_rotary_factor",
+  ],
 } as const;
 
 /** As many KV heads as query heads where a file says `null` or nothing. */
@@ -43,9 +46,6 @@ export function equalHeads({ hidden_size, num_attention_heads }: RawObject): unk
 export function headDimOr(headDim: number): (given: RawObject) => unknown {
   return (given) => (given["head_dim"] === null ? equalHeads(given) : headDim);
 }
-
-/** What plain attention has, where a family does not say otherwise. */
-export const NO_EXTRAS = { qkNorm: false, bias: false, sinks: false, outputGate: false } as const;
 
 interface GroupedFields {
   readonly num_attention_heads: number;
@@ -74,7 +74,10 @@ export function groupedAttention(
     kvBits: 8,
     ropeTheta: fields.rope_theta,
     ropeDims: ropeDimsOf(fields, path),
-    ...NO_EXTRAS,
+    qkNorm: false,
+    bias: false,
+    sinks: false,
+    outputGate: false,
     ...changes,
   };
 }

@@ -1,4 +1,4 @@
-import type { Activation, LayerSpec, ModelFacts } from "../card.ts";
+import type { Activation, DenseFfnSpec, LayerSpec, ModelFacts } from "../card.ts";
 import { LIMITS, oneOf, positiveUpTo, trueOrFalse, wholeUpTo } from "../fields.ts";
 import type { ReadFields } from "../read-fields.ts";
 
@@ -41,7 +41,20 @@ export function modelFacts(
   };
 }
 
+type ActivationName = "silu" | "swish" | "gelu" | "gelu_new" | "gelu_pytorch_tanh";
+
+/** The FFN of a layer without experts. */
+export function denseFfn({
+  intermediate_size,
+  hidden_act,
+}: {
+  readonly intermediate_size: number;
+  readonly hidden_act: ActivationName;
+}): DenseFfnSpec {
+  return { kind: "dense", width: intermediate_size, activation: activationOf(hidden_act) };
+}
+
 /** The gated activation that a name of transformers stands for. */
-export function activationOf(name: "silu" | "swish" | "gelu" | "gelu_new" | "gelu_pytorch_tanh"): Activation {
+export function activationOf(name: ActivationName): Activation {
   return name === "silu" || name === "swish" ? "silu" : "gelu";
 }

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import type { DenseFfnSpec, ModelFacts } from "../card.ts";
+import type { ModelFacts } from "../card.ts";
 import { LIMITS, oneOf, type RawObject, trueOrFalse, wholeUpTo } from "../fields.ts";
 import { readFields } from "../read-fields.ts";
 import { equalHeads, GROUPED_FIELDS, groupedAttention, ROPE_ALIASES, sameHeads } from "./grouped-attention.ts";
-import { activationOf, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
+import { denseFfn, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
 
 /** Field meanings: transformers' `LlamaConfig`. */
 const schema = z.object({
@@ -30,10 +30,6 @@ export function readLlama(raw: RawObject, path: string): ModelFacts {
   const read = readFields(raw, { modelType: "llama", schema, defaults: DEFAULTS, aliases: ROPE_ALIASES }, path);
   const { fields } = read;
   const attention = groupedAttention(read, { bias: fields.attention_bias });
-  const ffn: DenseFfnSpec = {
-    kind: "dense",
-    width: fields.intermediate_size,
-    activation: activationOf(fields.hidden_act),
-  };
+  const ffn = denseFfn(fields);
   return modelFacts(read, () => ({ attention, ffn }));
 }

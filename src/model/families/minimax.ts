@@ -2,7 +2,7 @@ import { z } from "zod";
 import { InvalidInputError } from "../../units/errors.ts";
 import type { LinearSpec, ModelFacts } from "../card.ts";
 import { LIMITS, layerWords, oneOf, type RawObject, wholeUpTo } from "../fields.ts";
-import { readFields } from "../read-fields.ts";
+import { type ReadFields, readFields } from "../read-fields.ts";
 import { moeFfn } from "./experts.ts";
 import {
   equalHeads,
@@ -35,7 +35,14 @@ const attentionTypes = z.array(z.int().min(0).max(1)).describe("a list with 0 or
 
 const released = z.object({ ...MINIMAX_FIELDS, attn_type_list: attentionTypes });
 
-const transformers = z.object({ ...MINIMAX_FIELDS, layer_types: layerWords("full_attention", "linear_attention") });
+const transformers = z.object({
+  ...MINIMAX_FIELDS,
+  layer_types: layerWords("full_attention", "linear_attention"),
+  // MiniMax-M2 goes by the same name in some files, and has none of this class's layers.
+  scoring_func: oneOf("softmax").optional().describe('"softmax" (MiniMax-M2 is not read)'),
+  use_routing_bias: oneOf(false).optional().describe("false (MiniMax-M2 is not read)"),
+  use_qk_norm: oneOf(false).optional().describe("false (MiniMax-M2 is not read)"),
+});
 
 const ALIASES = { ...ROPE_ALIASES, num_local_experts: ["num_experts"] };
 
@@ -76,12 +83,7 @@ function readReleased(raw: RawObject, modelType: string, path: string): ModelFac
   return readLayers(read, (index) => (types[index] === 1 ? "softmax" : "lightning"));
 }
 
-interface Read {
-  readonly fields: Omit<z.infer<typeof released>, "attn_type_list">;
-  readonly notes: readonly string[];
-  readonly path: string;
-  readonly modelType: string;
-}
+type Read = ReadFields<typeof MINIMAX_FIELDS>;
 
 function readLayers(read: Read, kindAt: (index: number) => "softmax" | "lightning"): ModelFacts {
   const { fields, path } = read;

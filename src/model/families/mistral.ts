@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { DenseFfnSpec, FfnSpec, ModelFacts } from "../card.ts";
+import type { FfnSpec, ModelFacts } from "../card.ts";
 import { LIMITS, type RawObject, wholeUpTo } from "../fields.ts";
-import { readFields } from "../read-fields.ts";
+import { type ReadFields, readFields } from "../read-fields.ts";
 import { moeFfn } from "./experts.ts";
 import {
   equalHeads,
@@ -11,7 +11,7 @@ import {
   ROPE_ALIASES,
   slidingSpan,
 } from "./grouped-attention.ts";
-import { activationOf, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
+import { activationOf, denseFfn, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
 
 /** Field meanings: transformers' `MistralConfig`. A window that is a number is on in every layer. */
 const mistral = z.object({
@@ -38,9 +38,7 @@ const DEFAULTS = {
 export function readMistral(raw: RawObject, path: string): ModelFacts {
   const defaults = { ...DEFAULTS, rms_norm_eps: 1e-6, rope_theta: 10000, sliding_window: 4096 };
   const read = readFields(raw, { modelType: "mistral", schema: mistral, defaults, aliases: ROPE_ALIASES }, path);
-  const { fields } = read;
-  const activation = activationOf(fields.hidden_act);
-  return everyLayer(read, { kind: "dense", width: fields.intermediate_size, activation } satisfies DenseFfnSpec);
+  return everyLayer(read, denseFfn(read.fields));
 }
 
 /** Reads a `mixtral` configuration: experts in every layer. */
@@ -61,12 +59,7 @@ export function readMixtral(raw: RawObject, path: string): ModelFacts {
   return everyLayer(read, moe);
 }
 
-interface Read {
-  readonly fields: z.infer<typeof mistral>;
-  readonly notes: readonly string[];
-  readonly path: string;
-  readonly modelType: string;
-}
+type Read = ReadFields<typeof mistral.shape>;
 
 function everyLayer(read: Read, ffn: FfnSpec): ModelFacts {
   const attention = groupedAttention(read, { span: slidingSpan(read.fields.sliding_window) });

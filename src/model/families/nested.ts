@@ -22,5 +22,10 @@ export function readNested(
   const tied = fields.tie_word_embeddings;
   const text = tied === undefined ? fields.text_config : { ...fields.text_config, tie_word_embeddings: tied };
   const facts = readText(text, `${path}text_config.`);
-  return { ...facts, notes: [...facts.notes, ...notes] };
+  return { ...facts, notes: [...facts.notes, ...notes, ...tieNotes(fields.text_config["tie_word_embeddings"], tied)] };
+}
+
+function tieNotes(inner: unknown, outer: boolean | undefined): readonly string[] {
+  if (typeof inner !== "boolean" || outer === undefined || inner === outer) return [];
+  return [`tie_word_embeddings ${outer} is the outer object's; text_config says ${inner}.`];
 }

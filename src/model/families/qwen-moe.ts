@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { DenseFfnSpec, FfnSpec, ModelFacts } from "../card.ts";
+import type { FfnSpec, ModelFacts } from "../card.ts";
 import {
   LIMITS,
   layerIndices,
@@ -10,10 +10,10 @@ import {
   wholeOrZeroUpTo,
   wholeUpTo,
 } from "../fields.ts";
-import { readFields } from "../read-fields.ts";
+import { type ReadFields, readFields } from "../read-fields.ts";
 import { moeFfn } from "./experts.ts";
 import { equalHeads, GROUPED_FIELDS, groupedAttention, kvHeadsOr, ROPE_ALIASES } from "./grouped-attention.ts";
-import { activationOf, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
+import { activationOf, denseFfn, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
 import { perLayer } from "./per-layer.ts";
 
 /** Fields of the experts in every Qwen model that has some. */
@@ -38,12 +38,15 @@ const schema = z.object({
   ...MODEL_FIELDS,
   ...GROUPED_FIELDS,
   ...QWEN_EXPERT_FIELDS,
-  attention_bias: trueOrFalse.optional(),
-  use_qk_norm: oneOf(true).optional().describe("true (heads are normed)"),
   use_sliding_window: oneOf(false).describe("false (every layer attends to the whole context)"),
   sliding_window: z.int().nullish().describe("a whole number or null"),
   max_window_layers: z.int().optional().describe("a whole number"),
   layer_types: layerWords("full_attention"),
+});
+
+const qwen3Moe = schema.extend({
+  attention_bias: trueOrFalse,
+  use_qk_norm: oneOf(true).optional().describe("true (heads are normed)"),
 });
 
 const qwen2Moe = schema.extend({
@@ -65,8 +68,9 @@ const DEFAULTS = {
 /** Reads a `qwen3_moe` configuration: norms on each head's query and key, no shared expert. */
 export function readQwen3Moe(raw: RawObject, path: string): ModelFacts {
   const defaults = { ...DEFAULTS, num_key_value_heads: kvHeadsOr(4), attention_bias: false };
-  const read = readFields(raw, { modelType: "qwen3_moe", schema, defaults, aliases: QWEN_EXPERT_ALIASES }, path);
-  return readMoe(read, { qkNorm: true, bias: read.fields.attention_bias ?? false }, 0);
+  const rules = { modelType: "qwen3_moe", schema: qwen3Moe, defaults, aliases: QWEN_EXPERT_ALIASES };
+  const read = readFields(raw, rules, path);
+  return readMoe(read, { qkNorm: true, bias: read.fields.attention_bias }, 0);
 }
 
 /** Reads a `qwen2_moe` configuration: biases on query, key and value, and a gated shared expert. */
@@ -78,12 +82,7 @@ export function readQwen2Moe(raw: RawObject, path: string): ModelFacts {
   return readMoe(read, { qkNorm: false, bias }, sharedDim);
 }
 
-interface Read {
-  readonly fields: z.infer<typeof schema>;
-  readonly notes: readonly string[];
-  readonly path: string;
-  readonly modelType: string;
-}
+type Read = ReadFields<typeof schema.shape>;
 
 function readMoe(
   read: Read,
@@ -114,7 +113,7 @@ export function qwenFfns(
   sharedDim: number,
 ): (index: number) => FfnSpec {
   const activation = activationOf(fields.hidden_act);
-  const dense: DenseFfnSpec = { kind: "dense", width: fields.intermediate_size, activation };
+  const dense = denseFfn(fields);
   const moe = moeFfn(
     {
       experts: fields.num_experts,

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { InvalidInputError } from "../../units/errors.ts";
-import type { DenseFfnSpec, ModelFacts } from "../card.ts";
+import type { ModelFacts } from "../card.ts";
 import { LIMITS, layerWords, type RawObject, trueOrFalse, wholeOrZeroUpTo, wholeUpTo } from "../fields.ts";
-import { readFields } from "../read-fields.ts";
+import { type ReadFields, readFields } from "../read-fields.ts";
 import {
   equalHeads,
   GROUPED_FIELDS,
@@ -12,7 +12,7 @@ import {
   ROPE_ALIASES,
   slidingSpan,
 } from "./grouped-attention.ts";
-import { activationOf, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
+import { denseFfn, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
 import { perLayer } from "./per-layer.ts";
 
 /** Field meanings: transformers' `Qwen2Config` and `Qwen3Config`. */
@@ -20,7 +20,6 @@ const schema = z.object({
   ...MODEL_FIELDS,
   ...GROUPED_FIELDS,
   intermediate_size: wholeUpTo(LIMITS.width),
-  attention_bias: trueOrFalse.optional(),
   use_sliding_window: trueOrFalse,
   sliding_window: wholeUpTo(LIMITS.contextTokens).nullish(),
   // Layers before this one attend to the whole context even where the window is on.
@@ -28,7 +27,7 @@ const schema = z.object({
   layer_types: layerWords("full_attention", "sliding_attention"),
 });
 
-type Fields = z.infer<typeof schema>;
+const qwen3 = schema.extend({ attention_bias: trueOrFalse });
 
 const DEFAULTS = {
   ...MODEL_DEFAULTS,
@@ -45,22 +44,17 @@ const DEFAULTS = {
 export function readQwen2(raw: RawObject, path: string): ModelFacts {
   const defaults = { ...DEFAULTS, head_dim: equalHeads };
   const read = readFields(raw, { modelType: "qwen2", schema, defaults, aliases: ROPE_ALIASES }, path);
-  return readDense(read, { qkNorm: false, bias: read.fields.attention_bias ?? true });
+  return readDense(read, { qkNorm: false, bias: true });
 }
 
 /** Reads a `qwen3` configuration: norms on each head's query and key. */
 export function readQwen3(raw: RawObject, path: string): ModelFacts {
   const defaults = { ...DEFAULTS, head_dim: headDimOr(128), attention_bias: false };
-  const read = readFields(raw, { modelType: "qwen3", schema, defaults, aliases: ROPE_ALIASES }, path);
-  return readDense(read, { qkNorm: true, bias: read.fields.attention_bias ?? false });
+  const read = readFields(raw, { modelType: "qwen3", schema: qwen3, defaults, aliases: ROPE_ALIASES }, path);
+  return readDense(read, { qkNorm: true, bias: read.fields.attention_bias });
 }
 
-interface Read {
-  readonly fields: Fields;
-  readonly notes: readonly string[];
-  readonly path: string;
-  readonly modelType: string;
-}
+type Read = ReadFields<typeof schema.shape>;
 
 function readDense(read: Read, extras: { readonly qkNorm: boolean; readonly bias: boolean }): ModelFacts {
   const { fields, path } = read;
@@ -75,11 +69,7 @@ function readDense(read: Read, extras: { readonly qkNorm: boolean; readonly bias
     const expected = "a window that is on (use_sliding_window): layer_types has sliding layers";
     throw new InvalidInputError({ field: `${path}sliding_window`, value: fields.sliding_window, expected });
   }
-  const ffn: DenseFfnSpec = {
-    kind: "dense",
-    width: fields.intermediate_size,
-    activation: activationOf(fields.hidden_act),
-  };
+  const ffn = denseFfn(fields);
   return modelFacts(read, (index) => ({ attention: kinds[index] === "sliding_attention" ? sliding : full, ffn }));
 }
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { InvalidInputError } from "../../units/errors.ts";
-import type { DenseFfnSpec, MfaSpec, ModelFacts } from "../card.ts";
+import type { MfaSpec, ModelFacts } from "../card.ts";
 import {
   LIMITS,
   objectOrNull,
@@ -14,7 +14,7 @@ import {
 import { type FieldRules, readFields } from "../read-fields.ts";
 import { checkEven } from "./checks.ts";
 import { moeFfn } from "./experts.ts";
-import { activationOf, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
+import { activationOf, denseFfn, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
 import { readNested } from "./nested.ts";
 
 const layerList = z
@@ -103,7 +103,7 @@ function readStep3(raw: RawObject, rules: typeof RULES, path: string): ModelFact
     ropeTheta: fields.rope_theta,
     ropeDims: fields.head_dim,
   };
-  const dense: DenseFfnSpec = { kind: "dense", width: fields.intermediate_size, activation };
+  const dense = denseFfn(fields);
   const moe = moeFfn(
     {
       experts: fields.moe_num_experts,
