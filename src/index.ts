@@ -18,7 +18,7 @@ export type {
   Span,
 } from "./model/card.ts";
 export { loadCatalogModel, modelNames } from "./model/catalog.ts";
-export { readModelConfigFile } from "./model/files.ts";
+export { readModelFile } from "./model/files.ts";
 export { attentionParameters, parametersActivated, parametersTotal, swigluParameters } from "./model/parameters.ts";
 export { readModelConfig } from "./model/reader.ts";
 export type {

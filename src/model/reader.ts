@@ -25,7 +25,7 @@ export function readModelConfig(value: unknown, fileName: string): ModelCard {
   }
   const raw = value as RawObject;
   const facts = readerFor(raw["model_type"], path)(raw, path);
-  const card = { name: nameOf(fileName), source: fileName, ...facts };
+  const card = { name: nameOf(fileName), source: fileName, notes: [], ...facts };
   const total = parametersTotal(card);
   if (!Number.isSafeInteger(total)) {
     throw new InvalidInputError({

@@ -16,8 +16,8 @@ import { cardsForFfn, sequencesPerCard, stageNs } from "../theory/stageBudget.ts
 import { formatBytes, formatNumber } from "../units/format.ts";
 import { attentionFlopsPerByte, effectiveRank, type FlopConvention } from "../workload/per-token.ts";
 import { recordEnvironment } from "./environment.ts";
-import { resolveAccelerators } from "./hardware.ts";
-import { loadModel, type ModelChoice } from "./models.ts";
+import { modelsAndAccelerators } from "./inUse.ts";
+import { cardNotes, type ModelChoice } from "./models.ts";
 
 /** What `codesign` judges a model by. */
 export interface CodesignSettings {
@@ -25,7 +25,7 @@ export interface CodesignSettings {
   readonly contextTokens: number;
   /** Names; none or `all`: the whole catalog. */
   readonly hardware: readonly string[];
-  /** Figures of accelerators to replace, each `NAME.FIELD=VALUE`. */
+  /** Fields of the model and figures of accelerators to replace, each `NAME.FIELD=VALUE`. */
   readonly settings: readonly string[];
   readonly precision: PrecisionChoice;
   readonly tpotNs: number;
@@ -51,9 +51,10 @@ type Finding = Pick<CodesignRow, "quantity" | "unit"> & Partial<Pick<CodesignRow
  * @throws InvalidInputError on an unknown model or accelerator
  * @source Step-3 report, sections 3, 5 and 6
  */
-export function codesign(settings: CodesignSettings): CodesignDocument {
-  const card = loadModel(settings.model);
-  const accelerators = resolveAccelerators(settings);
+export async function codesign(settings: CodesignSettings): Promise<CodesignDocument> {
+  const { models, accelerators } = await modelsAndAccelerators({ ...settings, models: [settings.model] });
+  const [card] = models;
+  if (card === undefined) throw new Error("no model to judge");
   const context = { model: card.name, contextTokens: settings.contextTokens };
   const rows = [
     ...modelFindings(card, settings).map((finding): CodesignRow => ({ kind: "modeled", ...context, ...finding })),
@@ -72,6 +73,7 @@ export function codesign(settings: CodesignSettings): CodesignDocument {
       "All values are modeled. Weights and KV are of 8 bits, with 16 bits where a model's layers keep their KV in BF16.",
       "Least sparsity: 8-bit dispatch and 16-bit combine of every token's hidden state within one stage (Step-3 report, section 5.4).",
       `A card of an attention instance of ${settings.cardsPerInstance} holds all projections but the output's, which is split (section 6); the FFN gets ${formatNumber(settings.ffnBandwidthShare * 100)}% of the bandwidth.`,
+      ...cardNotes(models),
     ],
   };
 }

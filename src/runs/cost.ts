@@ -17,8 +17,8 @@ import { type Peak, type PrecisionChoice, peakFor } from "../theory/precision.ts
 import { InvalidInputError } from "../units/errors.ts";
 import { type FlopConvention, type TokenWork, tokenWork } from "../workload/per-token.ts";
 import { recordEnvironment } from "./environment.ts";
-import { resolveAccelerators } from "./hardware.ts";
-import { chosenModels, type ModelChoice } from "./models.ts";
+import { modelsAndAccelerators } from "./inUse.ts";
+import { cardNotes, type ModelChoice } from "./models.ts";
 
 /** What `cost` works out. */
 export interface CostSettings {
@@ -27,7 +27,7 @@ export interface CostSettings {
   readonly contexts: readonly number[];
   /** Names; none or `all`: the whole catalog. */
   readonly hardware: readonly string[];
-  /** Figures of accelerators to replace, each `NAME.FIELD=VALUE`. */
+  /** Fields of models and figures of accelerators to replace, each `NAME.FIELD=VALUE`. */
   readonly settings: readonly string[];
   readonly precision: PrecisionChoice;
   /** Bits of a cached element in every layer; absent: those that each card gives its layers. */
@@ -49,9 +49,8 @@ interface Priced {
  * @throws InvalidInputError on an unknown model or accelerator, or one without a price
  * @source Step-3 report, section 4.2 and Table 6
  */
-export function cost(settings: CostSettings): CostDocument {
-  const models = chosenModels(settings.models);
-  const accelerators = resolveAccelerators(settings);
+export async function cost(settings: CostSettings): Promise<CostDocument> {
+  const { models, accelerators } = await modelsAndAccelerators(settings);
   const priced = accelerators.flatMap((accelerator) => pricedIn(accelerator, settings.precision));
   const [first, ...others] = priced;
   if (first === undefined) {
@@ -152,5 +151,6 @@ function notesOf(
     ...(short.length === 0
       ? []
       : [`Beyond the longest context that their configurations allow: ${short.map(({ name }) => name).join(", ")}.`]),
+    ...cardNotes(models),
   ];
 }

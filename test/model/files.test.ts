@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import qwen from "../../src/model/configs/qwen3-235b-a22b.json" with { type: "json" };
-import { readModelConfigFile } from "../../src/model/files.ts";
+import { readModelFile } from "../../src/model/files.ts";
 import { InvalidInputError } from "../../src/units/errors.ts";
 
 let folder = "";
@@ -21,7 +21,7 @@ const place = (name: string, content: string | Uint8Array) => {
 
 const refusal = (path: string): string => {
   try {
-    readModelConfigFile(path);
+    readModelFile(path);
   } catch (error) {
     expect(error).toBeInstanceOf(InvalidInputError);
     const { message } = error as Error;
@@ -31,11 +31,11 @@ const refusal = (path: string): string => {
   throw new Error("was accepted");
 };
 
-describe("readModelConfigFile", () => {
+describe("readModelFile", () => {
   it("reads a configuration, with a byte order mark too", () => {
     const text = JSON.stringify(qwen, null, 2);
-    expect(readModelConfigFile(place("good.json", text))).toMatchObject({ name: "good", hidden: 4096 });
-    expect(readModelConfigFile(place("bom.json", `\ufeff${text}`))).toMatchObject({ name: "bom", hidden: 4096 });
+    expect(readModelFile(place("good.json", text))).toMatchObject({ name: "good", hidden: 4096 });
+    expect(readModelFile(place("bom.json", `\ufeff${text}`))).toMatchObject({ name: "bom", hidden: 4096 });
   });
 
   it("says what is wrong with the file", () => {

@@ -32,10 +32,10 @@ export function addCodesign(program: Command, { terminal }: CommandContext): voi
     .command("codesign")
     .description("judge a model by intensity, batch, sparsity and stage budgets")
     .argument("[model]", "model of the catalog")
-    .option("--config <file>", "Hugging Face config.json to judge instead")
+    .option("--config <file>", "config.json or model card to judge instead")
     .option("--context <tokens>", "cached tokens of a sequence", "8k")
     .option("--hardware <names>", "accelerators, a list, or all", "all")
-    .option("--set <figure>", "replace a figure: NAME.FIELD=VALUE; may be repeated", collect, [])
+    .option("--set <figure>", "replace a figure or a model's field: NAME.FIELD=VALUE; may be repeated", collect, [])
     .option("--tpot <duration>", "time per output token", "50ms")
     .option("--stages <count>", "stages of the pipeline, 3 or 4", "3")
     .option("--net <rate>", "network of an FFN instance's server, one direction (default: each accelerator's own)")
@@ -48,7 +48,7 @@ export function addCodesign(program: Command, { terminal }: CommandContext): voi
       const settings = resolveCodesign(model, options);
       const output = await resolveOutput(options, "codesign");
       const { codesign } = await import("../../runs/codesign.ts");
-      await emit(codesign(settings), output, options, terminal);
+      await emit(await codesign(settings), output, options, terminal);
     });
 }
 
