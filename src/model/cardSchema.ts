@@ -218,7 +218,10 @@ const equalLayers = object(
 const repeatedLayers = object(
   {
     repeat: whole(LIMITS.layers, "How often the pattern stands one after another."),
-    layers: z.array(equalLayers, "a list of groups of layers").min(1, "at least one group of layers"),
+    layers: z
+      .array(equalLayers, "a list of groups of layers")
+      .min(1, "at least one group of layers")
+      .meta({ description: "Groups of equal layers that make the pattern." }),
   },
   "A pattern of layers that repeats.",
 );

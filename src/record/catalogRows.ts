@@ -36,7 +36,7 @@ export const modelRowSchema = z.strictObject({
   kvBits: whole(
     "Bits of a cached element in every layer; absent: 8, or 16 where a layer keeps its KV in BF16.",
   ).optional(),
-  kvBytesReadPerToken: amount("modeled", "byte", "KV bytes one decode step reads for one sequence, all layers."),
+  kvBytesReadPerToken: amount("modeled", "byte", "KV and state bytes one decode step reads for one sequence."),
   attentionFlopsPerByte: amount("modeled", "FLOP/byte", "FLOPs of the attention core per KV byte read, all layers."),
   source: text("Where the configuration comes from."),
 });
@@ -46,7 +46,7 @@ export const layersRowSchema = z.strictObject({
   row: z.literal("layers"),
   kind: z.literal("modeled"),
   model: text("Name of the model."),
-  layerIndices: text("Which layers, from 0: `0-3, 60`, or `1-45 by 4`."),
+  layerIndices: text("Which layers, from 0: `0-3, 60`, `1-45 by 4`, or `all but 3-47 by 4`."),
   layers: whole("How many."),
   layerKind: text("Attention + FFN, as layerKinds of the model names them."),
   attention: text("Kind of attention."),

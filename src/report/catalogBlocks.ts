@@ -27,16 +27,16 @@ export function modelsBlocks({ rows, notes }: ModelsDocument): Block[] {
 }
 
 function modelColumns(contextTokens: number | undefined): readonly ColumnOf<ModelRow>[] {
-  const context = contextTokens === undefined ? "" : ` at ${contextTokens}`;
+  const context = contextTokens === undefined ? "token" : `token at ${contextTokens}`;
   return [
     { header: "model", align: NAME, cell: (row) => row.model },
     { header: "layers", align: NAME, cell: (row) => row.layerKinds },
     { header: "parameters", align: NUMBER, cell: (row) => billions(row.parametersTotal) },
     { header: "activated", align: NUMBER, cell: (row) => billions(row.parametersActivated) },
-    { header: "KV per cached token", align: NUMBER, cell: (row) => formatBytes(row.kvBytesPerCachedToken) },
-    { header: `KV read per token${context}`, align: NUMBER, cell: (row) => formatBytes(row.kvBytesReadPerToken) },
-    { header: "FLOPs per KV byte", align: NUMBER, cell: (row) => formatNumber(row.attentionFlopsPerByte) },
-    { header: "effective rank", align: NUMBER, cell: (row) => row.effectiveRanks ?? String(row.effectiveRank) },
+    { header: "KV per\ncached token", align: NUMBER, cell: (row) => formatBytes(row.kvBytesPerCachedToken) },
+    { header: `KV read per\n${context}`, align: NUMBER, cell: (row) => formatBytes(row.kvBytesReadPerToken) },
+    { header: "FLOPs per\nKV byte", align: NUMBER, cell: (row) => formatNumber(row.attentionFlopsPerByte) },
+    { header: "effective\nrank", align: NUMBER, cell: (row) => row.effectiveRanks ?? String(row.effectiveRank) },
   ];
 }
 
@@ -45,7 +45,7 @@ const LAYERS_COLUMNS: readonly ColumnOf<LayersRow>[] = [
   { header: "which", align: NAME, cell: (row) => row.layerIndices },
   { header: "kind", align: NAME, cell: (row) => row.layerKind },
   { header: "attention", align: NAME, cell: (row) => headsText(row) },
-  { header: "effective rank", align: NUMBER, cell: (row) => String(row.effectiveRank) },
+  { header: "effective\nrank", align: NUMBER, cell: (row) => String(row.effectiveRank) },
   { header: "FFN", align: NAME, cell: (row) => ffnText(row) },
 ];
 

@@ -52,7 +52,7 @@ export function layersRows(card: ModelCard): LayersRow[] {
     row: "layers",
     kind: "modeled",
     model: card.name,
-    layerIndices: indexText(indices),
+    layerIndices: indicesText(indices, card.layers.length),
     layers: indices.length,
     ...layerDimensions(layer),
   }));
@@ -123,8 +123,17 @@ function moeDimensions({ experts, expertDim, router, sharedDim }: Extract<FfnSpe
   return { experts, expertDim, topK: router.topK, sharedDim };
 }
 
-/** `0-3, 60`; every second or further one of at least three as `1-45 by 4`. */
-function indexText(indices: readonly number[]): string {
+/** `0-3, 60`, `1-45 by 4`, or, where that is shorter, `all but 3-47 by 4`. */
+function indicesText(indices: readonly number[], layers: number): string {
+  const taken = new Set(indices);
+  const others = Array.from({ length: layers }, (_, index) => index).filter((index) => !taken.has(index));
+  const direct = runsText(indices);
+  const inverse = `all but ${runsText(others)}`;
+  return others.length > 0 && inverse.length < direct.length ? inverse : direct;
+}
+
+/** Neighbours as `0-3`, at least three that are equally far apart as `1-45 by 4`. */
+function runsText(indices: readonly number[]): string {
   const parts: string[] = [];
   for (let at = 0; at < indices.length; ) {
     const first = indices[at] ?? 0;

@@ -239,10 +239,17 @@ describe("readHandWrittenCard", () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...cards),
-        fc.array(fc.record({ at: fc.nat(), way: fc.constantFrom("replace", "remove", "rename"), value: scalar }), {
-          minLength: 1,
-          maxLength: 3,
-        }),
+        fc.array(
+          fc.record({
+            at: fc.nat(),
+            way: fc.constantFrom("double", "double", "replace", "remove", "rename"),
+            value: scalar,
+          }),
+          {
+            minLength: 1,
+            maxLength: 3,
+          },
+        ),
         fc.constantFrom(1, 8192, 2 ** 31),
         (card, mutations, contextTokens) => {
           const mutated = mutations.reduce(mutate, structuredClone(card));
@@ -287,7 +294,7 @@ describe("cardJsonSchema", () => {
 
 interface Mutation {
   readonly at: number;
-  readonly way: "replace" | "remove" | "rename";
+  readonly way: "double" | "replace" | "remove" | "rename";
   readonly value: unknown;
 }
 
@@ -305,6 +312,11 @@ function mutate(root: unknown, { at, way, value }: Mutation): unknown {
   const place = places[at % Math.max(places.length, 1)];
   if (place === undefined) return value;
   const { holder, key } = place;
+  if (way === "double") {
+    const old = holder[key];
+    holder[key] = typeof old === "number" ? old * 2 : old;
+    return root;
+  }
   if (way === "rename") holder[`${key}s`] = holder[key];
   if (way === "replace") holder[key] = value;
   else delete holder[key];

@@ -21,7 +21,7 @@ Examples:
   $ afdbench models --context 32k -o csv              what a step at a context of 32,768 reads
   $ afdbench models show step3                        one model's dimensions
   $ afdbench models show --config path/config.json    a Hugging Face configuration of your own
-  $ afdbench models show --config path/card.yaml      a model card that you wrote: afdbench schema model
+  $ afdbench models show --config path/card.yaml      a model card of your own: schema model
 `;
 
 const SHOW_HELP = `
