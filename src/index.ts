@@ -1,6 +1,6 @@
 export type { Accelerator, FigureName, PricedAccelerator } from "./hardware/accelerator.ts";
 export { FIGURE_NAMES, requirePrice } from "./hardware/accelerator.ts";
-export { acceleratorNames, loadAccelerator } from "./hardware/catalog.ts";
+export { acceleratorNames, loadAccelerator, reportAcceleratorNames } from "./hardware/catalog.ts";
 export type {
   Activation,
   AttentionSpec,
@@ -47,6 +47,8 @@ export { costRowSchema } from "./record/costRows.ts";
 export type { Document, Environment } from "./record/document.ts";
 export { DOCUMENT_SCHEMA, environmentSchema } from "./record/document.ts";
 export { saveDocument } from "./record/files.ts";
+export type { PaperRow } from "./record/paperRows.ts";
+export { paperRowSchema } from "./record/paperRows.ts";
 export type {
   AnyDocument,
   BenchDocument,
@@ -55,6 +57,7 @@ export type {
   EnvDocument,
   HardwareDocument,
   ModelsDocument,
+  PaperDocument,
   RecordedCommand,
 } from "./record/schemas.ts";
 export { checkDocument, jsonSchemaOf, RECORDED_COMMANDS } from "./record/schemas.ts";
@@ -65,9 +68,12 @@ export { codesign } from "./runs/codesign.ts";
 export type { CostSettings } from "./runs/cost.ts";
 export { cost } from "./runs/cost.ts";
 export { env } from "./runs/environment.ts";
-export { hardware, showHardware } from "./runs/hardware.ts";
+export type { ChosenHardware, HardwareChoice, HardwareItem } from "./runs/hardware.ts";
+export { acceleratorFileSchema, chooseHardware, hardware, readHardware, showHardware } from "./runs/hardware.ts";
 export type { ModelChoice, ModelsSettings } from "./runs/models.ts";
 export { loadModel, models, showModel } from "./runs/models.ts";
+export type { PaperOutcome, PaperSettings } from "./runs/paper.ts";
+export { paper } from "./runs/paper.ts";
 export type { BenchOutcome, BenchSettings, Dtype, KernelName, ProgressEvent, TargetName } from "./runs/settings.ts";
 export { DEFAULT_KERNELS, KERNELS } from "./runs/settings.ts";
 export type { DecodeCost, Drafting, PricedRoofs, UnitCost } from "./theory/decodeCost.ts";
@@ -88,10 +94,11 @@ export {
   moeBatchTokens,
   moeSparsity,
 } from "./theory/sparsity.ts";
-export type { AttentionFeasibility } from "./theory/stageBudget.ts";
+export type { AttentionFeasibility, ByteBudget, ByteLimit } from "./theory/stageBudget.ts";
 export {
   attentionFeasibility,
   attentionWeightBytesPerCard,
+  byteBudget,
   bytesPerLayer,
   cardsForFfn,
   sequencesPerCard,

@@ -35,14 +35,14 @@ export interface BenchOptions {
 }
 
 /**
- * Settings of a run from the words of a command line; `hardware` holds the names as given, none for all.
+ * Settings of a run from the words of a command line; `hardware` holds names and paths as given.
  *
  * @throws InvalidInputError naming the option.
  */
 export function resolveBench(
   kernels: readonly string[],
   options: BenchOptions,
-): Omit<BenchSettings, "signal" | "onProgress"> {
+): Omit<BenchSettings, "hardware" | "signal" | "onProgress"> & { readonly hardware: readonly string[] } {
   return {
     kernels: resolveKernels(kernels),
     ...resolveModel(options),
@@ -87,7 +87,7 @@ function resolveModel({ model, config }: BenchOptions): Pick<BenchSettings, "mod
 }
 
 function resolveHardware(names: string | undefined): readonly string[] {
-  return names === undefined || names === "all" ? [] : parseNames(names, "--hardware");
+  return names === undefined ? [] : parseNames(names, "--hardware");
 }
 
 function resolveDimensions({ m, n, k }: BenchOptions): Pick<BenchSettings, "m" | "n" | "k"> {

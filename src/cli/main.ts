@@ -7,6 +7,7 @@ import { addCost } from "./commands/cost.ts";
 import { addEnv } from "./commands/env.ts";
 import { addHardware } from "./commands/hardware.ts";
 import { addModels } from "./commands/models.ts";
+import { addPaper } from "./commands/paper.ts";
 import { addSchema } from "./commands/schema.ts";
 import type { CommandContext, Terminal } from "./terminal.ts";
 
@@ -20,7 +21,7 @@ Examples:
 
 Exit codes:
   0  done
-  1  done, and something did not hold, such as a kernel off its reference
+  1  done, and something did not hold, such as a kernel off its reference or a paper cell off
   2  the input is wrong
   3  the input is valid, but cannot be carried out here
   130  interrupted; what was measured is printed and saved first
@@ -67,7 +68,8 @@ function programFor(context: CommandContext): Command {
       getOutHasColors: () => false,
     })
     .addHelpText("after", EXAMPLES);
-  for (const add of [addBench, addModels, addHardware, addCost, addCodesign, addEnv, addSchema]) add(program, context);
+  for (const add of [addBench, addModels, addHardware, addCost, addCodesign, addPaper, addEnv, addSchema])
+    add(program, context);
   return program;
 }
 

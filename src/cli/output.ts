@@ -26,6 +26,9 @@ export interface Output {
   savePath?: string;
 }
 
+/** What `--hardware` takes, for the help of every command that has it. */
+export const HARDWARE_HELP = "names, YAML or JSON files, all (default: h800,h20,a800,910b)";
+
 /** Adds the options that every command has which prints a document. */
 export function addOutputOptions(command: Command): Command {
   return command

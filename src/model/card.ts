@@ -140,9 +140,9 @@ export interface ModelCard {
   readonly tiedEmbeddings: boolean;
   readonly maxContextTokens: number;
   readonly layers: readonly LayerSpec[];
-  /** What its reader supplied or left out, a sentence each. */
+  /** What the configuration left to its class's defaults and which of its fields were not read, a sentence each. */
   readonly notes: readonly string[];
 }
 
 /** What a configuration itself tells: a card without its name and origin. */
-export type ModelFacts = Omit<ModelCard, "name" | "source" | "notes"> & Partial<Pick<ModelCard, "notes">>;
+export type ModelFacts = Omit<ModelCard, "name" | "source">;

@@ -9,11 +9,19 @@ import type { RawObject } from "./fields.ts";
  * @throws InvalidInputError where the path leads through something that has no fields
  */
 export function overrideFields(fields: RawObject, setting: Setting): RawObject {
+  return replaceField(fields, setting, parseValue(setting.value));
+}
+
+/**
+ * As `overrideFields`, with a value that is parsed already.
+ * @throws InvalidInputError where the path leads through something that has no fields
+ */
+export function replaceField(fields: RawObject, setting: Setting, value: unknown): RawObject {
   const [first = "", ...rest] = setting.path.replaceAll(/\[(\d+)\]/g, ".$1").split(".");
   const inner = fields["text_config"];
   const nested = !Object.hasOwn(fields, first) && isObject(inner) && first !== "text_config";
   const steps = nested ? ["text_config", first, ...rest] : [first, ...rest];
-  return replaced(fields, steps, parseValue(setting.value), setting) as RawObject;
+  return replaced(fields, steps, value, setting) as RawObject;
 }
 
 /** What `holder` becomes with the value at `steps`; objects and lists on the way are copied. */

@@ -81,7 +81,8 @@ function gateParameters(ffn: MoeFfnSpec, hidden: number): number {
   return hidden * (ffn.experts + (ffn.sharedGate ? 1 : 0));
 }
 
-function embeddingParameters(card: ModelCard): number {
+/** The embedding table and the output head; one where they are tied. */
+export function embeddingParameters(card: ModelCard): number {
   return card.vocab * card.hidden * (card.tiedEmbeddings ? 1 : 2);
 }
 

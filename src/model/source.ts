@@ -3,7 +3,7 @@ import type { Setting } from "../units/parse.ts";
 import type { ModelCard } from "./card.ts";
 import type { RawObject } from "./fields.ts";
 import { readHandWrittenCard } from "./handWrittenCard.ts";
-import { overrideFields } from "./overrides.ts";
+import { overrideFields, replaceField } from "./overrides.ts";
 import { readModelConfig } from "./reader.ts";
 
 /** A model's fields before they are read, of one of the two formats. */
@@ -38,23 +38,21 @@ export function modelSourceOf(value: unknown, fileName: string): ModelSource {
 
 /**
  * The card of a source, with some of its fields replaced before they are read.
- * @throws InvalidInputError naming origin, field, value and what is allowed
+ * @throws InvalidInputError naming origin, field, value and what is allowed, or a replaced field that nobody reads
  */
 export function readModelSource(model: ModelSource, settings: readonly Setting[] = []): ModelCard {
-  if (settings.length === 0) return cardOf(model, settings);
-  const card = cardOf(model, settings);
+  const card = cardOf(model, settings.reduce(overrideFields, model.fields), settings);
+  if (settings.length === 0) return card;
   const idle = settings.filter((setting) => isIdle(setting, card, model, settings));
-  const note = `--set ${changesText(idle)} changes nothing that shapes, FLOPs or bytes follow from`;
   return {
     ...card,
     source: `${card.source}; with --set ${changesText(settings)}`,
-    notes: idle.length === 0 ? card.notes : [...card.notes, note],
+    notes: idle.length === 0 ? card.notes : [...card.notes, `--set ${changesText(idle)} is what it is without.`],
   };
 }
 
-function cardOf(model: ModelSource, settings: readonly Setting[]): ModelCard {
+function cardOf(model: ModelSource, fields: RawObject, settings: readonly Setting[]): ModelCard {
   const { name, source } = model;
-  const fields = settings.reduce(overrideFields, model.fields);
   const origin = settings.length === 0 ? model.origin : `${model.origin} with --set`;
   switch (model.format) {
     case "huggingFace":
@@ -64,16 +62,35 @@ function cardOf(model: ModelSource, settings: readonly Setting[]): ModelCard {
   }
 }
 
-/** Whether the card is the same without the setting: a field that nobody reads, or that held this value. */
+/**
+ * Whether the card is the same without the setting.
+ * @throws InvalidInputError where it would be the same with any value
+ */
 function isIdle(setting: Setting, card: ModelCard, model: ModelSource, settings: readonly Setting[]): boolean {
-  const others = settings.filter((other) => other !== setting);
+  const others = settings.filter((other) => other !== setting).reduce(overrideFields, model.fields);
+  const isSame = (fields: RawObject) => withoutNotes(card) === withoutNotes(tryCard(model, fields));
+  if (!isSame(others)) return false;
+  // No field that is read may hold NaN.
+  if (!isSame(replaceField(others, setting, Number.NaN))) return true;
+  const { text_config: text } = model.fields;
+  const known = [...Object.keys(model.fields), ...Object.keys(typeof text === "object" && text !== null ? text : {})];
+  const expected = "a field that shapes, FLOPs or bytes follow from";
+  const field = `--set ${setting.name}.${setting.path}`;
+  throw new InvalidInputError({ field, value: setting.path, expected, known });
+}
+
+/** Undefined where the fields make no model. */
+function tryCard(model: ModelSource, fields: RawObject): ModelCard | undefined {
   try {
-    return JSON.stringify(card) === JSON.stringify(cardOf(model, others));
+    return cardOf(model, fields, []);
   } catch (error) {
-    // Fields that make no model without this setting.
-    if (error instanceof InvalidInputError) return false;
+    if (error instanceof InvalidInputError) return undefined;
     throw error;
   }
+}
+
+function withoutNotes(card: ModelCard | undefined): string {
+  return JSON.stringify({ ...card, notes: [] });
 }
 
 function changesText(settings: readonly Setting[]): string {

@@ -86,9 +86,16 @@ export const hardwareRowSchema = z.strictObject({
     "FLOP/byte",
     "Intensity at which its peak and its bandwidth meet, in that precision.",
   ),
-  source: text("Where rates and bandwidth are printed."),
+  source: text("Where most of its figures are printed."),
   usdPerHourSource: text("Where the price is printed.").optional(),
+  peakFp4FlopsPerSecondSource: text("Where the peak in FP4 is printed.").optional(),
+  peakFp8FlopsPerSecondSource: text("Where the peak in FP8 is printed.").optional(),
+  peakInt8FlopsPerSecondSource: text("Where the peak of 8-bit integers is printed.").optional(),
+  peakBf16FlopsPerSecondSource: text("Where the peak in BF16 is printed.").optional(),
+  memoryBytesPerSecondSource: text("Where the bandwidth is printed.").optional(),
   memoryBytesSource: text("Where the memory is stated.").optional(),
+  networkBytesPerSecondSource: text("Where the network is stated.").optional(),
+  cardsPerServerSource: text("Where the cards of a server are stated.").optional(),
 });
 
 /** This machine and this program. */

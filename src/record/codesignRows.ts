@@ -11,14 +11,20 @@ export const codesignRowSchema = z.strictObject({
   contextTokens: whole("Cached tokens that each decoded token attends to."),
   accelerator: text("Name of the accelerator; absent for what holds on any.").optional(),
   quantity: text("What was worked out."),
+  kvBits: whole(
+    "Bits of a cached element, in a what-if; absent: those that the model's card gives each layer.",
+  ).optional(),
+  draftTokens: whole("Tokens drafted in a step, in a what-if; absent: none.").optional(),
   value: z
     .number()
     .meta({ description: "Its value; absent where a figure is missing, which `verdict` names." })
     .optional(),
   unit: z.enum(UNITS).meta({ description: "Unit of `value`." }),
   bound: z
-    .enum(["compute", "memory", "network"])
-    .meta({ description: "What limits; absent where nothing does." })
+    .enum(["compute", "memory", "network", "capacity"])
+    .meta({
+      description: "What limits: peak, memory bandwidth, network or size of memory; absent where nothing does.",
+    })
     .optional(),
   verdict: text("What it means, in words; absent where the value speaks for itself.").optional(),
 });

@@ -19,12 +19,14 @@ import {
 import { type CodesignRow, codesignRowSchema } from "./codesignRows.ts";
 import { type CostRow, costRowSchema } from "./costRows.ts";
 import { type Document, documentSchema } from "./document.ts";
+import { type PaperRow, paperRowSchema } from "./paperRows.ts";
 
 export type BenchDocument = Document<"bench", BenchRow>;
 export type ModelsDocument = Document<"models", ModelRow | LayersRow>;
 export type HardwareDocument = Document<"hardware", HardwareRow>;
 export type CostDocument = Document<"cost", CostRow>;
 export type CodesignDocument = Document<"codesign", CodesignRow>;
+export type PaperDocument = Document<"paper", PaperRow>;
 export type EnvDocument = Document<"env", EnvRow>;
 
 /** Any document that a command of this version prints. */
@@ -34,6 +36,7 @@ export type AnyDocument =
   | HardwareDocument
   | CostDocument
   | CodesignDocument
+  | PaperDocument
   | EnvDocument;
 
 /** A command that prints a document. */
@@ -45,6 +48,7 @@ const SCHEMAS = {
   hardware: documentSchema("hardware", hardwareRowSchema),
   cost: documentSchema("cost", costRowSchema),
   codesign: documentSchema("codesign", codesignRowSchema),
+  paper: documentSchema("paper", paperRowSchema),
   env: documentSchema("env", envRowSchema),
 } as const;
 
@@ -59,6 +63,7 @@ const ROW_KEYS: Readonly<Record<RecordedCommand, Readonly<Record<string, readonl
   hardware: { accelerator: Object.keys(hardwareRowSchema.shape) },
   cost: { cost: Object.keys(costRowSchema.shape) },
   codesign: { finding: Object.keys(codesignRowSchema.shape) },
+  paper: { cell: Object.keys(paperRowSchema.shape) },
   env: { environment: Object.keys(envRowSchema.shape) },
 };
 

@@ -95,25 +95,36 @@ export function hardwareBlocks({ rows, notes }: HardwareDocument): Block[] {
     {
       columns: [
         { header: "accelerator", align: NAME },
-        { header: "USD per card-hour", align: NUMBER },
+        { header: "USD/h", align: NUMBER },
+        { header: "peak FP4", align: NUMBER },
         { header: "peak FP8", align: NUMBER },
+        { header: "peak INT8", align: NUMBER },
         { header: "peak BF16", align: NUMBER },
         { header: "bandwidth", align: NUMBER },
         { header: "memory", align: NUMBER },
+        { header: "network", align: NUMBER },
+        { header: "cards", align: NUMBER },
         { header: "ridge FLOPs/byte", align: NUMBER },
         { header: "source", align: NAME },
       ],
       rows: rows.map((row) => [
         row.accelerator,
-        orAbsent(row.usdPerHour, (usd) => usd.toFixed(2)),
+        orAbsent(row.usdPerHour, usdText),
+        orAbsent(row.peakFp4FlopsPerSecond, formatRate),
         orAbsent(row.peakFp8FlopsPerSecond, formatRate),
+        orAbsent(row.peakInt8FlopsPerSecond, formatRate),
         formatRate(row.peakBf16FlopsPerSecond),
         formatBandwidth(row.memoryBytesPerSecond),
         orAbsent(row.memoryBytes, formatBytes),
+        orAbsent(row.networkBytesPerSecond, formatBandwidth),
+        orAbsent(row.cardsPerServer, String),
         `${formatNumber(row.ridgeFlopsPerByte)} (${row.precision})`,
         row.source,
       ]),
-      lines: ["Prices, peaks, bandwidths and memories are published; the ridge point follows from them.", ...notes],
+      lines: [
+        "Prices (of a card), peaks, bandwidths, memories and networks (of a server) are published; the ridge point follows from them. `hardware show NAME` has the source of each.",
+        ...notes,
+      ],
     },
   ];
 }
@@ -121,23 +132,36 @@ export function hardwareBlocks({ rows, notes }: HardwareDocument): Block[] {
 function hardwareFacts(row: HardwareRow): string[][] {
   return [
     ["accelerator", row.accelerator],
-    ["price", priceText(row)],
-    ["peak FP8", row.peakFp8FlopsPerSecond === undefined ? "none" : formatRate(row.peakFp8FlopsPerSecond)],
-    ["peak BF16", formatRate(row.peakBf16FlopsPerSecond)],
-    ["bandwidth", formatBandwidth(row.memoryBytesPerSecond)],
-    ["memory", row.memoryBytes === undefined ? "not stated" : memoryText(row.memoryBytes, row.memoryBytesSource)],
+    [
+      "price",
+      sourcedText(row.usdPerHour, (usd) => `${usdText(usd)} USD per card-hour`, row.usdPerHourSource, "none public"),
+    ],
+    ["peak FP4", sourcedText(row.peakFp4FlopsPerSecond, formatRate, row.peakFp4FlopsPerSecondSource, "none")],
+    ["peak FP8", sourcedText(row.peakFp8FlopsPerSecond, formatRate, row.peakFp8FlopsPerSecondSource, "none")],
+    ["peak INT8", sourcedText(row.peakInt8FlopsPerSecond, formatRate, row.peakInt8FlopsPerSecondSource)],
+    ["peak BF16", sourcedText(row.peakBf16FlopsPerSecond, formatRate, row.peakBf16FlopsPerSecondSource)],
+    ["bandwidth", sourcedText(row.memoryBytesPerSecond, formatBandwidth, row.memoryBytesPerSecondSource)],
+    ["memory", sourcedText(row.memoryBytes, formatBytes, row.memoryBytesSource)],
+    ["network", sourcedText(row.networkBytesPerSecond, formatBandwidth, row.networkBytesPerSecondSource)],
+    ["cards per server", sourcedText(row.cardsPerServer, String, row.cardsPerServerSource)],
     ["ridge point", `${formatNumber(row.ridgeFlopsPerByte)} FLOPs/byte in ${row.precision}`],
     ["source", row.source],
   ];
 }
 
-function priceText({ usdPerHour, usdPerHourSource }: HardwareRow): string {
-  if (usdPerHour === undefined) return "none that is public";
-  return `${usdPerHour.toFixed(2)} USD per card-hour${usdPerHourSource === undefined ? "" : ` (${usdPerHourSource})`}`;
+function usdText(usd: number): string {
+  return usd >= 0.01 ? usd.toFixed(2) : formatNumber(usd);
 }
 
-function memoryText(memoryBytes: number, source: string | undefined): string {
-  return source === undefined ? formatBytes(memoryBytes) : `${formatBytes(memoryBytes)} (${source})`;
+/** A figure and where it is printed; `absent` where there is none. */
+function sourcedText(
+  value: number | undefined,
+  format: (value: number) => string,
+  source: string | undefined,
+  absent = "not stated",
+): string {
+  if (value === undefined) return absent;
+  return source === undefined ? format(value) : `${format(value)} (${source})`;
 }
 
 /** This machine, everything below each other. */

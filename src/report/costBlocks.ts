@@ -28,7 +28,7 @@ export function costBlocks({ rows, notes }: CostDocument): Block[] {
 
 const FINDING_COLUMNS: readonly ColumnOf<CodesignRow>[] = [
   { header: "accelerator", align: "left", cell: (row) => row.accelerator ?? "any" },
-  { header: "quantity", align: "left", cell: (row) => row.quantity },
+  { header: "quantity", align: "left", cell: quantityText },
   { header: "value", align: "right", cell: valueText },
   { header: "bound", align: "left", cell: (row) => row.bound ?? "" },
   { header: "verdict", align: "left", cell: (row) => row.verdict ?? "" },
@@ -44,6 +44,14 @@ export function codesignBlocks({ rows, notes }: CodesignDocument): Block[] {
 /** Three decimals, as the report prints them; more where these would be zeros. */
 function usd(value: number): string {
   return value >= 0.01 ? value.toFixed(3) : formatNumber(value, 2);
+}
+
+function quantityText({ quantity, kvBits, draftTokens }: CodesignRow): string {
+  const whatIf = [
+    ...(kvBits === undefined ? [] : [`KV of ${kvBits} bits`]),
+    ...(draftTokens === undefined ? [] : [`MTP of ${draftTokens}`]),
+  ];
+  return whatIf.length === 0 ? quantity : `${quantity}, ${whatIf.join(" and ")}`;
 }
 
 function valueText({ value, unit }: CodesignRow): string {

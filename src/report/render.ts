@@ -6,6 +6,7 @@ import { envBlocks, hardwareBlocks, modelsBlocks } from "./catalogBlocks.ts";
 import { codesignBlocks, costBlocks } from "./costBlocks.ts";
 import { csvText } from "./csv.ts";
 import { markdownText } from "./markdown.ts";
+import { paperBlocks } from "./paperBlocks.ts";
 import type { Style } from "./style.ts";
 import { tableText } from "./table.ts";
 
@@ -61,6 +62,8 @@ function blocksOf(document: AnyDocument, columns: number): Block[] {
       return costBlocks(document);
     case "codesign":
       return codesignBlocks(document);
+    case "paper":
+      return paperBlocks(document);
     case "env":
       return envBlocks(document);
   }

@@ -1,5 +1,4 @@
 import type { Accelerator } from "../hardware/accelerator.ts";
-import { loadAccelerator } from "../hardware/catalog.ts";
 import { readCaches } from "../host/caches.ts";
 import { type ResidentPool, startResidentPool } from "../host/pool.ts";
 import { readKernelModule } from "../kernels/files.ts";
@@ -19,6 +18,7 @@ import { planRows } from "./benchPlan.ts";
 import { roofRows } from "./benchRoofs.ts";
 import { type Bench, measureRow } from "./benchRow.ts";
 import { recordEnvironment } from "./environment.ts";
+import { chooseHardware } from "./hardware.ts";
 import { loadModel } from "./models.ts";
 import type { PlannedRow } from "./plannedRow.ts";
 import type { BenchOutcome, BenchSettings } from "./settings.ts";
@@ -34,7 +34,7 @@ export async function bench(settings: BenchSettings): Promise<BenchOutcome> {
   const card = await loadModel(
     settings.configFile === undefined ? { name: settings.model ?? "step3" } : { configFile: settings.configFile },
   );
-  const accelerators = settings.hardware.map(loadAccelerator);
+  const { accelerators, notes } = chooseHardware(settings);
   const target = await pickTarget(settings.target);
   const environment = recordEnvironment(target);
   const caches = readCaches();
@@ -91,7 +91,7 @@ export async function bench(settings: BenchSettings): Promise<BenchOutcome> {
       command: "bench",
       environment,
       rows,
-      notes: notesOf(card, rows, environment.l2Bytes),
+      notes: [...notesOf(card, rows, environment.l2Bytes), ...unpricedNotes(accelerators), ...notes],
     },
     interrupted,
     failed: measured.some(({ row }) => row.status === "failedCheck" || row.status === "trapped"),
@@ -153,7 +153,13 @@ function deployments(
   measured: readonly { planned: PlannedRow; row: KernelRow }[],
 ): DeploymentRow[] {
   const named = settings.kernels.some((kernel) => kernel !== "roof.*" && kernel !== "linear.gemm");
-  return named ? deploymentRows(settings, card, accelerators, measured) : [];
+  const priced = accelerators.filter(({ usdPerHour }) => usdPerHour !== undefined);
+  return named && priced.length > 0 ? deploymentRows(settings, card, priced, measured) : [];
+}
+
+function unpricedNotes(accelerators: readonly Accelerator[]): string[] {
+  const names = accelerators.filter(({ usdPerHour }) => usdPerHour === undefined).map(({ name }) => name);
+  return names.length === 0 ? [] : [`No part of the deployment, having no price: ${names.join(", ")}.`];
 }
 
 async function closePool(pool: ResidentPool): Promise<void> {
@@ -164,7 +170,7 @@ function notesOf(card: ModelCard, rows: readonly BenchRow[], l2Bytes: number): s
   const kernels = rows.filter((row) => row.row === "kernel");
   const composed = kernels.filter((row) => row.composed === true);
   return [
-    "measured: median, FLOPs (counted by an instrumented build of the same kernel), measured FLOPs per byte; modeled: modeled FLOPs per byte, projections, deployment; published: the accelerators' prices, peaks and bandwidths (Step-3 report, Table 4).",
+    "measured: median, FLOPs (counted by an instrumented build of the same kernel), measured FLOPs per byte; modeled: modeled FLOPs per byte, projections, deployment; published: the accelerators' prices, peaks and bandwidths (`afdbench hardware` has their sources).",
     `Measured FLOPs per byte: counted FLOPs of the matrix products over the bytes of KV cache and weights that a model of this host's L2 (${formatBytes(l2Bytes)}) fetches for the traced addresses of one thread.`,
     `Weights and inputs are seeded random numbers at the shapes of ${card.name}; every kernel was checked against a float64 reference before it was timed.`,
     ...(composed.length > 0

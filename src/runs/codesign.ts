@@ -12,19 +12,20 @@ import {
   moeBatchTokens,
   moeSparsity,
 } from "../theory/sparsity.ts";
-import { cardsForFfn, sequencesPerCard, stageNs } from "../theory/stageBudget.ts";
+import { type ByteLimit, cardsForFfn, sequencesPerCard, stageNs } from "../theory/stageBudget.ts";
 import { formatBytes, formatNumber } from "../units/format.ts";
 import { attentionFlopsPerByte, effectiveRank, type FlopConvention } from "../workload/per-token.ts";
 import { recordEnvironment } from "./environment.ts";
-import { modelsAndAccelerators } from "./inUse.ts";
+import type { HardwareItem } from "./hardware.ts";
+import { modelsAndHardware } from "./inUse.ts";
 import { cardNotes, type ModelChoice } from "./models.ts";
 
 /** What `codesign` judges a model by. */
 export interface CodesignSettings {
   readonly model: ModelChoice;
   readonly contextTokens: number;
-  /** Names; none or `all`: the whole catalog. */
-  readonly hardware: readonly string[];
+  /** Names, `all`, or accelerators of the caller's own; none: those of the Step-3 report. */
+  readonly hardware: readonly HardwareItem[];
   /** Fields of the model and figures of accelerators to replace, each `NAME.FIELD=VALUE`. */
   readonly settings: readonly string[];
   readonly precision: PrecisionChoice;
@@ -43,7 +44,8 @@ export interface CodesignSettings {
   readonly convention: FlopConvention;
 }
 
-type Finding = Pick<CodesignRow, "quantity" | "unit"> & Partial<Pick<CodesignRow, "value" | "bound" | "verdict">>;
+type Finding = Pick<CodesignRow, "quantity" | "unit"> &
+  Partial<Pick<CodesignRow, "value" | "bound" | "verdict" | "kvBits" | "draftTokens">>;
 
 /**
  * What the report's co-design reasoning says of a model: intensity against ridge points, batches and sparsity that keep
@@ -52,7 +54,8 @@ type Finding = Pick<CodesignRow, "quantity" | "unit"> & Partial<Pick<CodesignRow
  * @source Step-3 report, sections 3, 5 and 6
  */
 export async function codesign(settings: CodesignSettings): Promise<CodesignDocument> {
-  const { models, accelerators } = await modelsAndAccelerators({ ...settings, models: [settings.model] });
+  const { models, hardware } = await modelsAndHardware({ ...settings, models: [settings.model] });
+  const { accelerators, notes } = hardware;
   const [card] = models;
   if (card === undefined) throw new Error("no model to judge");
   const context = { model: card.name, contextTokens: settings.contextTokens };
@@ -73,6 +76,7 @@ export async function codesign(settings: CodesignSettings): Promise<CodesignDocu
       "All values are modeled. Weights and KV are of 8 bits, with 16 bits where a model's layers keep their KV in BF16.",
       "Least sparsity: 8-bit dispatch and 16-bit combine of every token's hidden state within one stage (Step-3 report, section 5.4).",
       `A card of an attention instance of ${settings.cardsPerInstance} holds all projections but the output's, which is split (section 6); the FFN gets ${formatNumber(settings.ffnBandwidthShare * 100)}% of the bandwidth.`,
+      ...notes,
       ...cardNotes(models),
     ],
   };
@@ -132,25 +136,21 @@ function intensityFindings(card: ModelCard, roofs: Roofs, settings: CodesignSett
   const fewerBits = attentionFlopsPerByte(card, { contextTokens, convention, kvBits });
   const drafted = 1 + draftTokens;
   return [
-    intensityFinding("attentionFlopsPerByte", plain, roofs),
-    intensityFinding(`attentionFlopsPerByte, KV of ${kvBits} bits`, fewerBits, roofs),
-    intensityFinding(`attentionFlopsPerByte, MTP of ${draftTokens}`, plain * drafted, roofs),
-    intensityFinding(
-      `attentionFlopsPerByte, KV of ${kvBits} bits and MTP of ${draftTokens}`,
-      fewerBits * drafted,
-      roofs,
-    ),
+    intensityFinding(plain, roofs),
+    { ...intensityFinding(fewerBits, roofs), kvBits },
+    { ...intensityFinding(plain * drafted, roofs), draftTokens },
+    { ...intensityFinding(fewerBits * drafted, roofs), kvBits, draftTokens },
   ];
 }
 
-function intensityFinding(quantity: string, value: number, roofs: Roofs): Finding {
+function intensityFinding(value: number, roofs: Roofs): Finding {
   const ridge = ridgeFlopsPerByte(roofs);
   const bound: Bound = value < ridge ? "memory" : "compute";
   const sign = value < ridge ? "<" : "≥";
   const share = Math.min(value, ridge) / Math.max(value, ridge);
   const idle = bound === "memory" ? "of the peak" : "of the bandwidth";
   const verdict = `${formatNumber(value)} ${sign} ${formatNumber(ridge)}: ${formatNumber(share * 100)}% ${idle} used`;
-  return { quantity, value, unit: "FLOP/byte", bound, verdict };
+  return { quantity: "attentionFlopsPerByte", value, unit: "FLOP/byte", bound, verdict };
 }
 
 function batchFindings(card: ModelCard, accelerator: Accelerator, roofs: Roofs, settings: CodesignSettings): Finding[] {
@@ -212,41 +212,42 @@ function sparsityFindings(
   ];
 }
 
-/** What the stages of the TPOT leave for KV on a card, and the cards that the FFN's weights take. */
+/** What the stages of the TPOT and the memory leave for KV on a card, and the cards that the FFN's weights take. */
 function feasibilityFindings(card: ModelCard, accelerator: Accelerator, settings: CodesignSettings): Finding[] {
   const { contextTokens, cardsPerInstance, ffnBandwidthShare } = settings;
+  const { memoryBytesPerSecond: bytesPerSecond, memoryBytes, cardsPerServer = cardsPerInstance } = accelerator;
   const stage = stageNs(settings.tpotNs, settings.stages);
-  const bytesPerSecond = accelerator.memoryBytesPerSecond;
-  const attention = sequencesPerCard(card, { bytesPerSecond, stageNs: stage, cards: cardsPerInstance, contextTokens });
-  const ffn = cardsForFfn(card, {
-    bytesPerSecond: bytesPerSecond * ffnBandwidthShare,
-    stageNs: stage,
-    cardsPerServer: accelerator.cardsPerServer ?? cardsPerInstance,
-  });
+  const onCard = { stageNs: stage, memoryBytes };
+  const attention = sequencesPerCard(card, { ...onCard, bytesPerSecond, cards: cardsPerInstance, contextTokens });
+  const ffn = cardsForFfn(card, { ...onCard, bytesPerSecond: bytesPerSecond * ffnBandwidthShare, cardsPerServer });
   const sequences = Math.max(0, Math.floor(attention.sequences));
+  const bound = BOUND_OF_LIMIT[attention.budget.limit];
   const fits =
     attention.kvBytes > 0
       ? `${sequences} sequences of ${contextTokens} tokens`
-      : `infeasible: weights of ${formatBytes(attention.weightBytes)} alone take longer than a stage`;
+      : `infeasible: weights of ${formatBytes(attention.weightBytes)} alone are more`;
   return [
     {
       quantity: "stageBytesPerCard",
-      value: attention.budgetBytes,
+      value: attention.budget.bytes,
       unit: "byte",
-      verdict: "read in a stage, all layers",
+      bound,
+      verdict: attention.budget.limit === "bandwidth" ? "read in a stage, all layers" : "all of its memory",
     },
     { quantity: "attentionWeightBytesPerCard", value: attention.weightBytes, unit: "byte" },
-    { quantity: "attentionKvBytesPerCard", value: Math.max(0, attention.kvBytes), unit: "byte", bound: "memory" },
-    { quantity: "attentionSequencesPerCard", value: sequences, unit: "sequences", bound: "memory", verdict: fits },
+    { quantity: "attentionKvBytesPerCard", value: Math.max(0, attention.kvBytes), unit: "byte", bound },
+    { quantity: "attentionSequencesPerCard", value: sequences, unit: "sequences", bound, verdict: fits },
     {
       quantity: "ffnCards",
       value: ffn.cards,
       unit: "cards",
-      bound: "memory",
-      verdict: `${formatBytes(ffn.weightBytes)} of weights at ${formatBytes(ffn.bytesPerCard)} a card and stage: ${ffn.servers} servers`,
+      bound: BOUND_OF_LIMIT[ffn.perCard.limit],
+      verdict: `${formatBytes(ffn.weightBytes)} of weights at ${formatBytes(ffn.perCard.bytes)} a card: ${ffn.servers} server${ffn.servers === 1 ? "" : "s"} of ${cardsPerServer}`,
     },
   ];
 }
+
+const BOUND_OF_LIMIT = { bandwidth: "memory", capacity: "capacity" } as const satisfies Record<ByteLimit, unknown>;
 
 function moeOf(card: ModelCard): MoeFfnSpec | undefined {
   return card.layers.map(({ ffn }) => ffn).find((ffn) => ffn.kind === "moe");

@@ -1,4 +1,5 @@
 import { type Accelerator, requirePrice } from "../hardware/accelerator.ts";
+import { reportAcceleratorNames } from "../hardware/catalog.ts";
 import type { ModelCard } from "../model/card.ts";
 import { parametersActivated } from "../model/parameters.ts";
 import type { CostRow } from "../record/costRows.ts";
@@ -17,7 +18,8 @@ import { type Peak, type PrecisionChoice, peakFor } from "../theory/precision.ts
 import { InvalidInputError } from "../units/errors.ts";
 import { type FlopConvention, type TokenWork, tokenWork } from "../workload/per-token.ts";
 import { recordEnvironment } from "./environment.ts";
-import { modelsAndAccelerators } from "./inUse.ts";
+import type { HardwareItem } from "./hardware.ts";
+import { modelsAndHardware } from "./inUse.ts";
 import { cardNotes, type ModelChoice } from "./models.ts";
 
 /** What `cost` works out. */
@@ -25,8 +27,8 @@ export interface CostSettings {
   /** None: the whole catalog. */
   readonly models: readonly ModelChoice[];
   readonly contexts: readonly number[];
-  /** Names; none or `all`: the whole catalog. */
-  readonly hardware: readonly string[];
+  /** Names, `all`, or accelerators of the caller's own; none: those of the Step-3 report. */
+  readonly hardware: readonly HardwareItem[];
   /** Fields of models and figures of accelerators to replace, each `NAME.FIELD=VALUE`. */
   readonly settings: readonly string[];
   readonly precision: PrecisionChoice;
@@ -46,11 +48,14 @@ interface Priced {
 /**
  * What decoding a million tokens costs: every model at every context, on each accelerator alone and on the best pairing
  * of an attention and an FFN accelerator.
- * @throws InvalidInputError on an unknown model or accelerator, or one without a price
+ * @throws InvalidInputError on an unknown model or accelerator, or one that was named and has no price
  * @source Step-3 report, section 4.2 and Table 6
  */
 export async function cost(settings: CostSettings): Promise<CostDocument> {
-  const { models, accelerators } = await modelsAndAccelerators(settings);
+  const { models, hardware: chosen } = await modelsAndHardware(settings);
+  const unpriced = chosen.accelerators.filter(({ usdPerHour }) => usdPerHour === undefined).map(({ name }) => name);
+  const leftOut = unpriced.filter((name) => chosen.unasked.includes(name));
+  const accelerators = chosen.accelerators.filter(({ name }) => !leftOut.includes(name));
   const priced = accelerators.flatMap((accelerator) => pricedIn(accelerator, settings.precision));
   const [first, ...others] = priced;
   if (first === undefined) {
@@ -67,9 +72,21 @@ export async function cost(settings: CostSettings): Promise<CostDocument> {
     rows: models.flatMap((card) =>
       settings.contexts.flatMap((contextTokens) => rowsOf(card, contextTokens, [first, ...others], settings)),
     ),
-    notes: notesOf(settings, models, accelerators, priced),
+    notes: [
+      ...notesOf(settings, models, accelerators, priced),
+      ...(leftOut.length === 0
+        ? []
+        : [`Left out, having no price (--set NAME.usdPerHour=PRICE): ${leftOut.join(", ")}.`]),
+      ...(priced.every(({ accelerator }) => reportAcceleratorNames().includes(accelerator.name))
+        ? []
+        : [PRICES_DIFFER]),
+      ...chosen.notes,
+    ],
   };
 }
+
+const PRICES_DIFFER =
+  "Prices come from different markets and days (`afdbench hardware show NAME` says which): give your own with --set NAME.usdPerHour=PRICE before you compare.";
 
 /** None where the card has no peak in this precision. */
 function pricedIn(accelerator: Accelerator, precision: PrecisionChoice): Priced[] {
@@ -126,7 +143,7 @@ function stepIntensity({ attentionFlops, kvBytes }: TokenWork, { draftTokens }: 
 }
 
 function notesOf(
-  { precision, kvBits, drafting, convention, contexts }: CostSettings,
+  { precision, kvBits, drafting, convention, contexts, models: choices }: CostSettings,
   models: readonly ModelCard[],
   accelerators: readonly Accelerator[],
   priced: readonly Priced[],
@@ -151,6 +168,7 @@ function notesOf(
     ...(short.length === 0
       ? []
       : [`Beyond the longest context that their configurations allow: ${short.map(({ name }) => name).join(", ")}.`]),
-    ...cardNotes(models),
+    // Of the whole catalog they would be longer than the table; `afdbench models` has them.
+    ...(choices.length === 0 ? [] : cardNotes(models)),
   ];
 }

@@ -1,6 +1,5 @@
-import type { Accelerator } from "../hardware/accelerator.ts";
 import type { ModelCard } from "../model/card.ts";
-import { resolveAccelerators } from "./hardware.ts";
+import { type ChosenHardware, chooseHardware, type HardwareItem } from "./hardware.ts";
 import { chosenModels, type ModelChoice, modelsWith } from "./models.ts";
 import { settingsFor } from "./settingsFor.ts";
 
@@ -8,8 +7,8 @@ import { settingsFor } from "./settingsFor.ts";
 export interface UseChoice {
   /** None: the whole catalog. */
   readonly models: readonly ModelChoice[];
-  /** Names; none or `all`: the whole catalog. */
-  readonly hardware: readonly string[];
+  /** As `chooseHardware` takes them. */
+  readonly hardware: readonly HardwareItem[];
   /** Fields of models and figures of accelerators to replace, each `NAME.FIELD=VALUE`. */
   readonly settings: readonly string[];
 }
@@ -18,20 +17,19 @@ export interface UseChoice {
  * The models and accelerators in use, with the fields and figures replaced that settings of their names give.
  * @throws InvalidInputError on an unknown name, a file that cannot be read, or a setting that does not fit
  */
-export async function modelsAndAccelerators({
+export async function modelsAndHardware({
   models,
   hardware,
   settings,
-}: UseChoice): Promise<{ readonly models: readonly ModelCard[]; readonly accelerators: readonly Accelerator[] }> {
+}: UseChoice): Promise<{ readonly models: readonly ModelCard[]; readonly hardware: ChosenHardware }> {
   const sources = await chosenModels(models);
-  const plain = resolveAccelerators({ hardware, settings: [] });
   const { ofModels, ofAccelerators } = settingsFor(
     settings,
     sources.map(({ name }) => name),
-    plain.map(({ name }) => name),
+    chooseHardware({ hardware }).accelerators.map(({ name }) => name),
   );
   return {
     models: modelsWith(sources, ofModels),
-    accelerators: resolveAccelerators({ hardware, settings: ofAccelerators }),
+    hardware: chooseHardware({ hardware, settings: ofAccelerators }),
   };
 }

@@ -1,4 +1,5 @@
 import type { BenchDocument } from "../record/schemas.ts";
+import type { HardwareItem } from "./hardware.ts";
 
 /** Kernels that `bench` takes by name, each with what it computes, in the order in which they run. */
 export const KERNELS = [
@@ -53,8 +54,8 @@ export interface BenchSettings {
   threads: readonly number[];
   /** Absent: the best that this engine has. */
   target?: TargetName;
-  /** Catalog names of the accelerators to project to. */
-  hardware: readonly string[];
+  /** Accelerators to project to: names, `all`, or the caller's own; none: those of the Step-3 report. */
+  hardware: readonly HardwareItem[];
   seed: number;
   quick: boolean;
   /** Samples a row; absent: as many as `minTimeNs` needs, at least 10. */

@@ -58,27 +58,58 @@ export function attentionFeasibility(
   return { budgetBytes, weightBytes, kvBytes, contextTokens: kvBytes > 0 && rowBytes > 0 ? kvBytes / rowBytes : 0 };
 }
 
+/** What a card's bytes are limited by: the bandwidth within a stage, or the memory that holds them. */
+export type ByteLimit = "bandwidth" | "capacity";
+
+/** Bytes of a card that can be used in a stage, and which limit sets them. */
+export interface ByteBudget {
+  readonly bytes: number;
+  readonly limit: ByteLimit;
+}
+
+/** What a card can read in a stage, or hold where that is less; a memory of unknown size sets no limit. */
+export function byteBudget(setting: {
+  readonly bytesPerSecond: number;
+  readonly stageNs: number;
+  readonly memoryBytes?: number | undefined;
+}): ByteBudget {
+  const readBytes = bytesPerLayer(setting.bytesPerSecond, setting.stageNs);
+  const { memoryBytes } = setting;
+  if (memoryBytes === undefined || memoryBytes >= readBytes) return { bytes: readBytes, limit: "bandwidth" };
+  return { bytes: memoryBytes, limit: "capacity" };
+}
+
 /**
  * Cards over which the 8-bit FFN weights of all layers must be spread to be read once in a stage, at a share of the
- * bandwidth, in whole servers.
+ * bandwidth, and to fit into memory, in whole servers.
  * @source Step-3 report, section 6
  */
 export function cardsForFfn(
   card: ModelCard,
-  setting: { readonly bytesPerSecond: number; readonly stageNs: number; readonly cardsPerServer: number },
-): { readonly weightBytes: number; readonly bytesPerCard: number; readonly servers: number; readonly cards: number } {
+  setting: {
+    readonly bytesPerSecond: number;
+    readonly stageNs: number;
+    readonly memoryBytes?: number | undefined;
+    readonly cardsPerServer: number;
+  },
+): {
+  readonly weightBytes: number;
+  readonly perCard: ByteBudget;
+  readonly servers: number;
+  readonly cards: number;
+} {
   const weightBytes = card.layers.reduce((total, { ffn }) => {
     const width = ffn.kind === "dense" ? ffn.width : ffn.experts * ffn.expertDim + ffn.sharedDim;
     return total + swigluParameters(width, card.hidden);
   }, 0);
-  const bytesPerCard = bytesPerLayer(setting.bytesPerSecond, setting.stageNs);
-  const servers = Math.ceil(weightBytes / bytesPerCard / setting.cardsPerServer);
-  return { weightBytes, bytesPerCard, servers, cards: servers * setting.cardsPerServer };
+  const perCard = byteBudget(setting);
+  const servers = Math.ceil(weightBytes / perCard.bytes / setting.cardsPerServer);
+  return { weightBytes, perCard, servers, cards: servers * setting.cardsPerServer };
 }
 
 /**
  * Sequences of one context that a card of an attention instance can serve: in a stage it reads their KV and the weights
- * of all layers. Negative where the weights alone are too much.
+ * of all layers, which its memory holds. Negative where the weights alone are too much.
  * @source Step-3 report, section 6
  */
 export function sequencesPerCard(
@@ -86,23 +117,24 @@ export function sequencesPerCard(
   setting: {
     readonly bytesPerSecond: number;
     readonly stageNs: number;
+    readonly memoryBytes?: number | undefined;
     readonly cards: number;
     readonly contextTokens: number;
     readonly kvBits?: number | undefined;
   },
 ): {
-  readonly budgetBytes: number;
+  readonly budget: ByteBudget;
   readonly weightBytes: number;
   readonly kvBytes: number;
   readonly sequences: number;
 } {
-  const budgetBytes = bytesPerLayer(setting.bytesPerSecond, setting.stageNs);
+  const budget = byteBudget(setting);
   const split = { cards: setting.cards, bytesPerWeight: 1 };
   const weightBytes = card.layers.reduce(
     (total, { attention }) => total + attentionWeightBytesPerCard(attention, card.hidden, split),
     0,
   );
-  const kvBytes = budgetBytes - weightBytes;
+  const kvBytes = budget.bytes - weightBytes;
   const sequences = kvBytes / kvBytesReadPerToken(card, setting.contextTokens, setting.kvBits);
-  return { budgetBytes, weightBytes, kvBytes, sequences };
+  return { budget, weightBytes, kvBytes, sequences };
 }

@@ -78,7 +78,7 @@ function quote(text: string): string {
 }
 
 /** Keeps a message on one line and free of terminal escapes, whatever a file or an argument held. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
     if (character === "\n") return "\\n";
     if (character === "\t") return "\\t";

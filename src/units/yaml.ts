@@ -87,7 +87,7 @@ function checkKeys(map: YAMLMap<ParsedNode>, refuse: Refuse): void {
   const seen = new Set<unknown>();
   for (const { key } of map.items) {
     const name = isScalar(key) ? key.value : key;
-    if (seen.has(name)) refuse(key.range[0], "each key of an object once");
+    if (seen.has(name)) refuse(key.range[0], "valid YAML (keys of an object must be unique)");
     seen.add(name);
   }
 }

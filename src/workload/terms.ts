@@ -98,7 +98,7 @@ function attentionTerms(
 function moeTerms(ffn: MoeFfnSpec, hidden: number, tokens: number, setting: DecodeSetting): readonly Term[] {
   const { tokensPerExpert, bytesPerWeight } = setting;
   const expertWeights = swigluParameters(ffn.experts * ffn.expertDim, hidden);
-  const sharedWeights = swigluParameters(ffn.sharedDim, hidden);
+  const sharedWeights = swigluParameters(ffn.sharedDim, hidden) + (ffn.sharedGate ? hidden : 0);
   const combineFlops = MULTIPLY_ADD * tokens * ffn.router.topK * hidden;
   return [
     matrixTerm("moe.router", "ffn", tokens, hidden * ffn.experts, ROUTER_BYTES_PER_WEIGHT),

@@ -28,6 +28,7 @@ describe("models", () => {
     ["models-csv", ["models", "-o", "csv"]],
     ["hardware", ["hardware"]],
     ["hardware-show", ["hardware", "show", "h20"]],
+    ["hardware-show-file", ["hardware", "show", "test/cli/cards.yaml"]],
     ["hardware-csv", ["hardware", "-o", "csv"]],
   ])("%s is what the golden file says", async (name, args) => {
     const { exitCode, out, err } = await run(args);
@@ -54,6 +55,9 @@ describe("schema", () => {
   it("prints JSON Schema", async () => {
     const { out } = await run(["schema", "bench"]);
     expect(JSON.parse(out)).toMatchObject({ $schema: expect.stringContaining("2020-12"), title: "afdbench bench" });
+    const accelerator = await run(["schema", "accelerator"]);
+    expect(JSON.parse(accelerator.out)).toMatchObject({ title: "afdbench accelerator" });
+    expect((await run(["schema", "acelerator"])).err).toContain('did you mean "accelerator"?');
   });
 });
 

@@ -11,6 +11,7 @@ describe("help", () => {
     ["hardware", "show"],
     ["cost"],
     ["codesign"],
+    ["paper"],
     ["env"],
     ["schema"],
   ])("of `afdbench %s %s` is what the golden file says", async (...words) => {
@@ -20,7 +21,7 @@ describe("help", () => {
   });
 
   it("fits 100 columns", async () => {
-    for (const words of [[], ["bench"], ["models"], ["hardware"], ["cost"], ["codesign"]]) {
+    for (const words of [[], ["bench"], ["models"], ["hardware"], ["cost"], ["codesign"], ["paper"]]) {
       const { out } = await run([...words, "--help"]);
       expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
     }

@@ -4,6 +4,7 @@ import { cardJsonSchema } from "../../src/model/cardSchema.ts";
 import { loadCatalogModel } from "../../src/model/catalog.ts";
 import { readHandWrittenCard } from "../../src/model/handWrittenCard.ts";
 import { parametersActivated, parametersTotal } from "../../src/model/parameters.ts";
+import { modelSourceOf, readModelSource } from "../../src/model/source.ts";
 import { InvalidInputError } from "../../src/units/errors.ts";
 import { parseYaml } from "../../src/units/yaml.ts";
 import { kvBytesReadPerToken } from "../../src/workload/kv-cache.ts";
@@ -48,6 +49,7 @@ describe("the cards of docs/cards.md", () => {
       name: "step3-by-hand",
       source: "Step-3 report (arXiv 2507.19427), Table 1",
       modelType: "hand-written",
+      notes: [],
     });
   });
 
@@ -265,6 +267,49 @@ describe("readHandWrittenCard", () => {
       { numRuns: 2000 },
     );
     expect(Math.min(seen.read, seen.refused)).toBeGreaterThan(100);
+  });
+});
+
+describe("a card's text", () => {
+  it("gives a model or an InvalidInputError, whatever becomes of it", () => {
+    const piece = fc.oneof(
+      fc.constantFrom(
+        "",
+        " ",
+        "\n",
+        "\t",
+        "- ",
+        "  ",
+        ": ",
+        "{",
+        "}",
+        "[",
+        "]",
+        '"',
+        "&a ",
+        "*mfa",
+        "#",
+        "!t ",
+        "-1",
+        "\0",
+      ),
+      fc.string({ maxLength: 3 }),
+    );
+    const edit = fc.record({ at: fc.nat(), removed: fc.nat({ max: 3 }), added: piece });
+    fc.assert(
+      fc.property(fc.constantFrom(...docCards), fc.array(edit, { minLength: 1, maxLength: 3 }), (text, edits) => {
+        const edited = edits.reduce((current, { at, removed, added }) => {
+          const from = at % current.length;
+          return current.slice(0, from) + added + current.slice(from + removed);
+        }, text);
+        try {
+          expectFinite(readModelSource(modelSourceOf(parseYaml(edited, "my.yaml"), "my.yaml")), 8192);
+        } catch (error) {
+          expect(error).toBeInstanceOf(InvalidInputError);
+        }
+      }),
+      { numRuns: 2000 },
+    );
   });
 });
 

@@ -3,20 +3,35 @@ import { loadCatalogModel, modelNames } from "../../src/model/catalog.ts";
 import { parametersActivated, parametersTotal } from "../../src/model/parameters.ts";
 
 describe("catalog", () => {
-  it("holds these models", () => {
-    expect(modelNames()).toEqual(["step3", "step3-text", "deepseek-v3", "qwen3-235b-a22b"]);
-  });
-
   // Published sizes in billions: total and active per token, embeddings in both.
-  it.each([
+  const sizes: [string, number, number][] = [
     ["step3", 316.3, 38.8],
     ["step3-text", 316.3, 38.8],
     ["deepseek-v3", 671.0, 37.6],
+    ["kimi-k2", 1026.4, 32.9],
     ["qwen3-235b-a22b", 235.1, 22.2],
-  ])("%s has %d / %d billion parameters", (name, total, activated) => {
+    ["qwen3-32b", 32.8, 32.8],
+    ["llama-4-maverick", 400.7, 17.2],
+    ["minimax-m1", 456.1, 48.4],
+    ["ernie-4.5-300b-a47b", 298.6, 47.1],
+    ["pangu-pro-moe", 72.0, 16.5],
+    ["llama-3.1-70b", 70.6, 70.6],
+    ["mistral-7b", 7.2, 7.2],
+    ["gemma-3-27b", 27.0, 27.0],
+    ["glm-4.5", 352.8, 33.6],
+    ["glm-4.5-air", 106.9, 13.4],
+    ["qwen3-next-80b-a3b", 79.7, 3.9],
+  ];
+
+  it("holds these models", () => {
+    expect(modelNames()).toEqual(sizes.map(([name]) => name));
+  });
+
+  it.each(sizes)("%s has %d / %d billion parameters", (name, total, activated) => {
     const card = loadCatalogModel(name);
     expect(card.name).toBe(name);
     expect(card.source).not.toBe("");
+    expect(card.notes.filter((note) => note.startsWith("Not read"))).toEqual([]);
     expect(parametersTotal(card) / 1e9).toBeCloseTo(total, 1);
     expect(parametersActivated(card) / 1e9).toBeCloseTo(activated, 1);
   });

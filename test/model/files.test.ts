@@ -103,7 +103,7 @@ describe("readModelFile", () => {
     expect(await refusal(place("neither.yaml", "hidden: 1"))).toContain(neither);
     expect(await refusal(place("list.json", "[1]"))).toContain(`${neither}: afdbench schema model), got a list of 1`);
     expect(await refusal(place("comment.yaml", "# nothing"))).toContain(neither);
-    expect(await refusal(place("empty.yaml", " \n"))).toContain("a YAML file (this one is empty)");
+    expect(await refusal(place("empty.yaml", " \n"))).toContain("(this one is empty)");
     expect(await refusal(place("binary.yaml", new Uint8Array([0xff, 0xfe, 0])))).toContain("UTF-8");
     expect(await refusal(place("tab.yaml", "layers:\n\t- count: 1\n"))).toContain("YAML (line 2, column 1)");
     const wrong = (docCards[0] ?? "").replace("kvHeads: 8", "kvHeads: 7");

@@ -61,13 +61,20 @@ describe("readModelSource", () => {
     expect(card.name).toBe("step3");
     expect(card.layers.at(-2)?.ffn).toMatchObject({ router: { topK: 4 } });
     expect(card.source).toBe(`${step3.source}; with --set moe_top_k=4, num_hidden_layers=61`);
-    expect(card.notes).toEqual(["--set num_hidden_layers=61 changes nothing that shapes, FLOPs or bytes follow from"]);
+    expect(card.notes.at(-1)).toBe("--set num_hidden_layers=61 is what it is without.");
+    expect(withSettings("step3.tie_word_embeddings=false").notes.at(-1)).toContain("tie_word_embeddings=false is what");
   });
 
   it("lets the reader judge names and values", () => {
+    const unread = "expected a field that shapes, FLOPs or bytes follow from";
     expect(() => withSettings("step3.moe_topk=4")).toThrow(
-      /^step3 with --set: text_config\..*did you mean "moe_top_k"\?$/,
+      `--set step3.moe_topk: ${unread}, got "moe_topk"; did you mean "moe_top_k"?`,
     );
+    expect(() => withSettings("step3.use_cache=false", "step3.moe_top_k=4")).toThrow(
+      `--set step3.use_cache: ${unread}`,
+    );
+    expect(() => withSettings("step3.vision_config.width=4")).toThrow(`--set step3.vision_config.width: ${unread}`);
+    expect(() => withSettings("step3.hidden_sise=4")).toThrow('did you mean "hidden_size"');
     expect(() => withSettings("step3.moe_top_k=49")).toThrow(
       "text_config.moe_top_k: expected a whole number from 1 to 48",
     );

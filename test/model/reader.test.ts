@@ -41,9 +41,10 @@ describe("readModelConfig", () => {
   });
 
   it.each([
-    ["deepseek_v2", 'did you mean "deepseek_v3"?'],
+    ["deepseek_v4", 'did you mean "deepseek_v3" or "deepseek_v2"?'],
     ["step3", 'did you mean "step3_vl"'],
-    ["llama", "expected one of"],
+    ["Llama-3", 'did you mean "llama"'],
+    ["falcon", "`afdbench schema model` prints its format"],
     [undefined, "got nothing"],
     [7, "got 7"],
     ["toString", "expected one of"],
@@ -57,16 +58,24 @@ describe("readModelConfig", () => {
     "num_hidden_layers",
     "vocab_size",
     "num_attention_heads",
-    "rms_norm_eps",
-    "rope_theta",
+    "intermediate_size",
     "moe_intermediate_size",
   ];
+  const supplied = ["rms_norm_eps", "rope_theta"];
   const badSizes = [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e18, "64", null, [], {}, true];
   describe.each(configs)("%s", (_, config) => {
-    it.each(sizes)("refuses a missing or senseless %s", (field) => {
+    it.each(sizes)("refuses a missing %s", (field) => {
       expect(() => read(without(config, field))).toThrow(
         new RegExp(`^dir/config\\.json: ${field}: expected .*, got nothing$`),
       );
+    });
+
+    it.each(supplied)("takes a missing %s from its class and says so", (field) => {
+      const [note] = read(without(config, field)).notes;
+      expect(note).toMatch(new RegExp(`^From the class defaults of .*: .*${field} [0-9]`));
+    });
+
+    it.each([...sizes, ...supplied])("refuses a senseless %s", (field) => {
       for (const value of badSizes) {
         expect(() => read({ ...config, [field]: value })).toThrow(
           new RegExp(`^dir/config\\.json: ${field}: expected `),
@@ -81,11 +90,22 @@ describe("readModelConfig", () => {
       );
     });
 
-    it("refuses unknown fields with the nearest known one", () => {
-      expect(() => read({ ...config, hidden_sise: 1 })).toThrow('got "hidden_sise"; did you mean "hidden_size"?');
+    it("names fields that it does not read, and refuses misspelt ones", () => {
+      expect(read({ ...config, hidden_sise: 1, "a\u001b[31m": 2 }).notes).toContain(
+        "Not read: hidden_sise, a\\u{1b}[31m.",
+      );
+      expect(read({ ...config, ["x".repeat(1e6)]: 1 }).notes.at(-1)).toHaveLength("Not read: .".length + 60);
       expect(() => read({ ...without(config, "hidden_size"), hiden_size: 1 })).toThrow(
         /hidden_size: expected .*"hiden_size"/,
       );
+      expect(() => read({ ...without(config, "tie_word_embeddings"), tie_word_embedings: true })).toThrow(
+        'got "tie_word_embedings"; did you mean "tie_word_embeddings"?',
+      );
+    });
+
+    it("lists no more unread fields than one can read", () => {
+      const many = Object.fromEntries(Array.from({ length: 1e5 }, (_, index) => [`x${index}`, index]));
+      expect(read({ ...config, ...many }).notes.at(-1)).toMatch(/^Not read: x0, .*x19 and 99980 more\.$/);
     });
 
     it("passes over fields that have nothing to do with shapes", () => {
@@ -94,6 +114,8 @@ describe("readModelConfig", () => {
         bos_token_id: 0,
         auto_map: {},
         use_cache: true,
+        dtype: "bfloat16",
+        audio_token_index: 1,
         transformers_version: "4.54",
       };
       expect(read({ ...config, ...extra })).toEqual(read(config));
@@ -136,7 +158,25 @@ describe("readModelConfig", () => {
     [step3Text, { head_dim: 255 }, "head_dim: expected an even number"],
     [step3Text, { rope_scaling: { factor: 2 } }, "rope_scaling: expected null"],
     [step3Text, { norm_expert_weight: 1 }, "norm_expert_weight: expected true or false, got 1"],
-    [step3Text, { max_position_embedding: undefined, max_seq_len: undefined }, "max_position_embedding"],
+    [step3Text, { max_position_embedding: "x" }, "max_position_embedding: expected a whole number"],
+    [
+      step3Text,
+      { max_position_embeddings: 4096 },
+      "max_position_embedding: expected the same as max_position_embeddings, or one of the two left out, got 65536",
+    ],
+    [
+      deepseek,
+      { topk_method: "group_limited" },
+      'topk_method: expected "noaux_tc" or "group_limited_greedy" or "greedy"',
+    ],
+    [deepseek, { hidden_act: "relu" }, 'hidden_act: expected "silu" or "swish"'],
+    [qwen, { num_local_experts: 64 }, "num_local_experts: expected the same as num_experts"],
+    [qwen, { rope_parameters: 3 }, "rope_parameters: expected an object or null, got 3"],
+    [
+      qwen,
+      { head_dim: null, hidden_size: 4000 },
+      "head_dim: expected a whole number from 1 to 8192 (left out, and the class default is none), got 62.5",
+    ],
     [deepseek, { n_group: 7 }, "n_group: expected a divisor of n_routed_experts (256), got 7"],
     [deepseek, { topk_group: 9 }, "topk_group: expected a whole number from 1 to n_group (8), got 9"],
     [deepseek, { num_experts_per_tok: 129 }, "num_experts_per_tok: expected a whole number from 1 to 128"],
@@ -160,6 +200,9 @@ describe("readModelConfig", () => {
     const everyButFirst = read(without(step3Text, "moe_layers_enum"));
     expect(everyButFirst.layers.map(({ ffn }) => ffn.kind).filter((kind) => kind === "dense")).toHaveLength(1);
     expect(everyButFirst.layers[0]?.ffn.kind).toBe("dense");
+    expect(read({ ...without(without(step3Text, "max_position_embedding"), "max_seq_len") })).toMatchObject({
+      maxContextTokens: 65536,
+    });
     expect(read({ ...step3Text, share_q_dim: 0 }).layers[0]?.attention).toMatchObject({ queryRank: 256 });
     expect(read(without(qwen, "head_dim")).layers[0]?.attention).toMatchObject({ headDim: 64 });
     expect(read({ ...qwen, num_key_value_heads: 1 }).layers[0]?.attention.kind).toBe("mqa");

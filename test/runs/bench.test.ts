@@ -129,6 +129,18 @@ describe("bench", () => {
     expect(other?.flops).toBe(one?.flops);
   });
 
+  it("projects to accelerators without a price, and deploys on the others", async () => {
+    const core = { configFile, kernels: ["attention.core"], dtypes: ["int8"] } as const;
+    const { document } = await bench(settingsOf({ ...core, hardware: ["l20", "h20"] }));
+    const projected = document.rows.flatMap((row) => (row.row === "projection" ? [row.accelerator] : []));
+    expect([...new Set(projected)]).toEqual(["l20", "h20"]);
+    const deployed = document.rows.filter((row) => row.row === "deployment");
+    expect(deployed).toMatchObject([{ attentionOn: "h20", ffnOn: "h20" }]);
+    expect(document.notes).toContain("No part of the deployment, having no price: l20.");
+    const alone = await bench(settingsOf({ ...core, hardware: ["l20"] }));
+    expect(alone.document.rows.some(({ row }) => row === "deployment")).toBe(false);
+  });
+
   it.each([
     ["deepseek-v3", 512, "unsupported"],
     ["qwen3-235b-a22b", 32, "ok"],

@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { acceleratorNames, loadAccelerator } from "../../src/hardware/catalog.ts";
+import { loadAccelerator, reportAcceleratorNames } from "../../src/hardware/catalog.ts";
 import { loadCatalogModel } from "../../src/model/catalog.ts";
 import { cheapestDeployment, type DeploymentWork, deployments } from "../../src/theory/deployment.ts";
 import { InvalidInputError } from "../../src/units/errors.ts";
 import { type DecodeSetting, ffnTokens } from "../../src/workload/setting.ts";
 import { modelTerms } from "../../src/workload/terms.ts";
 
-const accelerators = acceleratorNames().map(loadAccelerator);
+const accelerators = reportAcceleratorNames().map(loadAccelerator);
 
 const workOf = (name: string, change: Partial<DecodeSetting>): DeploymentWork => {
   const card = loadCatalogModel(name);

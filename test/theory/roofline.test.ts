@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { acceleratorNames, loadAccelerator } from "../../src/hardware/catalog.ts";
+import { loadAccelerator, reportAcceleratorNames } from "../../src/hardware/catalog.ts";
 import { projectKernel, roofsFor } from "../../src/theory/projection.ts";
 import { attainableFlopsPerSecond, boundOf, ridgeFlopsPerByte, roofTimeNs } from "../../src/theory/roofline.ts";
 
@@ -42,7 +42,7 @@ describe("roofline", () => {
 
 describe("projectKernel", () => {
   it("computes 8-bit work in FP8 where the card has it, and f32 in BF16", () => {
-    const precisions = acceleratorNames().map((name) => {
+    const precisions = reportAcceleratorNames().map((name) => {
       const accelerator = loadAccelerator(name);
       return [roofsFor(accelerator, "int8").precision, roofsFor(accelerator, "f32").precision];
     });

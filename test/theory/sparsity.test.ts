@@ -3,7 +3,7 @@ import { loadAccelerator } from "../../src/hardware/catalog.ts";
 import { loadCatalogModel } from "../../src/model/catalog.ts";
 import { peakFor } from "../../src/theory/precision.ts";
 import { expertsForSparsity, leastSparsity, moeSparsity } from "../../src/theory/sparsity.ts";
-import { attentionWeightBytesPerCard, stageNs } from "../../src/theory/stageBudget.ts";
+import { attentionWeightBytesPerCard, byteBudget, stageNs } from "../../src/theory/stageBudget.ts";
 
 const step3 = loadCatalogModel("step3");
 
@@ -43,5 +43,15 @@ describe("attentionWeightBytesPerCard", () => {
     if (attention === undefined) throw new Error("no layers");
     const bytes = attentionWeightBytesPerCard(attention, step3.hidden, { cards: 8, bytesPerWeight: 1 });
     expect(Math.ceil(bytes / 1e6)).toBe(67);
+  });
+});
+
+describe("byteBudget", () => {
+  const setting = { bytesPerSecond: 1e12, stageNs: 1e7 };
+
+  it("is what a stage reads, or the memory where that is less", () => {
+    expect(byteBudget(setting)).toEqual({ bytes: 1e10, limit: "bandwidth" });
+    expect(byteBudget({ ...setting, memoryBytes: 2e10 })).toEqual({ bytes: 1e10, limit: "bandwidth" });
+    expect(byteBudget({ ...setting, memoryBytes: 5e9 })).toEqual({ bytes: 5e9, limit: "capacity" });
   });
 });

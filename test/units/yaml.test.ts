@@ -24,7 +24,7 @@ describe("parseYaml", () => {
   });
 
   it.each([
-    ["a key twice", "a: 1\na: 2", "line 2, column 1): expected each key of an object once"],
+    ["a key twice", "a: 1\na: 2", "line 2, column 1): expected valid YAML (keys of an object must be unique)"],
     ["a tag of one's own", "a: !foo 1", "line 1, column 4"],
     ["a tag that YAML knows", "a: !!binary aGVs", "line 1, column 4"],
     ["two documents", "a: 1\n---\nb: 2", "line 2, column 1"],

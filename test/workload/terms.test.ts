@@ -110,9 +110,9 @@ describe("modelTerms", () => {
           terms.reduce((total, term) => total + term.layers * pick(term), 0);
         const attention = (term: Term) => (term.side === "attention" ? term.flops : 0);
         expect(sum(attention)).toBe(batch * (attentionFlopsPerToken(card, kvTokens) + projectionFlopsPerToken(card)));
-        expect(sum(({ kvBytes }) => kvBytes)).toBe(batch * kvBytesReadPerToken(card, kvTokens));
+        expect(sum(({ kvBytes }) => kvBytes)).toBe(batch * kvBytesReadPerToken(card, kvTokens, 8));
         const routerBytes = sum((term) => (term.label === "moe.router" ? term.weightBytes : 0));
-        const embeddings = 2 * card.vocab * card.hidden;
+        const embeddings = (card.tiedEmbeddings ? 1 : 2) * card.vocab * card.hidden;
         expect(sum(({ weightBytes }) => weightBytes) - (routerBytes * 3) / 4 + embeddings).toBe(parametersTotal(card));
         expect(terms.every((term) => term.bytes === term.kvBytes + term.weightBytes)).toBe(true);
       }),

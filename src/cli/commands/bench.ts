@@ -3,7 +3,7 @@ import { type BenchOutcome, type BenchSettings, KERNELS } from "../../runs/setti
 import { InfeasibleError } from "../../units/errors.ts";
 import { type BenchOptions, resolveBench } from "../benchOptions.ts";
 import { interruptible } from "../interrupt.ts";
-import { addOutputOptions, emit, type OutputOptions, resolveOutput } from "../output.ts";
+import { addOutputOptions, emit, HARDWARE_HELP, type OutputOptions, resolveOutput } from "../output.ts";
 import { NO_PROGRESS, type Progress, startProgress } from "../progress.ts";
 import type { CommandContext, Terminal } from "../terminal.ts";
 
@@ -17,7 +17,7 @@ Examples:
   $ afdbench bench                                        the default run
   $ afdbench bench attention.core --context 8k,32k        one kernel at two contexts
   $ afdbench bench moe.expertMatmul --m 1..256*4 --dtype int8
-  $ afdbench bench --config config.json --hardware h800,h20
+  $ afdbench bench --config config.json --hardware h800,h20,cards.yaml
   $ afdbench bench --quick -o md --save run.json          Markdown here, the record in a file
 `;
 
@@ -38,7 +38,7 @@ export function addBench(program: Command, context: CommandContext): void {
     .option("--k <list>", "inner dimension, for the same")
     .option("--threads <list>", "threads that a kernel runs on", "1")
     .option("--target <name>", "WASM target: simd, relaxed, debug (default: the fastest this engine has)")
-    .option("--hardware <names>", "accelerators to project to, by comma (default: all)")
+    .option("--hardware <list>", `accelerators to project to: ${HARDWARE_HELP}`)
     .option("--seed <n>", "seed of the kernels' inputs", "1")
     .option("--quick", "fewer shapes and samples, for a first look")
     .option("-r, --repetitions <n>", "samples of each row (default: as many as --min-time needs, at least 10)")
@@ -53,8 +53,8 @@ export function addBench(program: Command, context: CommandContext): void {
         context.terminal.out(listText(resolved.kernels));
         return;
       }
-      const { chosenAccelerators } = await import("../../runs/hardware.ts");
-      const settings = { ...resolved, hardware: chosenAccelerators(resolved.hardware) };
+      const { readHardware } = await import("../../runs/hardware.ts");
+      const settings = { ...resolved, hardware: await readHardware(resolved.hardware) };
       context.exitCode = await runBench(settings, options, context.terminal);
     });
 }

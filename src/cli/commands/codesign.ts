@@ -2,15 +2,16 @@ import type { Command } from "commander";
 import type { CodesignSettings } from "../../runs/codesign.ts";
 import { InvalidInputError } from "../../units/errors.ts";
 import { parseCount, parseDurationNs, parseNames, parseRateBytesPerSecond, parseTokens } from "../../units/parse.ts";
-import { addOutputOptions, emit, type OutputOptions, resolveOutput } from "../output.ts";
+import { addOutputOptions, emit, HARDWARE_HELP, type OutputOptions, requireKnown, resolveOutput } from "../output.ts";
 import type { CommandContext } from "../terminal.ts";
-import { collect, parseKvBits } from "./cost.ts";
+import { collect, PRECISIONS, parseKvBits } from "./cost.ts";
 
 interface CodesignOptions extends OutputOptions {
   config?: string;
   context: string;
-  hardware: string;
+  hardware?: string;
   set: string[];
+  precision: string;
   tpot: string;
   stages: string;
   net?: string;
@@ -34,8 +35,9 @@ export function addCodesign(program: Command, { terminal }: CommandContext): voi
     .argument("[model]", "model of the catalog")
     .option("--config <file>", "config.json or model card to judge instead")
     .option("--context <tokens>", "cached tokens of a sequence", "8k")
-    .option("--hardware <names>", "accelerators, a list, or all", "all")
+    .option("--hardware <list>", `accelerators: ${HARDWARE_HELP}`)
     .option("--set <figure>", "replace a figure or a model's field: NAME.FIELD=VALUE; may be repeated", collect, [])
+    .option("--precision <precision>", `what accelerators compute in: ${PRECISIONS.join(", ")}`, "auto")
     .option("--tpot <duration>", "time per output token", "50ms")
     .option("--stages <count>", "stages of the pipeline, 3 or 4", "3")
     .option("--net <rate>", "network of an FFN instance's server, one direction (default: each accelerator's own)")
@@ -45,20 +47,26 @@ export function addCodesign(program: Command, { terminal }: CommandContext): voi
   addOutputOptions(command)
     .addHelpText("after", HELP)
     .action(async (model: string | undefined, options: CodesignOptions) => {
-      const settings = resolveCodesign(model, options);
+      const hardware = options.hardware === undefined ? [] : parseNames(options.hardware, "--hardware");
+      const { readHardware } = await import("../../runs/hardware.ts");
+      const settings = resolveCodesign(model, options, await readHardware(hardware));
       const output = await resolveOutput(options, "codesign");
       const { codesign } = await import("../../runs/codesign.ts");
       await emit(await codesign(settings), output, options, terminal);
     });
 }
 
-function resolveCodesign(model: string | undefined, options: CodesignOptions): CodesignSettings {
+function resolveCodesign(
+  model: string | undefined,
+  options: CodesignOptions,
+  hardware: CodesignSettings["hardware"],
+): CodesignSettings {
   return {
     model: choiceOf(model, options.config),
     contextTokens: parseTokens(options.context, "--context"),
-    hardware: parseNames(options.hardware, "--hardware"),
+    hardware,
     settings: options.set,
-    precision: "auto",
+    precision: requireKnown("--precision", options.precision, PRECISIONS),
     tpotNs: parseDurationNs(options.tpot, "--tpot"),
     stages: parseStages(options.stages),
     ...(options.net === undefined ? {} : { networkBytesPerSecond: parseRateBytesPerSecond(options.net, "--net") }),

@@ -2,13 +2,13 @@ import type { Command } from "commander";
 import type { CostSettings } from "../../runs/cost.ts";
 import { InvalidInputError } from "../../units/errors.ts";
 import { parseCount, parseList, parseNames, parseTokens } from "../../units/parse.ts";
-import { addOutputOptions, emit, type OutputOptions, requireKnown, resolveOutput } from "../output.ts";
+import { addOutputOptions, emit, HARDWARE_HELP, type OutputOptions, requireKnown, resolveOutput } from "../output.ts";
 import type { CommandContext } from "../terminal.ts";
 
 interface CostOptions extends OutputOptions {
   config?: string;
   context: string;
-  hardware: string;
+  hardware?: string;
   set: string[];
   precision: string;
   kvBits?: string;
@@ -17,12 +17,14 @@ interface CostOptions extends OutputOptions {
   exact?: boolean;
 }
 
-const PRECISIONS = ["auto", "bf16", "fp8", "int8", "fp4"] as const;
+/** Words of --precision: a precision, or FP8 where the card has it and else BF16. */
+export const PRECISIONS = ["auto", "bf16", "fp8", "int8", "fp4"] as const;
 
 const HELP = `
 Examples:
   $ afdbench cost step3 --context 8k,32k                 each accelerator and the best pairing
   $ afdbench cost --hardware h800,h20 -o csv             every model of the catalog
+  $ afdbench cost step3 --hardware all,my-cards.yaml     all that have a price, and your own
   $ afdbench cost step3 --set h800.usdPerHour=1.6        at another price
   $ afdbench cost deepseek-v3 --mtp 1 --acceptance 0.85  with a drafted token a step
   $ afdbench cost --config path/config.json --kv-bits 4  a configuration of your own
@@ -36,7 +38,7 @@ export function addCost(program: Command, { terminal }: CommandContext): void {
     .argument("[model...]", "models of the catalog (default: all)")
     .option("--config <file>", "a config.json or model card as well")
     .option("--context <tokens>", "cached tokens of a sequence, a list", "8k,32k")
-    .option("--hardware <names>", "accelerators, a list, or all", "all")
+    .option("--hardware <list>", `accelerators: ${HARDWARE_HELP}`)
     .option("--set <figure>", "replace a figure or a model's field: NAME.FIELD=VALUE; may be repeated", collect, [])
     .option("--precision <precision>", `what accelerators compute in: ${PRECISIONS.join(", ")}`, "auto")
     .option("--kv-bits <bits>", "bits of a cached element in every layer (default: as each model keeps it)")
@@ -46,7 +48,9 @@ export function addCost(program: Command, { terminal }: CommandContext): void {
   addOutputOptions(command)
     .addHelpText("after", HELP)
     .action(async (models: string[], options: CostOptions) => {
-      const settings = resolveCost(models, options);
+      const hardware = options.hardware === undefined ? [] : parseNames(options.hardware, "--hardware");
+      const { readHardware } = await import("../../runs/hardware.ts");
+      const settings = resolveCost(models, options, await readHardware(hardware));
       const output = await resolveOutput(options, "cost");
       const { cost } = await import("../../runs/cost.ts");
       await emit(await cost(settings), output, options, terminal);
@@ -65,12 +69,16 @@ export function parseKvBits(text: string): number {
   throw new InvalidInputError({ field: "--kv-bits", value: text, expected: "a whole number from 1 to 64" });
 }
 
-function resolveCost(models: readonly string[], options: CostOptions): CostSettings {
+function resolveCost(
+  models: readonly string[],
+  options: CostOptions,
+  hardware: CostSettings["hardware"],
+): CostSettings {
   const config = options.config === undefined ? [] : [{ configFile: options.config }];
   return {
     models: [...models.map((name) => ({ name })), ...config],
     contexts: parseList(options.context, parseTokens, "--context"),
-    hardware: parseNames(options.hardware, "--hardware"),
+    hardware,
     settings: options.set,
     precision: requireKnown("--precision", options.precision, PRECISIONS),
     ...(options.kvBits === undefined ? {} : { kvBits: parseKvBits(options.kvBits) }),

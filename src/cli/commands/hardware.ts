@@ -15,6 +15,7 @@ The options of \`afdbench hardware\` hold here too.
 
 Examples:
   $ afdbench hardware show h20
+  $ afdbench hardware show my-cards.yaml   those of a file (docs/hardware.md has its format)
 `;
 
 /** `afdbench hardware` and `afdbench hardware show`: accelerators that kernels are projected to. */
@@ -31,14 +32,14 @@ export function addHardware(program: Command, { terminal }: CommandContext): voi
     });
   list
     .command("show")
-    .description("show one accelerator")
+    .description("show one accelerator, or those of a file")
     .usage("<name> [options]")
-    .argument("<name>", "accelerator of the catalog")
+    .argument("<name>", "accelerator of the catalog, or a YAML or JSON file")
     .addHelpText("after", SHOW_HELP)
     .action(async (name: string, _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<OutputOptions>();
       const output = await resolveOutput(options, "hardware");
-      const { showHardware } = await import("../../runs/hardware.ts");
-      await emit(showHardware({ name }), output, options, terminal);
+      const { readHardware, showHardware } = await import("../../runs/hardware.ts");
+      await emit(showHardware({ hardware: await readHardware([name]) }), output, options, terminal);
     });
 }

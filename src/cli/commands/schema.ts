@@ -7,9 +7,10 @@ const HELP = `
 Every number's unit and kind (measured, modeled, published) stand beside its description.
 
 Examples:
-  $ afdbench schema        what there is
-  $ afdbench schema bench  what \`afdbench bench --json\` prints
-  $ afdbench schema model  how a model card is written
+  $ afdbench schema              what there is
+  $ afdbench schema bench        what \`afdbench bench --json\` prints
+  $ afdbench schema model        how a model card is written
+  $ afdbench schema accelerator  what a file of --hardware holds
 `;
 
 /** `afdbench schema`: the JSON Schema of what a command prints, or of a file that people write. */
@@ -32,7 +33,7 @@ export function addSchema(program: Command, { terminal }: CommandContext): void 
         schemas.map((schema) => schema.name),
       );
       const found = schemas.find((schema) => schema.name === known);
-      terminal.out(`${JSON.stringify(found?.jsonSchema(), null, 2)}\n`);
+      terminal.out(`${JSON.stringify(await found?.jsonSchema(), null, 2)}\n`);
     });
 }
 
@@ -43,7 +44,7 @@ async function readSchemas(): Promise<readonly FileSchema[]> {
   const recorded = RECORDED_COMMANDS.map((name) => ({
     name,
     describes: `what \`afdbench ${name} --json\` prints`,
-    jsonSchema: () => jsonSchemaOf(name),
+    jsonSchema: async () => jsonSchemaOf(name),
   }));
   return [...recorded, ...FILE_SCHEMAS];
 }

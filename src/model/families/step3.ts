@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { InvalidInputError } from "../../units/errors.ts";
-import type { DenseFfnSpec, MfaSpec, ModelFacts, MoeFfnSpec } from "../card.ts";
+import type { DenseFfnSpec, MfaSpec, ModelFacts } from "../card.ts";
 import {
-  checkFields,
   LIMITS,
+  objectOrNull,
   oneOf,
   positiveUpTo,
   type RawObject,
@@ -11,61 +11,87 @@ import {
   wholeOrZeroUpTo,
   wholeUpTo,
 } from "../fields.ts";
-import { checkEven, checkTopK } from "./checks.ts";
+import { type FieldRules, readFields } from "../read-fields.ts";
+import { checkEven } from "./checks.ts";
+import { moeFfn } from "./experts.ts";
+import { activationOf, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
+import { readNested } from "./nested.ts";
 
 const layerList = z
   .union([z.string(), z.array(z.int().min(0))])
-  .nullish()
   .describe("layer indices, as a comma-separated string or a list of whole numbers");
 
-const contextLength = wholeUpTo(LIMITS.contextTokens);
-
 /** Field meanings: the released modeling file and vLLM's `Step3TextConfig`, which agree. */
-const step3Text = z.object({
-  model_type: oneOf("step3_text").optional(),
-  hidden_size: wholeUpTo(LIMITS.hidden),
+const schema = z.object({
+  ...MODEL_FIELDS,
   intermediate_size: wholeUpTo(LIMITS.width),
-  num_hidden_layers: wholeUpTo(LIMITS.layers),
-  vocab_size: wholeUpTo(LIMITS.vocab),
-  rms_norm_eps: positiveUpTo(1),
   num_attention_heads: wholeUpTo(LIMITS.heads),
   // The engines hard-code one KV head and refuse others.
   num_attention_groups: oneOf(1).describe("1 (this model type has one KV head)"),
   head_dim: wholeUpTo(LIMITS.headDim),
-  share_q_dim: wholeOrZeroUpTo(LIMITS.width).nullish(),
+  share_q_dim: wholeOrZeroUpTo(LIMITS.width).nullable(),
   rope_theta: positiveUpTo(1e12),
-  rope_scaling: oneOf(null).optional().describe("null (this model type has plain RoPE)"),
+  rope_scaling: oneOf(null).describe("null (this model type has plain RoPE)"),
+  rope_parameters: objectOrNull,
   moe_layers_enum: layerList,
   moe_num_experts: wholeUpTo(LIMITS.experts),
   moe_top_k: wholeUpTo(LIMITS.experts),
   moe_intermediate_size: wholeUpTo(LIMITS.width),
   share_expert_dim: wholeOrZeroUpTo(LIMITS.width),
-  norm_expert_weight: trueOrFalse.optional(),
-  hidden_act: oneOf("silu").optional(),
-  tie_word_embeddings: trueOrFalse.optional(),
-  max_position_embedding: contextLength.optional(),
-  max_position_embeddings: contextLength.optional(),
-  max_seq_len: contextLength.optional(),
+  norm_expert_weight: trueOrFalse,
+  max_seq_len: wholeUpTo(LIMITS.contextTokens).optional(),
 });
+
+const RULES: FieldRules<typeof schema.shape> = {
+  modelType: "step3_text",
+  schema,
+  // The released file spells it without the plural's s, beside `max_seq_len`.
+  aliases: { max_position_embeddings: ["max_position_embedding"], rope_theta: ["rope_parameters.rope_theta"] },
+  defaults: {
+    ...MODEL_DEFAULTS,
+    max_position_embeddings: ({ max_seq_len }) => max_seq_len ?? 65536,
+    rms_norm_eps: 1e-5,
+    num_attention_groups: 1,
+    share_q_dim: ({ head_dim }) => head_dim,
+    rope_theta: 500000,
+    rope_scaling: null,
+    moe_layers_enum: everyLayerButFirst,
+    norm_expert_weight: false,
+  },
+};
+
+/** What `text_config` may leave out: the sizes of the one released model, which are its class's defaults. */
+const SIZES = {
+  hidden_size: 7168,
+  num_hidden_layers: 61,
+  vocab_size: 128815,
+  intermediate_size: 18432,
+  num_attention_heads: 64,
+  head_dim: 256,
+  share_q_dim: 2048,
+  moe_num_experts: 48,
+  moe_top_k: 3,
+  moe_intermediate_size: 5120,
+  share_expert_dim: 5120,
+};
 
 /** Reads a `step3_vl` configuration: the language model lies in `text_config`, the rest is the vision side. */
 export function readStep3Vl(raw: RawObject, path: string): ModelFacts {
-  const text = raw["text_config"];
-  if (typeof text !== "object" || text === null || Array.isArray(text)) {
-    throw new InvalidInputError({
-      field: `${path}text_config`,
-      value: text,
-      expected: 'an object of model type "step3_text"',
-    });
-  }
-  return readStep3Text(text as RawObject, `${path}text_config.`);
+  return readNested(raw, "step3_vl", path, (text, textPath) =>
+    readStep3(text, { ...RULES, defaults: { ...RULES.defaults, ...SIZES } }, textPath),
+  );
 }
 
 /** Reads a `step3_text` configuration. */
 export function readStep3Text(raw: RawObject, path: string): ModelFacts {
-  const fields = checkFields(raw, step3Text, path);
+  return readStep3(raw, RULES, path);
+}
+
+function readStep3(raw: RawObject, rules: typeof RULES, path: string): ModelFacts {
+  const read = readFields(raw, rules, path);
+  const { fields } = read;
   checkEven(fields.head_dim, `${path}head_dim`);
-  checkTopK(fields.moe_top_k, fields.moe_num_experts, `${path}moe_top_k`);
+  const activation = activationOf(fields.hidden_act);
   const attention: MfaSpec = {
     kind: "mfa",
     queryHeads: fields.num_attention_heads,
@@ -77,53 +103,28 @@ export function readStep3Text(raw: RawObject, path: string): ModelFacts {
     ropeTheta: fields.rope_theta,
     ropeDims: fields.head_dim,
   };
-  const dense: DenseFfnSpec = { kind: "dense", width: fields.intermediate_size, activation: "silu" };
-  const moe: MoeFfnSpec = {
-    kind: "moe",
-    activation: "silu",
-    sharedGate: false,
-    experts: fields.moe_num_experts,
-    expertDim: fields.moe_intermediate_size,
-    sharedDim: fields.share_expert_dim,
-    router: {
-      score: "softmax",
-      topK: fields.moe_top_k,
-      normalizeTopK: fields.norm_expert_weight ?? false,
-      scalingFactor: 1,
-      correctionBias: false,
-      logitBias: false,
-      scalesInput: false,
-      groups: 1,
-      groupsKept: 1,
-      groupRule: "none",
+  const dense: DenseFfnSpec = { kind: "dense", width: fields.intermediate_size, activation };
+  const moe = moeFfn(
+    {
+      experts: fields.moe_num_experts,
+      expertDim: fields.moe_intermediate_size,
+      sharedDim: fields.share_expert_dim,
+      activation,
+      router: { topK: fields.moe_top_k, normalizeTopK: fields.norm_expert_weight },
     },
-  };
+    `${path}moe_top_k`,
+  );
   const moeLayers = readMoeLayers(fields.moe_layers_enum, fields.num_hidden_layers, `${path}moe_layers_enum`);
-  return {
-    modelType: "step3_text",
-    hidden: fields.hidden_size,
-    vocab: fields.vocab_size,
-    rmsNormEpsilon: fields.rms_norm_eps,
-    tiedEmbeddings: fields.tie_word_embeddings ?? false,
-    maxContextTokens: readContextTokens(fields, path),
-    layers: Array.from({ length: fields.num_hidden_layers }, (_, index) => ({
-      attention,
-      ffn: moeLayers.has(index) ? moe : dense,
-    })),
-  };
+  return modelFacts(read, (index) => ({ attention, ffn: moeLayers.has(index) ? moe : dense }));
 }
 
-/** The released file spells it without the plural's s, beside `max_seq_len`. */
-function readContextTokens(fields: z.infer<typeof step3Text>, path: string): number {
-  const tokens = fields.max_position_embedding ?? fields.max_position_embeddings ?? fields.max_seq_len;
-  if (tokens !== undefined) return tokens;
-  const expected = `${contextLength.description} here or in max_seq_len`;
-  throw new InvalidInputError({ field: `${path}max_position_embedding`, value: undefined, expected });
+function everyLayerButFirst({ num_hidden_layers: layers }: RawObject): readonly number[] | undefined {
+  if (typeof layers !== "number" || !(layers <= LIMITS.layers)) return undefined;
+  return Array.from({ length: Math.max(0, layers - 1) }, (_, index) => index + 1);
 }
 
-/** Indices from `moe_layers_enum`; absent, every layer but the first. */
-function readMoeLayers(list: z.infer<typeof layerList>, layers: number, field: string): ReadonlySet<number> {
-  if (list === undefined || list === null) return new Set(Array.from({ length: layers - 1 }, (_, index) => index + 1));
+/** The indices that `moe_layers_enum` names. */
+function readMoeLayers(list: string | readonly number[], layers: number, field: string): ReadonlySet<number> {
   const texts = typeof list === "string" ? list.split(",").map((part) => part.trim()) : list.map(String);
   const parts = texts.length === 1 && texts[0] === "" ? [] : texts;
   const indices = new Set<number>();

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { findJsonFault } from "../../src/model/json-fault.ts";
+import { findJsonFault } from "../../src/units/json-fault.ts";
 
 const parses = (text: string): boolean => {
   try {

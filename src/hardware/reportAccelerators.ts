@@ -1,0 +1,45 @@
+import type { Accelerator } from "./accelerator.ts";
+import { sourced } from "./sourced.ts";
+
+const TABLE_4 = "Step-3 report (arXiv 2507.19427), Table 4";
+const TABLE_7 = "Step-3 report (arXiv 2507.19427), Table 7: 8 NICs for a server of 8 cards";
+
+/** The accelerators that the report compares, with the figures that it calculates with. */
+export const REPORT_ACCELERATORS: readonly Accelerator[] = [
+  sourced("h800", TABLE_4, {
+    usdPerHour: [2.0],
+    peakFp8FlopsPerSecond: [1.98e15],
+    peakBf16FlopsPerSecond: [9.89e14],
+    memoryBytesPerSecond: [3.35e12],
+    networkBytesPerSecond: [4.0e11, TABLE_7],
+    cardsPerServer: [8, TABLE_7],
+  }),
+  sourced("h20", TABLE_4, {
+    usdPerHour: [0.8],
+    peakFp8FlopsPerSecond: [2.96e14],
+    peakBf16FlopsPerSecond: [1.48e14],
+    memoryBytesPerSecond: [4.0e12],
+    memoryBytes: [96e9, "InternLM/lmdeploy issue 2960: each H20 has 96 GB"],
+    networkBytesPerSecond: [4.0e11, TABLE_7],
+    cardsPerServer: [8, TABLE_7],
+  }),
+  sourced("a800", TABLE_4, {
+    usdPerHour: [0.75],
+    peakBf16FlopsPerSecond: [3.12e14],
+    memoryBytesPerSecond: [2.0e12],
+    memoryBytes: [80e9, "the name that NVIDIA's driver gives the card: NVIDIA A800-SXM4-80GB"],
+    networkBytesPerSecond: [2.0e11, TABLE_7],
+    cardsPerServer: [8, TABLE_7],
+  }),
+  sourced("910b", TABLE_4, {
+    usdPerHour: [0.67, `${TABLE_4}, which estimates it in proportion to the A800's`],
+    peakBf16FlopsPerSecond: [2.8e14],
+    memoryBytesPerSecond: [1.6e12],
+    memoryBytes: [
+      64e9,
+      "SGLang documentation, Ascend NPU reference: Atlas 800I A2 (Ascend 910B), 64 GB a die, one die a card",
+    ],
+    networkBytesPerSecond: [2.0e11, TABLE_7],
+    cardsPerServer: [8, TABLE_7],
+  }),
+];
