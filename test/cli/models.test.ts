@@ -88,6 +88,7 @@ describe("models of one's own", () => {
     [["models", "show", "--config", join(folder, "neither.yaml")], 'expected an object with "model_type"'],
     [["models", "show", "step3", "--kv-bits", "65"], "--kv-bits: expected a whole number from 1 to 64"],
     [["models", "--context", "8k,32k"], "--context: expected"],
+    [["models", "--rows", "layers"], "--rows: expected model ("],
     [["models", "--set", "stp3.moe_top_k=4"], 'did you mean "step3"'],
     [["models", "show", "step3", "--set", "deepseek-v3.n_group=1"], "expected a model in use (step3)"],
     [["models", "show", "step3", "--set", "step3.moe_topk=4"], 'did you mean "moe_top_k"?'],

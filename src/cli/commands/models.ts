@@ -47,6 +47,10 @@ export function addModels(program: Command, { terminal }: CommandContext): void 
       refuseOperands(command, ["show"]);
       const settings = resolveModels(options);
       const output = await resolveOutput(options, "models");
+      if (output.shape === "layers") {
+        const expected = "model (`afdbench models show` prints layers)";
+        throw new InvalidInputError({ field: "--rows", value: output.shape, expected });
+      }
       const { models } = await import("../../runs/models.ts");
       await emit(models(settings), output, options, terminal);
     });
