@@ -17,8 +17,10 @@ export type {
   SoftmaxSpec,
   Span,
 } from "./model/card.ts";
+export { cardJsonSchema } from "./model/cardSchema.ts";
 export { loadCatalogModel, modelNames } from "./model/catalog.ts";
-export { readModelConfigFile } from "./model/files.ts";
+export { readModelFile } from "./model/files.ts";
+export { readHandWrittenCard } from "./model/handWrittenCard.ts";
 export { attentionParameters, parametersActivated, parametersTotal, swigluParameters } from "./model/parameters.ts";
 export { readModelConfig } from "./model/reader.ts";
 export type {
@@ -36,8 +38,8 @@ export {
   projectionRowSchema,
   STATUSES,
 } from "./record/benchRows.ts";
-export type { EnvRow, HardwareRow, ModelRow } from "./record/catalogRows.ts";
-export { envRowSchema, hardwareRowSchema, modelRowSchema } from "./record/catalogRows.ts";
+export type { EnvRow, HardwareRow, LayersRow, ModelRow } from "./record/catalogRows.ts";
+export { envRowSchema, hardwareRowSchema, layersRowSchema, modelRowSchema } from "./record/catalogRows.ts";
 export type { CodesignRow } from "./record/codesignRows.ts";
 export { codesignRowSchema } from "./record/codesignRows.ts";
 export type { CostRow } from "./record/costRows.ts";
@@ -68,7 +70,7 @@ export { cost } from "./runs/cost.ts";
 export { env } from "./runs/environment.ts";
 export type { ChosenHardware, HardwareChoice, HardwareItem } from "./runs/hardware.ts";
 export { acceleratorFileSchema, chooseHardware, hardware, readHardware, showHardware } from "./runs/hardware.ts";
-export type { ModelChoice } from "./runs/models.ts";
+export type { ModelChoice, ModelsSettings } from "./runs/models.ts";
 export { loadModel, models, showModel } from "./runs/models.ts";
 export type { PaperOutcome, PaperSettings } from "./runs/paper.ts";
 export { paper } from "./runs/paper.ts";

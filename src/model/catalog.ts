@@ -16,10 +16,11 @@ import qwen3Moe from "./configs/qwen3-235b-a22b.json" with { type: "json" };
 import qwen3Next from "./configs/qwen3-next-80b-a3b.json" with { type: "json" };
 import step3 from "./configs/step3.json" with { type: "json" };
 import step3Text from "./configs/step3-text.json" with { type: "json" };
-import { readModelConfig } from "./reader.ts";
+import type { RawObject } from "./fields.ts";
+import { type ModelSource, readModelSource } from "./source.ts";
 
 interface CatalogEntry {
-  readonly config: unknown;
+  readonly config: RawObject;
   readonly source: string;
 }
 
@@ -83,11 +84,19 @@ export function modelNames(): readonly string[] {
  * @throws InvalidInputError with the nearest names
  */
 export function loadCatalogModel(name: string): ModelCard {
+  return readModelSource(catalogSource(name));
+}
+
+/**
+ * The configuration of a shipped model; case does not matter.
+ * @throws InvalidInputError with the nearest names
+ */
+export function catalogSource(name: string): ModelSource {
   const key = name.trim().toLowerCase();
   const entry = Object.hasOwn(ENTRIES, key) ? ENTRIES[key] : undefined;
   if (entry === undefined) {
     const known = modelNames();
     throw new InvalidInputError({ field: "model", value: name, expected: `one of ${known.join(", ")}`, known });
   }
-  return { ...readModelConfig(entry.config, key), name: key, source: entry.source };
+  return { format: "huggingFace", name: key, source: entry.source, origin: key, fields: entry.config };
 }

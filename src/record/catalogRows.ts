@@ -4,6 +4,7 @@ import { amount, text, whole } from "./quantity.ts";
 
 /** A model: its dimensions as its configuration gives them, and what one decoded token costs. */
 export const modelRowSchema = z.strictObject({
+  row: z.literal("model"),
   kind: z.literal("modeled"),
   model: text("Name of the model."),
   modelType: text("`model_type` of its configuration."),
@@ -11,6 +12,7 @@ export const modelRowSchema = z.strictObject({
   layers: whole("Layers."),
   denseLayers: whole("Layers with one dense FFN.", 0),
   moeLayers: whole("Layers with experts.", 0),
+  layerKinds: text("Layers of each kind, attention + FFN, in the order of their first layers."),
   hidden: whole("Values of a token between layers."),
   vocab: whole("Entries of the vocabulary."),
   queryHeads: whole("Query heads of a layer with a KV cache; absent where none has one.").optional(),
@@ -18,6 +20,10 @@ export const modelRowSchema = z.strictObject({
   headDim: whole("Values of one head; absent for latent attention.").optional(),
   queryRank: whole("Rank of the factorized query projection.").optional(),
   kvRank: whole("Rank of the latent KV cache.").optional(),
+  effectiveRank: whole("Query heads times value width of a head; the largest over the layers."),
+  effectiveRanks: text(
+    "All of them, in the order of their first layers; absent where layers do not differ.",
+  ).optional(),
   experts: whole("Routed experts of a layer.").optional(),
   expertDim: whole("Intermediate width of one expert.").optional(),
   topK: whole("Experts each token is sent to.").optional(),
@@ -27,9 +33,38 @@ export const modelRowSchema = z.strictObject({
   parametersActivated: amount("modeled", "count", "Parameters that one token uses, embeddings among them."),
   kvBytesPerCachedToken: amount("modeled", "byte", "8-bit KV cache of one token, all layers."),
   contextTokens: whole("Context that kvBytesReadPerToken is for."),
-  kvBytesReadPerToken: amount("modeled", "byte", "8-bit KV bytes one decode step reads for one sequence, all layers."),
-  attentionFlopsPerByte: amount("modeled", "FLOP/byte", "FLOPs of the attention core per 8-bit KV byte, all layers."),
+  kvBits: whole(
+    "Bits of a cached element in every layer; absent: 8, or 16 where a layer keeps its KV in BF16.",
+  ).optional(),
+  kvBytesReadPerToken: amount("modeled", "byte", "KV and state bytes one decode step reads for one sequence."),
+  attentionFlopsPerByte: amount("modeled", "FLOP/byte", "FLOPs of the attention core per KV byte read, all layers."),
   source: text("Where the configuration comes from."),
+});
+
+/** Layers of a model that are alike. */
+export const layersRowSchema = z.strictObject({
+  row: z.literal("layers"),
+  kind: z.literal("modeled"),
+  model: text("Name of the model."),
+  layerIndices: text("Which layers, from 0: `0-3, 60`, `1-45 by 4`, or `all but 3-47 by 4`."),
+  layers: whole("How many."),
+  layerKind: text("Attention + FFN, as layerKinds of the model names them."),
+  attention: text("Kind of attention."),
+  span: text("Cached tokens it sees: full, sliding or chunked; absent for linear attention.").optional(),
+  spanTokens: whole("Length of the window or block; absent where it sees all.").optional(),
+  queryHeads: whole("Query heads; absent for linear attention.").optional(),
+  kvHeads: whole("KV heads; absent for latent and linear attention.").optional(),
+  headDim: whole("Values of one head; absent for latent and linear attention.").optional(),
+  queryRank: whole("Rank of the factorized query projection.").optional(),
+  kvRank: whole("Rank of the latent KV cache.").optional(),
+  kvBits: whole("Bits of a cached element in an 8-bit deployment; absent for linear attention.").optional(),
+  effectiveRank: whole("Query heads times value width of a head."),
+  ffn: text("Kind of FFN: dense or moe."),
+  denseDim: whole("Intermediate width of a dense FFN.").optional(),
+  experts: whole("Routed experts.").optional(),
+  expertDim: whole("Intermediate width of one expert.").optional(),
+  topK: whole("Experts each token is sent to.").optional(),
+  sharedDim: whole("Intermediate width of the shared expert; 0 without one.", 0).optional(),
 });
 
 /** An accelerator, as published. */
@@ -67,5 +102,6 @@ export const hardwareRowSchema = z.strictObject({
 export const envRowSchema = environmentSchema.extend({ kind: z.literal("measured") });
 
 export type ModelRow = z.infer<typeof modelRowSchema>;
+export type LayersRow = z.infer<typeof layersRowSchema>;
 export type HardwareRow = z.infer<typeof hardwareRowSchema>;
 export type EnvRow = z.infer<typeof envRowSchema>;

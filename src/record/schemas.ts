@@ -11,6 +11,8 @@ import {
   envRowSchema,
   type HardwareRow,
   hardwareRowSchema,
+  type LayersRow,
+  layersRowSchema,
   type ModelRow,
   modelRowSchema,
 } from "./catalogRows.ts";
@@ -20,7 +22,7 @@ import { type Document, documentSchema } from "./document.ts";
 import { type PaperRow, paperRowSchema } from "./paperRows.ts";
 
 export type BenchDocument = Document<"bench", BenchRow>;
-export type ModelsDocument = Document<"models", ModelRow>;
+export type ModelsDocument = Document<"models", ModelRow | LayersRow>;
 export type HardwareDocument = Document<"hardware", HardwareRow>;
 export type CostDocument = Document<"cost", CostRow>;
 export type CodesignDocument = Document<"codesign", CodesignRow>;
@@ -42,7 +44,7 @@ export type RecordedCommand = AnyDocument["command"];
 
 const SCHEMAS = {
   bench: documentSchema("bench", benchRowSchema),
-  models: documentSchema("models", modelRowSchema),
+  models: documentSchema("models", z.discriminatedUnion("row", [modelRowSchema, layersRowSchema])),
   hardware: documentSchema("hardware", hardwareRowSchema),
   cost: documentSchema("cost", costRowSchema),
   codesign: documentSchema("codesign", codesignRowSchema),
@@ -57,7 +59,7 @@ const ROW_KEYS: Readonly<Record<RecordedCommand, Readonly<Record<string, readonl
     projection: Object.keys(projectionRowSchema.shape),
     deployment: Object.keys(deploymentRowSchema.shape),
   },
-  models: { model: Object.keys(modelRowSchema.shape) },
+  models: { model: Object.keys(modelRowSchema.shape), layers: Object.keys(layersRowSchema.shape) },
   hardware: { accelerator: Object.keys(hardwareRowSchema.shape) },
   cost: { cost: Object.keys(costRowSchema.shape) },
   codesign: { finding: Object.keys(codesignRowSchema.shape) },

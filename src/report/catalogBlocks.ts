@@ -1,70 +1,88 @@
-import type { HardwareRow, ModelRow } from "../record/catalogRows.ts";
+import type { HardwareRow, LayersRow, ModelRow } from "../record/catalogRows.ts";
 import type { EnvDocument, HardwareDocument, ModelsDocument } from "../record/schemas.ts";
 import { formatBandwidth, formatBytes, formatNumber, formatRate } from "../units/format.ts";
-import { ABSENT, type Block, type Column, FACT_COLUMNS, orAbsent } from "./block.ts";
+import { ABSENT, type Block, blockOf, type Column, type ColumnOf, FACT_COLUMNS, orAbsent } from "./block.ts";
 import { environmentFacts } from "./environmentText.ts";
 
 const NAME: Column["align"] = "left";
 const NUMBER: Column["align"] = "right";
 
-/** The models of a document: a row each, or, where there is but one, everything about it below each other. */
+/** The models of a document: a row each, or, where there is but one, everything about it below each other; then layers. */
 export function modelsBlocks({ rows, notes }: ModelsDocument): Block[] {
-  const [only] = rows;
-  if (only !== undefined && rows.length === 1) return [{ columns: FACT_COLUMNS, rows: modelFacts(only), lines: notes }];
-  const context = only === undefined ? "" : ` at ${only.contextTokens}`;
+  const models = rows.filter((row) => row.row === "model");
+  const layers = rows.filter((row) => row.row === "layers");
+  const [only] = models;
+  const isShown = only !== undefined && models.length === 1;
+  const { columns, rows: cells } = blockOf("", modelColumns(only?.contextTokens), models);
+  const blocks = [
+    ...(isShown
+      ? [{ columns: FACT_COLUMNS, rows: modelFacts(only) }]
+      : models.length === 0
+        ? []
+        : [{ columns, rows: cells }]),
+    ...(layers.length === 0 ? [] : [blockOf("Layers by kind", LAYERS_COLUMNS, layers)]),
+  ];
+  const lines = isShown ? notes : ["All numbers are modeled, from each model's configuration.", ...notes];
+  return blocks.map((block, index) => (index === blocks.length - 1 ? { ...block, lines } : block));
+}
+
+function modelColumns(contextTokens: number | undefined): readonly ColumnOf<ModelRow>[] {
+  const context = contextTokens === undefined ? "token" : `token at ${contextTokens}`;
   return [
-    {
-      columns: [
-        { header: "model", align: NAME },
-        { header: "attention", align: NAME },
-        { header: "layers", align: NUMBER },
-        { header: "parameters", align: NUMBER },
-        { header: "activated", align: NUMBER },
-        { header: "KV per cached token", align: NUMBER },
-        { header: `KV read per token${context}`, align: NUMBER },
-        { header: "FLOPs per KV byte", align: NUMBER },
-      ],
-      rows: rows.map((row) => [
-        row.model,
-        row.attention,
-        String(row.layers),
-        billions(row.parametersTotal),
-        billions(row.parametersActivated),
-        formatBytes(row.kvBytesPerCachedToken),
-        formatBytes(row.kvBytesReadPerToken),
-        formatNumber(row.attentionFlopsPerByte),
-      ]),
-      lines: ["All numbers are modeled, from each model's configuration.", ...notes],
-    },
+    { header: "model", align: NAME, cell: (row) => row.model },
+    { header: "layers", align: NAME, cell: (row) => row.layerKinds },
+    { header: "parameters", align: NUMBER, cell: (row) => billions(row.parametersTotal) },
+    { header: "activated", align: NUMBER, cell: (row) => billions(row.parametersActivated) },
+    { header: "KV per\ncached token", align: NUMBER, cell: (row) => formatBytes(row.kvBytesPerCachedToken) },
+    { header: `KV read per\n${context}`, align: NUMBER, cell: (row) => formatBytes(row.kvBytesReadPerToken) },
+    { header: "FLOPs per\nKV byte", align: NUMBER, cell: (row) => formatNumber(row.attentionFlopsPerByte) },
+    { header: "effective\nrank", align: NUMBER, cell: (row) => row.effectiveRanks ?? String(row.effectiveRank) },
   ];
 }
 
+const LAYERS_COLUMNS: readonly ColumnOf<LayersRow>[] = [
+  { header: "layers", align: NUMBER, cell: (row) => String(row.layers) },
+  { header: "which", align: NAME, cell: (row) => row.layerIndices },
+  { header: "kind", align: NAME, cell: (row) => row.layerKind },
+  { header: "attention", align: NAME, cell: (row) => headsText(row) },
+  { header: "effective\nrank", align: NUMBER, cell: (row) => String(row.effectiveRank) },
+  { header: "FFN", align: NAME, cell: (row) => ffnText(row) },
+];
+
 function modelFacts(row: ModelRow): string[][] {
-  const heads =
-    row.kvHeads === undefined || row.headDim === undefined
-      ? `${row.queryHeads ?? ABSENT} query heads on a latent of ${row.kvRank ?? ABSENT}`
-      : `${row.queryHeads ?? ABSENT} query heads on ${row.kvHeads} KV head${row.kvHeads === 1 ? "" : "s"} of ${row.headDim}`;
-  const rank = row.queryRank === undefined ? "" : `, query rank ${row.queryRank}`;
+  const bits = row.kvBits === undefined ? "" : `, KV of ${row.kvBits} bits`;
   return [
     ["model", `${row.model} (${row.modelType})`],
-    ["layers", `${row.layers}: ${row.denseLayers} dense, ${row.moeLayers} with experts`],
+    ["layers", `${row.layers}: ${row.layerKinds}`],
     ["hidden", String(row.hidden)],
     ["vocabulary", String(row.vocab)],
-    ["attention", `${row.attention}: ${heads}${rank}`],
-    ...expertFacts(row),
+    ["attention", `${row.attention}: ${headsText(row)}`],
+    ["effective rank", row.effectiveRanks ?? String(row.effectiveRank)],
+    ...(row.experts === undefined ? [] : [["experts", ffnText(row)]]),
     ["longest context", `${row.maxContextTokens} tokens`],
     ["parameters", `${billions(row.parametersTotal)}, ${billions(row.parametersActivated)} activated by a token`],
     ["KV per cached token", `${formatBytes(row.kvBytesPerCachedToken)} (${row.kvBytesPerCachedToken} bytes)`],
-    ["KV read per token", `${formatBytes(row.kvBytesReadPerToken)} at a context of ${row.contextTokens}`],
+    ["KV read per token", `${formatBytes(row.kvBytesReadPerToken)} at a context of ${row.contextTokens}${bits}`],
     ["FLOPs per KV byte", formatNumber(row.attentionFlopsPerByte)],
     ["source", row.source],
   ];
 }
 
-function expertFacts({ experts, expertDim, topK, sharedDim }: ModelRow): string[][] {
-  if (experts === undefined) return [];
+/** Heads and ranks of a layer, or of a model's first layer with a cache. */
+function headsText({ queryHeads, kvHeads, headDim, queryRank, kvRank }: ModelRow | LayersRow): string {
+  if (queryHeads === undefined) return "a state, no cache";
+  const heads =
+    kvHeads === undefined || headDim === undefined
+      ? `${queryHeads} query heads on a latent of ${kvRank ?? ABSENT}`
+      : `${queryHeads} query heads on ${kvHeads} KV head${kvHeads === 1 ? "" : "s"} of ${headDim}`;
+  return `${heads}${queryRank === undefined ? "" : `, query rank ${queryRank}`}`;
+}
+
+function ffnText(row: Pick<LayersRow, "denseDim" | "experts" | "expertDim" | "topK" | "sharedDim">): string {
+  const { denseDim, experts, expertDim, topK, sharedDim } = row;
+  if (experts === undefined) return `${denseDim ?? ABSENT} wide`;
   const shared = sharedDim === undefined || sharedDim === 0 ? "no shared expert" : `a shared expert ${sharedDim} wide`;
-  return [["experts", `${experts}, ${expertDim ?? ABSENT} wide, top ${topK ?? ABSENT}, ${shared}`]];
+  return `${experts}, ${expertDim ?? ABSENT} wide, top ${topK ?? ABSENT}, ${shared}`;
 }
 
 /** The accelerators of a document: a row each, or, where there is but one, everything about it below each other. */

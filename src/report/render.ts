@@ -1,4 +1,4 @@
-import { type AnyDocument, type BenchDocument, rowShapesOf } from "../record/schemas.ts";
+import { type AnyDocument, rowShapesOf } from "../record/schemas.ts";
 import { documentText } from "../record/text.ts";
 import { benchBlocks } from "./benchBlocks.ts";
 import type { Block } from "./block.ts";
@@ -40,11 +40,14 @@ export function render(document: AnyDocument, format: Format, options: RenderOpt
 const WIDE = Number.POSITIVE_INFINITY;
 
 function onlyShape(document: AnyDocument, shape: string): AnyDocument {
-  return document.command === "bench" ? onlyBenchShape(document, shape) : document;
-}
-
-function onlyBenchShape(document: BenchDocument, shape: string): BenchDocument {
-  return { ...document, rows: document.rows.filter((row) => row.row === shape) };
+  switch (document.command) {
+    case "bench":
+      return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
+    case "models":
+      return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
+    default:
+      return document;
+  }
 }
 
 function blocksOf(document: AnyDocument, columns: number): Block[] {

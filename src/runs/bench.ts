@@ -31,7 +31,7 @@ import type { BenchOutcome, BenchSettings } from "./settings.ts";
  * @throws InvalidInputError, InfeasibleError before anything is measured: bad settings, or more memory than there is.
  */
 export async function bench(settings: BenchSettings): Promise<BenchOutcome> {
-  const card = loadModel(
+  const card = await loadModel(
     settings.configFile === undefined ? { name: settings.model ?? "step3" } : { configFile: settings.configFile },
   );
   const { accelerators, notes } = chooseHardware(settings);

@@ -16,8 +16,9 @@ import { type ByteLimit, cardsForFfn, sequencesPerCard, stageNs } from "../theor
 import { formatBytes, formatNumber } from "../units/format.ts";
 import { attentionFlopsPerByte, effectiveRank, type FlopConvention } from "../workload/per-token.ts";
 import { recordEnvironment } from "./environment.ts";
-import { chooseHardware, type HardwareItem } from "./hardware.ts";
-import { loadModel, type ModelChoice } from "./models.ts";
+import type { HardwareItem } from "./hardware.ts";
+import { modelsAndHardware } from "./inUse.ts";
+import { cardNotes, type ModelChoice } from "./models.ts";
 
 /** What `codesign` judges a model by. */
 export interface CodesignSettings {
@@ -25,7 +26,7 @@ export interface CodesignSettings {
   readonly contextTokens: number;
   /** Names, `all`, or accelerators of the caller's own; none: those of the Step-3 report. */
   readonly hardware: readonly HardwareItem[];
-  /** Figures of accelerators to replace, each `NAME.FIELD=VALUE`. */
+  /** Fields of the model and figures of accelerators to replace, each `NAME.FIELD=VALUE`. */
   readonly settings: readonly string[];
   readonly precision: PrecisionChoice;
   readonly tpotNs: number;
@@ -52,9 +53,11 @@ type Finding = Pick<CodesignRow, "quantity" | "unit"> &
  * @throws InvalidInputError on an unknown model or accelerator
  * @source Step-3 report, sections 3, 5 and 6
  */
-export function codesign(settings: CodesignSettings): CodesignDocument {
-  const card = loadModel(settings.model);
-  const { accelerators, notes } = chooseHardware(settings);
+export async function codesign(settings: CodesignSettings): Promise<CodesignDocument> {
+  const { models, hardware } = await modelsAndHardware({ ...settings, models: [settings.model] });
+  const { accelerators, notes } = hardware;
+  const [card] = models;
+  if (card === undefined) throw new Error("no model to judge");
   const context = { model: card.name, contextTokens: settings.contextTokens };
   const rows = [
     ...modelFindings(card, settings).map((finding): CodesignRow => ({ kind: "modeled", ...context, ...finding })),
@@ -74,6 +77,7 @@ export function codesign(settings: CodesignSettings): CodesignDocument {
       "Least sparsity: 8-bit dispatch and 16-bit combine of every token's hidden state within one stage (Step-3 report, section 5.4).",
       `A card of an attention instance of ${settings.cardsPerInstance} holds all projections but the output's, which is split (section 6); the FFN gets ${formatNumber(settings.ffnBandwidthShare * 100)}% of the bandwidth.`,
       ...notes,
+      ...cardNotes(models),
     ],
   };
 }

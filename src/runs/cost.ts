@@ -18,8 +18,9 @@ import { type Peak, type PrecisionChoice, peakFor } from "../theory/precision.ts
 import { InvalidInputError } from "../units/errors.ts";
 import { type FlopConvention, type TokenWork, tokenWork } from "../workload/per-token.ts";
 import { recordEnvironment } from "./environment.ts";
-import { chooseHardware, type HardwareItem } from "./hardware.ts";
-import { chosenModels, type ModelChoice } from "./models.ts";
+import type { HardwareItem } from "./hardware.ts";
+import { modelsAndHardware } from "./inUse.ts";
+import { cardNotes, type ModelChoice } from "./models.ts";
 
 /** What `cost` works out. */
 export interface CostSettings {
@@ -28,7 +29,7 @@ export interface CostSettings {
   readonly contexts: readonly number[];
   /** Names, `all`, or accelerators of the caller's own; none: those of the Step-3 report. */
   readonly hardware: readonly HardwareItem[];
-  /** Figures of accelerators to replace, each `NAME.FIELD=VALUE`. */
+  /** Fields of models and figures of accelerators to replace, each `NAME.FIELD=VALUE`. */
   readonly settings: readonly string[];
   readonly precision: PrecisionChoice;
   /** Bits of a cached element in every layer; absent: those that each card gives its layers. */
@@ -50,9 +51,8 @@ interface Priced {
  * @throws InvalidInputError on an unknown model or accelerator, or one that was named and has no price
  * @source Step-3 report, section 4.2 and Table 6
  */
-export function cost(settings: CostSettings): CostDocument {
-  const models = chosenModels(settings.models);
-  const chosen = chooseHardware(settings);
+export async function cost(settings: CostSettings): Promise<CostDocument> {
+  const { models, hardware: chosen } = await modelsAndHardware(settings);
   const unpriced = chosen.accelerators.filter(({ usdPerHour }) => usdPerHour === undefined).map(({ name }) => name);
   const leftOut = unpriced.filter((name) => chosen.unasked.includes(name));
   const accelerators = chosen.accelerators.filter(({ name }) => !leftOut.includes(name));
@@ -143,7 +143,7 @@ function stepIntensity({ attentionFlops, kvBytes }: TokenWork, { draftTokens }: 
 }
 
 function notesOf(
-  { precision, kvBits, drafting, convention, contexts }: CostSettings,
+  { precision, kvBits, drafting, convention, contexts, models: choices }: CostSettings,
   models: readonly ModelCard[],
   accelerators: readonly Accelerator[],
   priced: readonly Priced[],
@@ -168,5 +168,7 @@ function notesOf(
     ...(short.length === 0
       ? []
       : [`Beyond the longest context that their configurations allow: ${short.map(({ name }) => name).join(", ")}.`]),
+    // Of the whole catalog they would be longer than the table; `afdbench models` has them.
+    ...(choices.length === 0 ? [] : cardNotes(models)),
   ];
 }

@@ -1,112 +1,115 @@
-import type { AttentionSpec, ModelCard } from "../model/card.ts";
-import { loadCatalogModel, modelNames } from "../model/catalog.ts";
-import { readModelConfigFile } from "../model/files.ts";
-import { parametersActivated, parametersTotal } from "../model/parameters.ts";
-import type { ModelRow } from "../record/catalogRows.ts";
+import type { ModelCard } from "../model/card.ts";
+import { catalogSource, modelNames } from "../model/catalog.ts";
+import { readModelFileSource } from "../model/files.ts";
+import { type ModelSource, readModelSource } from "../model/source.ts";
 import { DOCUMENT_SCHEMA } from "../record/document.ts";
 import type { ModelsDocument } from "../record/schemas.ts";
-import { kvBytesPerCachedToken, kvBytesReadPerToken } from "../workload/kv-cache.ts";
-import { attentionFlopsPerByte } from "../workload/per-token.ts";
+import type { Setting } from "../units/parse.ts";
+import type { TokenSetting } from "../workload/per-token.ts";
 import { recordEnvironment } from "./environment.ts";
+import { layersRows, modelRow } from "./modelRows.ts";
+import { isNamed, settingsFor } from "./settingsFor.ts";
 
-/** Which model: one of the catalog's, or a Hugging Face config.json. */
+/** Which model: one of the catalog's, or a file with a Hugging Face configuration or a hand-written card. */
 export type ModelChoice = { name: string } | { configFile: string };
 
-/** Every model of the catalog, with what decoding one token at this context costs. */
-export function models(settings: { contextTokens: number }): ModelsDocument {
-  return documentOf(modelNames().map(loadCatalogModel), settings.contextTokens);
+/** What a token of a model is looked at with: context, KV bits and counting; and fields of models to replace. */
+export interface ModelsSettings extends TokenSetting {
+  /** Each `NAME.FIELD=VALUE`. */
+  readonly settings: readonly string[];
 }
 
 /**
- * One model, with what decoding one token at this context costs.
+ * Every model of the catalog, with what decoding one token at this context costs.
  *
- * @throws InvalidInputError on an unknown name or a config.json that cannot be read.
+ * @throws InvalidInputError on a setting that does not fit.
  */
-export function showModel(settings: { model: ModelChoice; contextTokens: number }): ModelsDocument {
-  return documentOf([loadModel(settings.model)], settings.contextTokens);
+export function models(settings: ModelsSettings): ModelsDocument {
+  const cards = readModels(modelNames().map(catalogSource), settings.settings);
+  return documentOf(cards, settings, []);
+}
+
+/**
+ * One model, with what decoding one token at this context costs, and its layers by kind.
+ *
+ * @throws InvalidInputError on an unknown name, a file that cannot be read, or a setting that does not fit.
+ */
+export async function showModel(settings: ModelsSettings & { readonly model: ModelChoice }): Promise<ModelsDocument> {
+  const cards = readModels([await findModel(settings.model)], settings.settings);
+  return documentOf(cards, settings, cards.flatMap(layersRows));
 }
 
 /**
  * The card of a chosen model.
  *
- * @throws InvalidInputError on an unknown name or a config.json that cannot be read.
+ * @throws InvalidInputError on an unknown name or a file that cannot be read.
  */
-export function loadModel(choice: ModelChoice): ModelCard {
-  return "name" in choice ? loadCatalogModel(choice.name) : readModelConfigFile(choice.configFile);
+export async function loadModel(choice: ModelChoice): Promise<ModelCard> {
+  return readModelSource(await findModel(choice));
 }
 
 /**
- * The cards of the chosen models; of the whole catalog where none is chosen.
+ * The fields of the chosen models, not read yet; of the whole catalog where none is chosen.
  *
- * @throws InvalidInputError on an unknown name or a config.json that cannot be read.
+ * @throws InvalidInputError on an unknown name or a file that cannot be read.
  */
-export function chosenModels(choices: readonly ModelChoice[]): readonly ModelCard[] {
-  return choices.length === 0 ? modelNames().map(loadCatalogModel) : choices.map(loadModel);
+export async function chosenModels(choices: readonly ModelChoice[]): Promise<readonly ModelSource[]> {
+  return choices.length === 0 ? modelNames().map(catalogSource) : Promise.all(choices.map(findModel));
 }
 
-function documentOf(cards: readonly ModelCard[], contextTokens: number): ModelsDocument {
+/**
+ * The cards of models, with the fields replaced that settings of their name give.
+ *
+ * @throws InvalidInputError on fields that make no model.
+ */
+export function modelsWith(sources: readonly ModelSource[], settings: readonly Setting[]): readonly ModelCard[] {
+  return sources.map((source) =>
+    readModelSource(
+      source,
+      settings.filter((setting) => isNamed(source.name, setting)),
+    ),
+  );
+}
+
+/** What the readers of these models have to say, each sentence with the model's name. */
+export function cardNotes(cards: readonly ModelCard[]): readonly string[] {
+  return cards.flatMap(({ name, notes }) => notes.map((note) => `${name}: ${note}`));
+}
+
+async function findModel(choice: ModelChoice): Promise<ModelSource> {
+  return "name" in choice ? catalogSource(choice.name) : readModelFileSource(choice.configFile);
+}
+
+function readModels(sources: readonly ModelSource[], settings: readonly string[]): readonly ModelCard[] {
+  const names = sources.map(({ name }) => name);
+  return modelsWith(sources, settingsFor(settings, names, []).ofModels);
+}
+
+function documentOf(
+  cards: readonly ModelCard[],
+  { contextTokens, kvBits, convention }: ModelsSettings,
+  layers: ModelsDocument["rows"],
+): ModelsDocument {
+  const setting = { contextTokens, kvBits, convention };
+  const short = cards.filter(({ maxContextTokens }) => maxContextTokens < contextTokens);
   return {
     schema: DOCUMENT_SCHEMA,
     command: "models",
     environment: recordEnvironment(),
-    rows: cards.map((card) => rowOf(card, contextTokens)),
+    rows: [...cards.map((card) => modelRow(card, setting)), ...layers],
     notes: [
       "Parameters are those of the matrices, embeddings and output head among them; norms, biases and prediction layers are not counted.",
-      "KV bytes are those of an 8-bit cache without scales; FLOPs per KV byte are those of the attention core, projections left out.",
+      "KV bytes of a cached token are those of an 8-bit cache without scales, all layers; FLOPs per KV byte are those of the attention core, projections left out.",
+      kvBits === undefined
+        ? "KV bytes read are of 8 bits, 16 where a layer keeps its KV in BF16."
+        : `KV bytes read, and FLOPs per KV byte, are those of ${kvBits} bits in every layer.`,
+      ...(convention === "exact" ? ["FLOPs are exact: absorbed MLA's value product is as wide as its latent."] : []),
+      ...(short.length === 0
+        ? []
+        : [
+            `${contextTokens} tokens are beyond the longest context of ${short.map((card) => `${card.name} (${card.maxContextTokens})`).join(", ")}.`,
+          ]),
+      ...cardNotes(cards),
     ],
   };
-}
-
-function rowOf(card: ModelCard, contextTokens: number): ModelRow {
-  const first = card.layers.find(({ attention }) => attention.kind !== "linear") ?? card.layers[0];
-  if (first === undefined) throw new Error(`${card.name} has no layers`);
-  const moe = card.layers.map(({ ffn }) => ffn).find((ffn) => ffn.kind === "moe");
-  const moeLayers = card.layers.filter(({ ffn }) => ffn.kind === "moe").length;
-  return {
-    kind: "modeled",
-    model: card.name,
-    modelType: card.modelType,
-    attention: [...new Set(card.layers.map(({ attention }) => attention.kind))].join(", "),
-    layers: card.layers.length,
-    denseLayers: card.layers.length - moeLayers,
-    moeLayers,
-    hidden: card.hidden,
-    vocab: card.vocab,
-    ...attentionDimensions(first.attention),
-    ...(moe === undefined
-      ? {}
-      : { experts: moe.experts, expertDim: moe.expertDim, topK: moe.router.topK, sharedDim: moe.sharedDim }),
-    maxContextTokens: card.maxContextTokens,
-    parametersTotal: parametersTotal(card),
-    parametersActivated: parametersActivated(card),
-    kvBytesPerCachedToken: kvBytesPerCachedToken(card),
-    contextTokens,
-    kvBytesReadPerToken: kvBytesReadPerToken(card, contextTokens),
-    attentionFlopsPerByte: attentionFlopsPerByte(card, { contextTokens, convention: "report" }),
-    source: card.source,
-  };
-}
-
-type AttentionDimensions = Pick<ModelRow, "queryHeads" | "kvHeads" | "headDim" | "queryRank" | "kvRank">;
-
-function attentionDimensions(attention: AttentionSpec): AttentionDimensions {
-  switch (attention.kind) {
-    case "linear":
-      return {};
-    case "mfa":
-      return {
-        queryHeads: attention.queryHeads,
-        kvHeads: attention.kvHeads,
-        headDim: attention.headDim,
-        queryRank: attention.queryRank,
-      };
-    case "mla":
-      return {
-        queryHeads: attention.queryHeads,
-        kvRank: attention.kvRank,
-        ...(attention.queryRank === null ? {} : { queryRank: attention.queryRank }),
-      };
-    default:
-      return { queryHeads: attention.queryHeads, kvHeads: attention.kvHeads, headDim: attention.headDim };
-  }
 }

@@ -40,7 +40,7 @@ export interface BenchSettings {
   kernels: readonly KernelName[];
   /** Catalog name; absent where `configFile` is given. */
   model?: string;
-  /** Path of a Hugging Face config.json. */
+  /** Path of a Hugging Face config.json or a hand-written card. */
   configFile?: string;
   batches: readonly number[];
   /** Cached tokens of each sequence. */

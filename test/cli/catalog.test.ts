@@ -38,7 +38,7 @@ describe("models", () => {
 
   it("takes the options of `models` after `show`", async () => {
     const { out } = await run(["models", "show", "step3", "--json", "--context", "32k"]);
-    expect(checkDocument(JSON.parse(out)).rows).toMatchObject([{ model: "step3", contextTokens: 32768 }]);
+    expect(checkDocument(JSON.parse(out)).rows[0]).toMatchObject({ model: "step3", contextTokens: 32768 });
   });
 });
 

@@ -28,7 +28,7 @@ export function addBench(program: Command, context: CommandContext): void {
     .description("measure kernels on this machine, and project them to accelerators")
     .argument("[kernel...]", "kernels to run (default: all but linear.gemm)")
     .option("--model <name>", "model of the catalog whose shapes to run (default: step3)")
-    .option("--config <file>", "Hugging Face config.json whose shapes to run")
+    .option("--config <file>", "config.json or model card whose shapes to run")
     .option("--batch <list>", "sequences decoded together", "16")
     .option("--context <list>", "cached tokens of each sequence", "8k")
     .option("--dtype <list>", "what kernels compute in: f32, int8", "f32,int8")

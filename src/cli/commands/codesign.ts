@@ -33,10 +33,10 @@ export function addCodesign(program: Command, { terminal }: CommandContext): voi
     .command("codesign")
     .description("judge a model by intensity, batch, sparsity and stage budgets")
     .argument("[model]", "model of the catalog")
-    .option("--config <file>", "Hugging Face config.json to judge instead")
+    .option("--config <file>", "config.json or model card to judge instead")
     .option("--context <tokens>", "cached tokens of a sequence", "8k")
     .option("--hardware <list>", `accelerators: ${HARDWARE_HELP}`)
-    .option("--set <figure>", "replace a figure: NAME.FIELD=VALUE; may be repeated", collect, [])
+    .option("--set <figure>", "replace a figure or a model's field: NAME.FIELD=VALUE; may be repeated", collect, [])
     .option("--precision <precision>", `what accelerators compute in: ${PRECISIONS.join(", ")}`, "auto")
     .option("--tpot <duration>", "time per output token", "50ms")
     .option("--stages <count>", "stages of the pipeline, 3 or 4", "3")
@@ -52,7 +52,7 @@ export function addCodesign(program: Command, { terminal }: CommandContext): voi
       const settings = resolveCodesign(model, options, await readHardware(hardware));
       const output = await resolveOutput(options, "codesign");
       const { codesign } = await import("../../runs/codesign.ts");
-      await emit(codesign(settings), output, options, terminal);
+      await emit(await codesign(settings), output, options, terminal);
     });
 }
 

@@ -36,10 +36,10 @@ export function addCost(program: Command, { terminal }: CommandContext): void {
     .command("cost")
     .description("model the cost of decoding a million tokens, attention and FFN apart")
     .argument("[model...]", "models of the catalog (default: all)")
-    .option("--config <file>", "a Hugging Face config.json as well")
+    .option("--config <file>", "a config.json or model card as well")
     .option("--context <tokens>", "cached tokens of a sequence, a list", "8k,32k")
     .option("--hardware <list>", `accelerators: ${HARDWARE_HELP}`)
-    .option("--set <figure>", "replace a figure: NAME.FIELD=VALUE; may be repeated", collect, [])
+    .option("--set <figure>", "replace a figure or a model's field: NAME.FIELD=VALUE; may be repeated", collect, [])
     .option("--precision <precision>", `what accelerators compute in: ${PRECISIONS.join(", ")}`, "auto")
     .option("--kv-bits <bits>", "bits of a cached element in every layer (default: as each model keeps it)")
     .option("--mtp <tokens>", "tokens drafted in a step")
@@ -53,7 +53,7 @@ export function addCost(program: Command, { terminal }: CommandContext): void {
       const settings = resolveCost(models, options, await readHardware(hardware));
       const output = await resolveOutput(options, "cost");
       const { cost } = await import("../../runs/cost.ts");
-      await emit(cost(settings), output, options, terminal);
+      await emit(await cost(settings), output, options, terminal);
     });
 }
 
