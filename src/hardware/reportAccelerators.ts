@@ -11,6 +11,7 @@ export const REPORT_ACCELERATORS: readonly Accelerator[] = [
     peakFp8FlopsPerSecond: [1.98e15],
     peakBf16FlopsPerSecond: [9.89e14],
     memoryBytesPerSecond: [3.35e12],
+    memoryBytes: [80e9, "ai-dynamo/aiconfigurator pull request 968: an H800 SXM has the HBM of an H100 SXM, 80 GB"],
     networkBytesPerSecond: [4.0e11, TABLE_7],
     cardsPerServer: [8, TABLE_7],
   }),
