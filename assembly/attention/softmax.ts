@@ -33,20 +33,24 @@ export function softmaxBlock(scores: usize, paddedTokens: i32, state: usize): f3
   return shrink;
 }
 
-/** Sets m to -Infinity and the sum to 0 for `heads` heads (8 bytes each). */
-export function softmaxStart(state: usize, heads: i32): void {
+/**
+ * Sets m to -Infinity and the sum to 0 for `heads` heads (8 bytes each); where there are sinks, m to the head's sink and the sum to 1, the
+ * exponential of the sink itself.
+ */
+export function softmaxStart(state: usize, sinks: usize, heads: i32): void {
   for (let head = 0; head < heads; head++) {
-    store<f32>(state + (usize(head) << 3), -Infinity);
-    store<f32>(state + (usize(head) << 3), 0, 4);
+    const at = state + (usize(head) << 3);
+    store<f32>(at, sinks ? load<f32>(sinks + (usize(head) << 2)) : -Infinity);
+    store<f32>(at, sinks ? 1 : 0, 4);
   }
 }
 
-/** What a head's output is multiplied with at the end: 1 over its sum of exponentials, or 0 where no score was above -Infinity. */
+/** Scores of tokens outside from..to become -Infinity, whatever stands there. */
 // @ts-ignore: decorator
 @inline
-export function softmaxFactor(state: usize): f32 {
-  const sum = load<f32>(state, 4);
-  return sum == 0 ? 0 : 1 / sum;
+export function maskOutside(scores: usize, from: i32, to: i32, paddedTokens: i32): void {
+  for (let token = 0; token < from; token++) store<f32>(scores + (usize(token) << 2), -Infinity);
+  for (let token = to; token < paddedTokens; token++) store<f32>(scores + (usize(token) << 2), -Infinity);
 }
 
 /** x *= factor over `count` (a multiple of 4) float32. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type AttentionCoreShape, attentionCoreCase } from "../../src/kernels/attentionCore.ts";
+import { attentionCoreCase } from "../../src/kernels/attentionCore.ts";
+import type { AttentionCoreShape } from "../../src/kernels/attentionShape.ts";
 import { attend } from "../../src/kernels/reference/attention.ts";
 import { targets } from "../../src/kernels/target.ts";
 import { dtypes } from "../kernels/edgeCases.ts";

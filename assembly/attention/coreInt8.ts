@@ -1,0 +1,165 @@
+import { quantizeRows } from "../linear/quantize";
+import { maxLane } from "../math/exp";
+import { unitsPerValue } from "../math/steps";
+import { tileInt8Panel } from "../tile/int8";
+import { placeInTile, rowsOfTile } from "../tile/rows";
+import { blockAddress, blockTokens, panelBytes } from "./cache";
+import { turnPanelInt8 } from "./latent";
+import { maskOutside, scaleAndAddSums, softmaxBlock, softmaxStart } from "./softmax";
+import { expandInt4, storedInt4 } from "./storage";
+
+/**
+ * As attentionPartF32 over a cache of int8 or int4: both products run as int8 dots.
+ *
+ * q becomes 7 bits with one scale a head. P takes in the V scale of its token and becomes 7 bits with one unit a head and step
+ * (largest / 127). A latent key has two scales, for its first valueDim elements, which are the value, and for the rest: its score is the
+ * sum of two dots.
+ * scratch: heads x (keyDim + 9 x stepTokens + 4 x valueDim) + 8 x stepTokens + 4 x heads (rounded up to 16) + 8 x max(keyDim, 256)
+ * + (latent) stepTokens x valueDim bytes.
+ */
+export function attentionPartInt8(
+  q: usize, qStride: usize, out: usize, outStride: usize, state: usize, sinks: usize, scratch: usize,
+  cache: usize, blockStride: usize, table: usize, valueOffset: usize, scaleOffset: usize, storage: i32,
+  heads: i32, keyDim: i32, valueDim: i32, firstToken: i32, lastToken: i32, stepTokens: i32, scale: f32,
+): void {
+  const scoreStride = usize(stepTokens) << 2;
+  const sumStride = usize(valueDim) << 2;
+  const packedQ = scratch;
+  const packedP = packedQ + usize(heads) * usize(keyDim);
+  const scores = packedP + usize(heads) * usize(stepTokens);
+  const restScores = scores + usize(heads) * scoreStride;
+  const sums = restScores + usize(heads) * scoreStride;
+  const keySums = sums + usize(heads) * sumStride;
+  const restSums = keySums + scoreStride;
+  const qScales = restSums + scoreStride;
+  const expanded = qScales + (usize(heads * 4 + 15) & ~15);
+  const turned = expanded + (usize(max(keyDim, blockTokens)) << 3);
+  const keyBytes = panelBytes(keyDim, storage);
+  const valueBytes = panelBytes(blockTokens, storage);
+  const wordBytes = panelBytes(4, storage);
+  const firstWords = (valueOffset ? keyDim : valueDim) >> 2;
+  const restWords = (keyDim >> 2) - firstWords;
+  quantizeRows(q, qStride, packedQ, usize(keyDim), qScales, heads, 0, heads, keyDim);
+  softmaxStart(state, sinks, heads);
+  for (let head = 0; head < heads; head++) memory.fill(out + usize(head) * outStride, 0, sumStride);
+
+  for (let step = firstToken - firstToken % stepTokens; step < lastToken; step += stepTokens) {
+    const block = blockAddress(cache, blockStride, table, step / blockTokens);
+    const stepInBlock = step % blockTokens;
+    const from = max(firstToken - step, 0);
+    const to = min(stepTokens, lastToken - step);
+    const firstPanel = from >> 3;
+    const lastPanel = (to + 7) >> 3;
+    const paddedTokens = (lastPanel - firstPanel) << 3;
+    const firstByte = usize(firstPanel) << 5;
+    for (let panel = firstPanel; panel < lastPanel; panel++) {
+      let key = block + usize((stepInBlock >> 3) + panel) * keyBytes;
+      const at = usize(panel) << 5;
+      if (storage == storedInt4) {
+        expandInt4(key, expanded, keyDim >> 2);
+        key = expanded;
+      }
+      tileInt8Panel(heads, packedQ, usize(keyDim), 0, key, scores + at, scoreStride, firstWords, 0);
+      sumKeys(key, keySums + at, firstWords);
+      if (valueOffset) continue;
+      const rest = key + (usize(firstWords) << 5);
+      tileInt8Panel(heads, packedQ, usize(keyDim), firstWords, rest, restScores + at, scoreStride, restWords, 0);
+      sumKeys(rest, restSums + at, restWords);
+      turnPanelInt8(key, turned + (usize(panel) << 6), scoreStride << 1, valueDim);
+    }
+    const kScales = block + scaleOffset + (usize(stepInBlock) << 2);
+    const nextScales = kScales + (blockTokens << 2);
+    const vScales = valueOffset ? nextScales : kScales;
+    for (let head = 0; head < heads; head++) {
+      const row = scores + usize(head) * scoreStride + firstByte;
+      const factor = load<f32>(qScales + (usize(head) << 2)) * scale;
+      dequantizeScores(row, keySums + firstByte, kScales + firstByte, paddedTokens, factor);
+      if (!valueOffset) {
+        const rest = restScores + usize(head) * scoreStride + firstByte;
+        dequantizeScores(rest, restSums + firstByte, nextScales + firstByte, paddedTokens, factor);
+        addRow(row, rest, paddedTokens);
+      }
+      maskOutside(row, from & 7, to - (firstPanel << 3), paddedTokens);
+      const shrink = softmaxBlock(row, paddedTokens, state + (usize(head) << 3));
+      const place = placeInTile(heads, head);
+      const stride = usize(rowsOfTile(heads, head)) << 2;
+      const packed = packedP + usize(head - place) * usize(stepTokens) + (usize(place) << 2) + usize(firstPanel << 1) * stride;
+      const unit = quantizeWeights(row, vScales + firstByte, packed, stride, from & 7, to - (firstPanel << 3), paddedTokens);
+      // The row of scores is spent: it carries shrink and unit to the sums below.
+      store<f32>(row, shrink);
+      store<f32>(row, unit, 4);
+    }
+    // P of a token outside is 0, so V is read in whole words of four tokens.
+    const firstWord = from >> 2;
+    const words = ((to + 3) >> 2) - firstWord;
+    for (let panel = 0; panel < valueDim >> 3; panel++) {
+      let value = turned + usize(panel) * (scoreStride << 1) + (usize(firstWord) << 5);
+      if (valueOffset) {
+        value = block + valueOffset + usize(panel) * valueBytes + usize((stepInBlock >> 2) + firstWord) * wordBytes;
+        if (storage == storedInt4) {
+          expandInt4(value, expanded, words);
+          value = expanded;
+        }
+      }
+      tileInt8Panel(heads, packedP, usize(stepTokens), firstWord, value, sums + (usize(panel) << 5), sumStride, words, 0);
+    }
+    for (let head = 0; head < heads; head++) {
+      const row = scores + usize(head) * scoreStride + firstByte;
+      scaleAndAddSums(out + usize(head) * outStride, sums + usize(head) * sumStride, valueDim, load<f32>(row), load<f32>(row, 4));
+    }
+  }
+}
+
+/** The sum of each of a panel's 8 keys: what the zero point of q adds to a score is 64 times it. */
+function sumKeys(panel: usize, destination: usize, groups: i32): void {
+  let low = i32x4.splat(0);
+  let high = i32x4.splat(0);
+  for (let group = 0; group < groups; group++) {
+    const a = v128.load(panel);
+    const b = v128.load(panel, 16);
+    low = i32x4.add(low, i32x4.extadd_pairwise_i16x8_s(i16x8.extadd_pairwise_i8x16_s(a)));
+    high = i32x4.add(high, i32x4.extadd_pairwise_i16x8_s(i16x8.extadd_pairwise_i8x16_s(b)));
+    panel += 32;
+  }
+  v128.store(destination, low);
+  v128.store(destination, high, 16);
+}
+
+/** scores = (sum - 64 x keySum) x keyScale x factor, in place. */
+function dequantizeScores(scores: usize, keySums: usize, keyScales: usize, paddedTokens: i32, factor: f32): void {
+  const factors = f32x4.splat(factor);
+  for (let at: usize = 0; at < usize(paddedTokens) << 2; at += 16) {
+    const sum = i32x4.sub(v128.load(scores + at), i32x4.shl(v128.load(keySums + at), 6));
+    v128.store(scores + at, f32x4.mul(f32x4.convert_i32x4_s(sum), f32x4.mul(v128.load(keyScales + at), factors)));
+  }
+}
+
+function addRow(x: usize, y: usize, count: i32): void {
+  for (let at: usize = 0; at < usize(count) << 2; at += 16) v128.store(x + at, f32x4.add(v128.load(x + at), v128.load(y + at)));
+}
+
+/**
+ * P x V's scale in 7 bits, words of four tokens `stride` bytes apart; tokens outside from..to, whose scales may be anything, become 0.
+ * @returns one unit.
+ */
+function quantizeWeights(p: usize, vScales: usize, packed: usize, stride: usize, from: i32, to: i32, paddedTokens: i32): f32 {
+  const bytes = usize(paddedTokens) << 2;
+  for (let at: usize = 0; at < bytes; at += 16) v128.store(p + at, f32x4.mul(v128.load(p + at), v128.load(vScales + at)));
+  for (let token = 0; token < from; token++) store<f32>(p + (usize(token) << 2), 0);
+  for (let token = to; token < paddedTokens; token++) store<f32>(p + (usize(token) << 2), 0);
+  let lanes = f32x4.splat(0);
+  for (let at: usize = 0; at < bytes; at += 16) lanes = f32x4.max(lanes, v128.load(p + at));
+  const largest = maxLane(lanes);
+  const factors = f32x4.splat(unitsPerValue(127, largest));
+  for (let i = 0; i < paddedTokens; i += 8) {
+    const at = p + (usize(i) << 2);
+    const q0 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(at), factors)));
+    const q1 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(at, 16), factors)));
+    const narrow = i16x8.narrow_i32x4_s(q0, q1);
+    const words = i8x16.narrow_i16x8_u(narrow, narrow);
+    v128.store_lane<u32>(packed, words, 0);
+    v128.store_lane<u32>(packed + stride, words, 1);
+    packed += stride << 1;
+  }
+  return largest / 127;
+}
