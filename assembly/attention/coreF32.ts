@@ -1,8 +1,9 @@
+import { log2e } from "../math/exp2";
 import { tileF32Panel } from "../tile/f32";
-import { packRows } from "../tile/rows";
+import { packRows, placeInTile, rowsOfTile } from "../tile/rows";
 import { blockAddress, blockTokens, panelBytes } from "./cache";
 import { turnPanelF32 } from "./latent";
-import { maskOutside, scaleRow, softmaxBlock, softmaxStart } from "./softmax";
+import { largestOf, maskOutside, packWeights, scaleRow, softmaxShrink, softmaxStart } from "./softmax";
 import { expandFloats, storedF32 } from "./storage";
 
 /**
@@ -10,7 +11,7 @@ import { expandFloats, storedF32 } from "./storage";
  * firstToken..lastToken (exclusive), stored as float32, BF16 or FP8: a part of a sequence's context, or all of it.
  *
  * q: heads rows of keyDim float32 (MFA, MQA: all heads; GQA: one group). cache: see cache.ts. out: heads rows of valueDim float32, not yet
- * divided by their sums. state: heads x (largest score, sum of exponentials), float32. Rows of q and out are qStride and outStride bytes
+ * divided by their sums. state: heads x (largest score times log2 e, sum of exponentials), float32. Rows of q and out are qStride and outStride bytes
  * apart. sinks: 0, or one float32 a head, a score that takes part in the softmax and has no value.
  * scratch: heads x (keyDim + 2 x stepTokens) + 8 x max(keyDim, 256) + (latent) stepTokens x valueDim float32.
  *
@@ -33,6 +34,8 @@ export function attentionPartF32(
   const valueBytes = panelBytes(blockTokens, storage);
   const tokenBytes = panelBytes(1, storage);
   packRows(q, qStride, packedQ, headBytes, heads, 0, heads, keyDim);
+  // Scores come out of the product in powers of two, scaled already.
+  scaleRow(packedQ, heads * keyDim, scale * log2e);
   softmaxStart(state, sinks, heads);
   for (let head = 0; head < heads; head++) memory.fill(out + usize(head) * outStride, 0, usize(valueDim) << 2);
 
@@ -56,12 +59,15 @@ export function attentionPartF32(
     }
     for (let head = 0; head < heads; head++) {
       const row = scores + usize(head) * scoreStride + firstByte;
-      scaleRow(row, paddedTokens, scale);
+      const headState = state + (usize(head) << 3);
       maskOutside(row, from & 7, to - (firstPanel << 3), paddedTokens);
-      const shrink = softmaxBlock(row, paddedTokens, state + (usize(head) << 3));
+      const shrink = softmaxShrink(headState, largestOf(row, paddedTokens));
       if (shrink != 1) scaleRow(out + usize(head) * outStride, valueDim, shrink);
+      const place = placeInTile(heads, head);
+      const stride = usize(rowsOfTile(heads, head)) << 2;
+      const packed = packedP + usize(head - place) * scoreStride + (usize(place) << 2) + usize(firstPanel << 3) * stride;
+      packWeights(row, paddedTokens, headState, packed, stride);
     }
-    packRows(scores, scoreStride, packedP, scoreStride, heads, 0, heads, lastPanel << 3);
     // Tokens before `from` and from `to` on are not read: what stands there may be anything.
     const tokens = to - from;
     for (let panel = 0; panel < valueDim >> 3; panel++) {

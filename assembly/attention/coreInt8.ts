@@ -1,11 +1,11 @@
 import { quantizeRows } from "../linear/quantize";
-import { maxLane } from "../math/exp";
+import { log2e } from "../math/exp2";
 import { unitsPerValue } from "../math/steps";
 import { tileInt8Panel } from "../tile/int8";
 import { placeInTile, rowsOfTile } from "../tile/rows";
 import { blockAddress, blockTokens, panelBytes } from "./cache";
 import { turnPanelInt8 } from "./latent";
-import { maskOutside, scaleAndAddSums, softmaxBlock, softmaxStart } from "./softmax";
+import { largestLane, largestOf, maskOutside, scaleAndAddSums, scaledWeights, softmaxShrink, softmaxStart } from "./softmax";
 import { expandInt4, storedInt4 } from "./storage";
 
 /**
@@ -72,22 +72,28 @@ export function attentionPartInt8(
     const vScales = valueOffset ? nextScales : kScales;
     for (let head = 0; head < heads; head++) {
       const row = scores + usize(head) * scoreStride + firstByte;
-      const factor = load<f32>(qScales + (usize(head) << 2)) * scale;
-      dequantizeScores(row, keySums + firstByte, kScales + firstByte, paddedTokens, factor);
+      const headState = state + (usize(head) << 3);
+      const factor = load<f32>(qScales + (usize(head) << 2)) * scale * log2e;
+      let largest = dequantizeScores(row, keySums + firstByte, kScales + firstByte, paddedTokens, factor);
       if (!valueOffset) {
         const rest = restScores + usize(head) * scoreStride + firstByte;
         dequantizeScores(rest, restSums + firstByte, nextScales + firstByte, paddedTokens, factor);
         addRow(row, rest, paddedTokens);
       }
-      maskOutside(row, from & 7, to - (firstPanel << 3), paddedTokens);
-      const shrink = softmaxBlock(row, paddedTokens, state + (usize(head) << 3));
+      // A second dot was added, or tokens outside are to leave no trace.
+      if (!valueOffset || to - from < paddedTokens) {
+        maskOutside(row, from & 7, to - (firstPanel << 3), paddedTokens);
+        largest = largestOf(row, paddedTokens);
+      }
+      const shrink = softmaxShrink(headState, largest);
+      const most = scaledWeights(row, vScales + firstByte, from & 7, to - (firstPanel << 3), paddedTokens, headState);
       const place = placeInTile(heads, head);
       const stride = usize(rowsOfTile(heads, head)) << 2;
       const packed = packedP + usize(head - place) * usize(stepTokens) + (usize(place) << 2) + usize(firstPanel << 1) * stride;
-      const unit = quantizeWeights(row, vScales + firstByte, packed, stride, from & 7, to - (firstPanel << 3), paddedTokens);
+      packUnits(row, packed, stride, paddedTokens, unitsPerValue(127, most));
       // The row of scores is spent: it carries shrink and unit to the sums below.
       store<f32>(row, shrink);
-      store<f32>(row, unit, 4);
+      store<f32>(row, most / 127, 4);
     }
     // P of a token outside is 0, so V is read in whole words of four tokens.
     const firstWord = from >> 2;
@@ -125,13 +131,19 @@ function sumKeys(panel: usize, destination: usize, groups: i32): void {
   v128.store(destination, high, 16);
 }
 
-/** scores = (sum - 64 x keySum) x keyScale x factor, in place. */
-function dequantizeScores(scores: usize, keySums: usize, keyScales: usize, paddedTokens: i32, factor: f32): void {
+/** scores = (sum - 64 x keySum) x keyScale x factor, in place. @returns the largest; NaN if one is. */
+function dequantizeScores(scores: usize, keySums: usize, keyScales: usize, paddedTokens: i32, factor: f32): f32 {
   const factors = f32x4.splat(factor);
+  let lanes = f32x4.splat(-Infinity);
+  let isNan = i32x4.splat(0);
   for (let at: usize = 0; at < usize(paddedTokens) << 2; at += 16) {
     const sum = i32x4.sub(v128.load(scores + at), i32x4.shl(v128.load(keySums + at), 6));
-    v128.store(scores + at, f32x4.mul(f32x4.convert_i32x4_s(sum), f32x4.mul(v128.load(keyScales + at), factors)));
+    const score = f32x4.mul(f32x4.convert_i32x4_s(sum), f32x4.mul(v128.load(keyScales + at), factors));
+    v128.store(scores + at, score);
+    lanes = f32x4.pmax(lanes, score);
+    isNan = v128.or(isNan, f32x4.ne(score, score));
   }
+  return largestLane(lanes, isNan);
 }
 
 function addRow(x: usize, y: usize, count: i32): void {
@@ -139,27 +151,21 @@ function addRow(x: usize, y: usize, count: i32): void {
 }
 
 /**
- * P x V's scale in 7 bits, words of four tokens `stride` bytes apart; tokens outside from..to, whose scales may be anything, become 0.
- * @returns one unit.
+ * P in 7 bits, words of four tokens `stride` bytes apart. Products are in 0..127, or NaN: added to 1.5 x 2^23 they are rounded to the nearest
+ * whole number, ties to even, which stands in the low bits.
  */
-function quantizeWeights(p: usize, vScales: usize, packed: usize, stride: usize, from: i32, to: i32, paddedTokens: i32): f32 {
-  const bytes = usize(paddedTokens) << 2;
-  for (let at: usize = 0; at < bytes; at += 16) v128.store(p + at, f32x4.mul(v128.load(p + at), v128.load(vScales + at)));
-  for (let token = 0; token < from; token++) store<f32>(p + (usize(token) << 2), 0);
-  for (let token = to; token < paddedTokens; token++) store<f32>(p + (usize(token) << 2), 0);
-  let lanes = f32x4.splat(0);
-  for (let at: usize = 0; at < bytes; at += 16) lanes = f32x4.max(lanes, v128.load(p + at));
-  const largest = maxLane(lanes);
-  const factors = f32x4.splat(unitsPerValue(127, largest));
+function packUnits(p: usize, packed: usize, stride: usize, paddedTokens: i32, unitsPerWeight: f32): void {
+  const factors = f32x4.splat(unitsPerWeight);
+  const shifter = f32x4.splat(12582912);
+  const sevenBits = i32x4.splat(0x7f);
   for (let i = 0; i < paddedTokens; i += 8) {
     const at = p + (usize(i) << 2);
-    const q0 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(at), factors)));
-    const q1 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(at, 16), factors)));
+    const q0 = v128.and(f32x4.add(f32x4.mul(v128.load(at), factors), shifter), sevenBits);
+    const q1 = v128.and(f32x4.add(f32x4.mul(v128.load(at, 16), factors), shifter), sevenBits);
     const narrow = i16x8.narrow_i32x4_s(q0, q1);
     const words = i8x16.narrow_i16x8_u(narrow, narrow);
     v128.store_lane<u32>(packed, words, 0);
     v128.store_lane<u32>(packed + stride, words, 1);
     packed += stride << 1;
   }
-  return largest / 127;
 }

@@ -1,6 +1,5 @@
-import { expLanes } from "../math/exp";
 import { multiplyAdd } from "../tile/multiplyAdd";
-import { scaleRow } from "./softmax";
+import { exp2, scaleRow } from "./softmax";
 
 /**
  * Folds the part of a context that follows into what is summed up so far: both outputs shrink to the larger of the two largest scores.
@@ -42,5 +41,5 @@ export function finishAttention(out: usize, outStride: usize, state: usize, head
 // @ts-ignore: decorator
 @inline
 function shrinkTo(largest: f32, before: f32): f32 {
-  return before == largest ? 1 : f32x4.extract_lane(expLanes(f32x4.splat(before - largest)), 0);
+  return before == largest ? 1 : exp2(before - largest);
 }
