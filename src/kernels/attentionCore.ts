@@ -4,6 +4,7 @@ import { allocateCore, type CoreBuffers } from "./attentionBuffers.ts";
 import { type AttentionCoreShape, resolveCore } from "./attentionShape.ts";
 import { coreSteps } from "./attentionSteps.ts";
 import { type Check, compare, float32Tolerance, type KernelCase, requantizedTolerance, worst } from "./case.ts";
+import { requireFits } from "./fit.ts";
 import { fillKvCache, fillScratchBytes, zeroPadding } from "./kvCache.ts";
 import { attend, attendRounded } from "./reference/attention.ts";
 import { round7 } from "./reference/linear.ts";
@@ -20,6 +21,7 @@ export function attentionCoreCase(shape: AttentionCoreShape): KernelCase {
     totalBytes: arena.totalBytes(),
     segmentWeights: [1],
     prepare(exports, memory) {
+      requireFits(arena.buffers, memory);
       fillRows(exports, core.q, dims.seed, 1);
       for (let row = 0; row < core.q.rows; row++)
         zeroPadding(

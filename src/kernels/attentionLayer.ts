@@ -14,6 +14,7 @@ import { coreReference } from "./attentionCore.ts";
 import { type AttentionCoreShape, resolveCore } from "./attentionShape.ts";
 import { coreSteps } from "./attentionSteps.ts";
 import { type Check, compare, float32Tolerance, type KernelCase, requantizedTolerance } from "./case.ts";
+import { requireFits } from "./fit.ts";
 import { appendArguments, fillKvCache, fillScratchBytes } from "./kvCache.ts";
 import { addSteps, matmulSteps, packSteps, rmsNormSteps, rowSteps } from "./linear.ts";
 import { barrier, call, type Step, shareOf } from "./program.ts";
@@ -176,6 +177,7 @@ export function attentionLayerCase(shape: AttentionLayerShape): KernelCase {
     totalBytes: arena.totalBytes(),
     segmentWeights: [1],
     prepare(exports, memory) {
+      requireFits(arena.buffers, memory);
       fillRows(exports, x, seed, 1);
       fillNormWeight(exports, memory, inputNorm, seed, 2);
       fillNormWeight(exports, memory, queryNorm, seed, 3);
