@@ -1,8 +1,8 @@
 import { log2e } from "../math/exp2";
-import { tileF32Panel } from "../tile/f32";
 import { packRows, placeInTile, rowsOfTile } from "../tile/rows";
 import { blockAddress, blockTokens, panelBytes } from "./cache";
 import { turnPanelF32 } from "./latent";
+import { panelsMost, panelsTogether, tileF32Panels } from "./panels";
 import { largestOf, maskOutside, packWeights, scaleRow, softmaxShrink, softmaxStart } from "./softmax";
 import { expandFloats, storedF32 } from "./storage";
 
@@ -13,7 +13,7 @@ import { expandFloats, storedF32 } from "./storage";
  * q: heads rows of keyDim float32 (MFA, MQA: all heads; GQA: one group). cache: see cache.ts. out: heads rows of valueDim float32, not yet
  * divided by their sums. state: heads x (largest score times log2 e, sum of exponentials), float32. Rows of q and out are qStride and outStride bytes
  * apart. sinks: 0, or one float32 a head, a score that takes part in the softmax and has no value.
- * scratch: heads x (keyDim + 2 x stepTokens) + 8 x max(keyDim, 256) + (latent) stepTokens x valueDim float32.
+ * scratch: heads x (keyDim + 2 x stepTokens) + 32 x max(keyDim, 256) + (latent) stepTokens x valueDim float32.
  *
  * Step by step of stepTokens (a multiple of 8 that divides 256): scores of all heads against a K panel (read once from memory, then from
  * L1), online softmax, then P V panel by panel. Steps begin at multiples of stepTokens, wherever firstToken lies.
@@ -29,7 +29,7 @@ export function attentionPartF32(
   const scores = packedQ + usize(heads) * headBytes;
   const packedP = scores + usize(heads) * scoreStride;
   const expanded = packedP + usize(heads) * scoreStride;
-  const turned = expanded + (usize(max(keyDim, blockTokens)) << 5);
+  const turned = expanded + panelsMost * (usize(max(keyDim, blockTokens)) << 5);
   const keyBytes = panelBytes(keyDim, storage);
   const valueBytes = panelBytes(blockTokens, storage);
   const tokenBytes = panelBytes(1, storage);
@@ -48,14 +48,21 @@ export function attentionPartF32(
     const lastPanel = (to + 7) >> 3;
     const paddedTokens = (lastPanel - firstPanel) << 3;
     const firstByte = usize(firstPanel) << 5;
-    for (let panel = firstPanel; panel < lastPanel; panel++) {
-      let key = block + usize((stepInBlock >> 3) + panel) * keyBytes;
+    for (let panel = firstPanel; panel < lastPanel;) {
+      const panels = panelsTogether(heads, lastPanel - panel);
+      let keys = block + usize((stepInBlock >> 3) + panel) * keyBytes;
       if (storage != storedF32) {
-        expandFloats(key, expanded, keyDim << 3, storage);
-        key = expanded;
+        expandFloats(keys, expanded, panels * keyDim << 3, storage);
+        keys = expanded;
       }
-      tileF32Panel(heads, packedQ, headBytes, 0, key, scores + (usize(panel) << 5), scoreStride, keyDim, 0);
-      if (!valueOffset) turnPanelF32(key, turned + (usize(panel) << 8), scoreStride << 3, valueDim);
+      const panelScores = scores + (usize(panel) << 5);
+      tileF32Panels(heads, packedQ, headBytes, 0, keys, headBytes << 3, panels, panelScores, scoreStride, keyDim, 0);
+      if (!valueOffset) {
+        for (let each = 0; each < panels; each++) {
+          turnPanelF32(keys + usize(each) * (headBytes << 3), turned + (usize(panel + each) << 8), scoreStride << 3, valueDim);
+        }
+      }
+      panel += panels;
     }
     for (let head = 0; head < heads; head++) {
       const row = scores + usize(head) * scoreStride + firstByte;
@@ -70,16 +77,25 @@ export function attentionPartF32(
     }
     // Tokens before `from` and from `to` on are not read: what stands there may be anything.
     const tokens = to - from;
-    for (let panel = 0; panel < valueDim >> 3; panel++) {
-      let value = turned + usize(panel) * (scoreStride << 3) + (usize(from) << 5);
-      if (valueOffset) {
-        value = block + valueOffset + usize(panel) * valueBytes + usize(stepInBlock + from) * tokenBytes;
-        if (storage != storedF32) {
-          expandFloats(value, expanded, tokens << 3, storage);
-          value = expanded;
-        }
+    const valuePanels = valueDim >> 3;
+    if (!valueOffset) {
+      const values = turned + (usize(from) << 5);
+      tileF32Panels(heads, packedP, scoreStride, from, values, scoreStride << 3, valuePanels, out, outStride, tokens, 1);
+      continue;
+    }
+    const values = block + valueOffset + usize(stepInBlock + from) * tokenBytes;
+    if (storage == storedF32) {
+      tileF32Panels(heads, packedP, scoreStride, from, values, valueBytes, valuePanels, out, outStride, tokens, 1);
+      continue;
+    }
+    for (let panel = 0; panel < valuePanels;) {
+      const panels = panelsTogether(heads, valuePanels - panel);
+      for (let each = 0; each < panels; each++) {
+        expandFloats(values + usize(panel + each) * valueBytes, expanded + (usize(each * tokens) << 5), tokens << 3, storage);
       }
-      tileF32Panel(heads, packedP, scoreStride, from, value, out + (usize(panel) << 5), outStride, tokens, 1);
+      const panelOut = out + (usize(panel) << 5);
+      tileF32Panels(heads, packedP, scoreStride, from, expanded, usize(tokens) << 5, panels, panelOut, outStride, tokens, 1);
+      panel += panels;
     }
   }
 }

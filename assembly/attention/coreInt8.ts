@@ -1,10 +1,10 @@
 import { quantizeRows } from "../linear/quantize";
 import { log2e } from "../math/exp2";
 import { unitsPerValue } from "../math/steps";
-import { tileInt8Panel } from "../tile/int8";
 import { placeInTile, rowsOfTile } from "../tile/rows";
 import { blockAddress, blockTokens, panelBytes } from "./cache";
 import { turnPanelInt8 } from "./latent";
+import { panelsMost, panelsTogether, tileInt8Panels } from "./panels";
 import { largestLane, largestOf, maskOutside, scaleAndAddSums, scaledWeights, softmaxShrink, softmaxStart } from "./softmax";
 import { expandInt4, storedInt4 } from "./storage";
 
@@ -14,7 +14,7 @@ import { expandInt4, storedInt4 } from "./storage";
  * q becomes 7 bits with one scale a head. P takes in the V scale of its token and becomes 7 bits with one unit a head and step
  * (largest / 127). A latent key has two scales, for its first valueDim elements, which are the value, and for the rest: its score is the
  * sum of two dots.
- * scratch: heads x (keyDim + 9 x stepTokens + 4 x valueDim) + 8 x stepTokens + 4 x heads (rounded up to 16) + 8 x max(keyDim, 256)
+ * scratch: heads x (keyDim + 9 x stepTokens + 4 x valueDim) + 8 x stepTokens + 4 x heads (rounded up to 16) + 32 x max(keyDim, 256)
  * + (latent) stepTokens x valueDim bytes.
  */
 export function attentionPartInt8(
@@ -33,8 +33,9 @@ export function attentionPartInt8(
   const restSums = keySums + scoreStride;
   const qScales = restSums + scoreStride;
   const expanded = qScales + (usize(heads * 4 + 15) & ~15);
-  const turned = expanded + (usize(max(keyDim, blockTokens)) << 3);
+  const turned = expanded + panelsMost * (usize(max(keyDim, blockTokens)) << 3);
   const keyBytes = panelBytes(keyDim, storage);
+  const wideBytes = usize(keyDim) << 3;
   const valueBytes = panelBytes(blockTokens, storage);
   const wordBytes = panelBytes(4, storage);
   const firstWords = (valueOffset ? keyDim : valueDim) >> 2;
@@ -52,20 +53,28 @@ export function attentionPartInt8(
     const lastPanel = (to + 7) >> 3;
     const paddedTokens = (lastPanel - firstPanel) << 3;
     const firstByte = usize(firstPanel) << 5;
-    for (let panel = firstPanel; panel < lastPanel; panel++) {
-      let key = block + usize((stepInBlock >> 3) + panel) * keyBytes;
-      const at = usize(panel) << 5;
+    for (let panel = firstPanel; panel < lastPanel;) {
+      const panels = panelsTogether(heads, lastPanel - panel);
+      let keys = block + usize((stepInBlock >> 3) + panel) * keyBytes;
       if (storage == storedInt4) {
-        expandInt4(key, expanded, keyDim >> 2);
-        key = expanded;
+        expandInt4(keys, expanded, panels * keyDim >> 2);
+        keys = expanded;
       }
-      tileInt8Panel(heads, packedQ, usize(keyDim), 0, key, scores + at, scoreStride, firstWords, 0);
-      sumKeys(key, keySums + at, firstWords);
-      if (valueOffset) continue;
-      const rest = key + (usize(firstWords) << 5);
-      tileInt8Panel(heads, packedQ, usize(keyDim), firstWords, rest, restScores + at, scoreStride, restWords, 0);
-      sumKeys(rest, restSums + at, restWords);
-      turnPanelInt8(key, turned + (usize(panel) << 6), scoreStride << 1, valueDim);
+      const at = usize(panel) << 5;
+      tileInt8Panels(heads, packedQ, usize(keyDim), 0, keys, wideBytes, panels, scores + at, scoreStride, firstWords, 0);
+      if (!valueOffset) {
+        const rest = keys + (usize(firstWords) << 5);
+        tileInt8Panels(heads, packedQ, usize(keyDim), firstWords, rest, wideBytes, panels, restScores + at, scoreStride, restWords, 0);
+      }
+      for (let each = 0; each < panels; each++) {
+        const key = keys + usize(each) * wideBytes;
+        const sumAt = at + (usize(each) << 5);
+        sumKeys(key, keySums + sumAt, firstWords);
+        if (valueOffset) continue;
+        sumKeys(key + (usize(firstWords) << 5), restSums + sumAt, restWords);
+        turnPanelInt8(key, turned + (usize(panel + each) << 6), scoreStride << 1, valueDim);
+      }
+      panel += panels;
     }
     const kScales = block + scaleOffset + (usize(stepInBlock) << 2);
     const nextScales = kScales + (blockTokens << 2);
@@ -98,16 +107,27 @@ export function attentionPartInt8(
     // P of a token outside is 0, so V is read in whole words of four tokens.
     const firstWord = from >> 2;
     const words = ((to + 3) >> 2) - firstWord;
-    for (let panel = 0; panel < valueDim >> 3; panel++) {
-      let value = turned + usize(panel) * (scoreStride << 1) + (usize(firstWord) << 5);
-      if (valueOffset) {
-        value = block + valueOffset + usize(panel) * valueBytes + usize((stepInBlock >> 2) + firstWord) * wordBytes;
+    const valuePanels = valueDim >> 3;
+    if (!valueOffset) {
+      const values = turned + (usize(firstWord) << 5);
+      tileInt8Panels(heads, packedP, usize(stepTokens), firstWord, values, scoreStride << 1, valuePanels, sums, sumStride, words, 0);
+    } else {
+      const values = block + valueOffset + usize((stepInBlock >> 2) + firstWord) * wordBytes;
+      for (let panel = 0; panel < valuePanels;) {
+        // As they lie, all panels go together.
+        const panels = storage == storedInt4 ? panelsTogether(heads, valuePanels - panel) : valuePanels;
+        let value = values + usize(panel) * valueBytes;
+        let valueStride = valueBytes;
         if (storage == storedInt4) {
-          expandInt4(value, expanded, words);
+          valueStride = usize(words) << 5;
+          for (let each = 0; each < panels; each++) {
+            expandInt4(value + usize(each) * valueBytes, expanded + usize(each) * valueStride, words);
+          }
           value = expanded;
         }
+        tileInt8Panels(heads, packedP, usize(stepTokens), firstWord, value, valueStride, panels, sums + (usize(panel) << 5), sumStride, words, 0);
+        panel += panels;
       }
-      tileInt8Panel(heads, packedP, usize(stepTokens), firstWord, value, sums + (usize(panel) << 5), sumStride, words, 0);
     }
     for (let head = 0; head < heads; head++) {
       const row = scores + usize(head) * scoreStride + firstByte;
