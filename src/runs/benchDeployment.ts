@@ -66,11 +66,14 @@ function deploymentRow(
 
 type Corrections = ReadonlyMap<TermLabel, { readonly flops: number; readonly bytes: number }>;
 
-/** Counted over modeled FLOPs and bytes of the terms that an int8 row of one thread counted (the router's row is float32 in any case). */
+/**
+ * Counted over modeled FLOPs and bytes of the terms that an int8 row counted, its KV cache in int8, too (the router's row is float32 in
+ * any case).
+ */
 function countedCorrections(measured: readonly { planned: PlannedRow; row: KernelRow }[]): Corrections {
   const corrections = new Map<TermLabel, { flops: number; bytes: number }>();
   for (const { planned, row } of measured) {
-    const usable = row.dtype === "int8" || planned.term === "moe.router";
+    const usable = (row.dtype === "int8" && row.kvDtype !== "int4") || planned.term === "moe.router";
     if (!usable || planned.term === undefined) continue;
     if (row.flops === undefined || row.measuredFlopsPerByte === undefined || planned.modeled.valueBytes === 0) continue;
     const bytes = row.flops / row.measuredFlopsPerByte;

@@ -1,3 +1,4 @@
+import { type KvDtype, kvFormats } from "../kernels/kvFormat.ts";
 import type { ModelCard } from "../model/card.ts";
 import { attentionRow } from "./benchAttention.ts";
 import { matmulRows } from "./benchMatmul.ts";
@@ -19,22 +20,24 @@ function kernelRows(
   threads: number,
   cacheBytes: number,
 ): PlannedRow[] {
-  const contexts = (dtypes: readonly Dtype[], lists: SettingLists): RowContext[] =>
-    dtypes.flatMap((dtype) =>
-      settingsOf(lists, dtype).map((setting) => ({ settings, card, threads, dtype, setting, cacheBytes })),
-    );
+  const contexts = (dtype: Dtype, kvDtype: KvDtype, lists: SettingLists): RowContext[] =>
+    settingsOf(lists, dtype, kvDtype).map((setting) => ({
+      ...{ settings, card, threads, dtype, kvDtype, setting, cacheBytes },
+    }));
   switch (kernel) {
     case "attention.core":
     case "attention.layer": {
       const lists = { ...settings, tokensPerExpert: settings.tokensPerExpert.slice(0, 1) };
-      return contexts(settings.dtypes, lists).map((context) => attentionRow(kernel, context));
+      return settings.dtypes
+        .flatMap((dtype) => storedFormats(settings, dtype).flatMap((kvDtype) => contexts(dtype, kvDtype, lists)))
+        .map((context) => attentionRow(kernel, context));
     }
     case "moe.router":
     case "moe.expertMatmul":
     case "moe.layer": {
       const lists = { ...settings, batches: settings.batches.slice(0, 1), contexts: settings.contexts.slice(0, 1) };
       const dtypes: readonly Dtype[] = kernel === "moe.router" ? ["f32"] : settings.dtypes;
-      const rows = contexts(dtypes, lists).map((context) => moeRow(kernel, context));
+      const rows = dtypes.flatMap((dtype) => contexts(dtype, dtype, lists)).map((context) => moeRow(kernel, context));
       return kernel === "moe.expertMatmul" && asksForLadder(settings)
         ? [...rows, ...matmulRows(kernel, settings, threads)]
         : rows;
@@ -44,6 +47,11 @@ function kernelRows(
     case "roof.*":
       return [];
   }
+}
+
+/** The formats of the KV cache that a run asks for and that are multiplied in `dtype`. */
+function storedFormats({ kvDtypes }: BenchSettings, dtype: Dtype): readonly KvDtype[] {
+  return kvDtypes === undefined ? [dtype] : kvDtypes.filter((kvDtype) => kvFormats[kvDtype].dtype === dtype);
 }
 
 /** Named alone or with dimensions, the expert matmul also runs single products. */

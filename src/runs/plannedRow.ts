@@ -1,4 +1,5 @@
 import type { KernelCase } from "../kernels/case.ts";
+import { type KvDtype, kvFormats } from "../kernels/kvFormat.ts";
 import type { TracePlan } from "../measure/counting.ts";
 import type { ModelCard } from "../model/card.ts";
 import type { KernelRow } from "../record/benchRows.ts";
@@ -35,6 +36,8 @@ export interface RowContext {
   readonly card: ModelCard;
   readonly threads: number;
   readonly dtype: Dtype;
+  /** How the KV cache is stored. */
+  readonly kvDtype: KvDtype;
   readonly setting: DecodeSetting;
   /** Last-level cache of this host. */
   readonly cacheBytes: number;
@@ -43,17 +46,20 @@ export interface RowContext {
 /** The lists of a run's settings that make decode settings. */
 export type SettingLists = Pick<BenchSettings, "batches" | "contexts" | "tokensPerExpert">;
 
-/** Every combination of batch, context and tokens per expert; bytes an element follow the dtype. */
-export function settingsOf({ batches, contexts, tokensPerExpert }: SettingLists, dtype: Dtype): DecodeSetting[] {
-  const bytes = dtype === "f32" ? 4 : 1;
+/** Every combination of batch, context and tokens per expert; bytes an element follow the dtypes. */
+export function settingsOf(
+  { batches, contexts, tokensPerExpert }: SettingLists,
+  dtype: Dtype,
+  kvDtype: KvDtype = dtype,
+): DecodeSetting[] {
   return batches.flatMap((batch) =>
     contexts.flatMap((kvTokens) =>
       tokensPerExpert.map((tokens) => ({
         batch,
         kvTokens,
         tokensPerExpert: tokens,
-        bytesPerWeight: bytes,
-        bytesPerKvElement: bytes,
+        bytesPerWeight: kvFormats[dtype].bits / 8,
+        bytesPerKvElement: kvFormats[kvDtype].bits / 8,
       })),
     ),
   );

@@ -1,3 +1,4 @@
+import { type KvDtype, kvFormats } from "../kernels/kvFormat.ts";
 import type { BenchDocument } from "../record/schemas.ts";
 import type { HardwareItem } from "./hardware.ts";
 
@@ -25,6 +26,9 @@ export const DEFAULT_KERNELS: readonly KernelName[] = [
 ];
 
 export type Dtype = "f32" | "int8";
+
+/** Formats that `bench` takes for the KV cache, each with what it is multiplied in. */
+export const KV_DTYPES = (Object.keys(kvFormats) as KvDtype[]).map((name) => ({ name, dtype: kvFormats[name].dtype }));
 export type TargetName = "simd" | "relaxed" | "debug";
 
 /** How far a run is. */
@@ -46,6 +50,8 @@ export interface BenchSettings {
   /** Cached tokens of each sequence. */
   contexts: readonly number[];
   dtypes: readonly Dtype[];
+  /** How the KV cache is stored, each multiplied in one of `dtypes`; absent: as these are. */
+  kvDtypes?: readonly KvDtype[];
   tokensPerExpert: readonly number[];
   /** Dimensions of moe.expertMatmul and linear.gemm; absent: their own defaults. */
   m?: readonly number[];

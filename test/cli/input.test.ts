@@ -18,6 +18,8 @@ describe("wrong input", () => {
     [["bench", "--batch", "-1"], "--batch: expected"],
     [["bench", "--batch", "1,,2"], "--batch: expected"],
     [["bench", "--dtype", "f16"], "--dtype: expected one of f32, int8"],
+    [["bench", "--kv-dtype", "fp9"], "--kv-dtype: expected one of f32, bf16, fp8, int8, int4"],
+    [["bench", "--dtype", "int8", "--kv-dtype", "bf16"], "--kv-dtype: expected int8, int4 with --dtype int8"],
     [["bench", "--target", "relax"], 'did you mean "relaxed"?'],
     [["bench", "--threads", "0"], "--threads: expected"],
     [["bench", "--min-time", "50"], "--min-time: expected a duration"],

@@ -1,6 +1,8 @@
 import { attentionCoreCase } from "../../src/kernels/attentionCore.ts";
 import { attentionLayerCase } from "../../src/kernels/attentionLayer.ts";
+import type { AttentionCoreShape } from "../../src/kernels/attentionShape.ts";
 import type { KernelCase } from "../../src/kernels/case.ts";
+import { kvDtypes, kvFormats } from "../../src/kernels/kvFormat.ts";
 import { matmulCase } from "../../src/kernels/matmul.ts";
 import { expertMatmulCase, moeLayerCase, routerCase } from "../../src/kernels/moe.ts";
 import type { Dtype } from "../../src/kernels/weights.ts";
@@ -56,11 +58,41 @@ function cores(dtype: Dtype): EdgeCase[] {
     { batch: 1, kvTokens: 515, queryHeads: 6, kvHeads: 3, headDim: 40 },
     { batch: 1, kvTokens: 31, queryHeads: 64, kvHeads: 1, headDim: 256 },
   ];
-  return shapes.map((shape, index) => ({
+  return [...shapes, ...coresOf(dtype)].map((shape, index) => ({
     name: `attentionCore ${dtype} ${text(shape)}`,
     build: () => attentionCoreCase({ ...shape, dtype, seed: index }),
     output: "attentionOut",
   }));
+}
+
+/** Ragged batches, spans, parts, pages, latents, sinks and every stored format. */
+function coresOf(dtype: Dtype): Omit<AttentionCoreShape, "dtype" | "seed">[] {
+  const grouped = { queryHeads: 6, kvHeads: 2, headDim: 20 };
+  const latent = { queryHeads: 7, kvHeads: 1, headDim: 24, ropeHeadDim: 8 };
+  return [
+    { batch: 4, kvTokens: [1, 0, 300, 7], ...grouped },
+    { batch: 3, kvTokens: [0, 0, 1], ...latent },
+    { batch: 2, kvTokens: [1030, 513], ...grouped },
+    { batch: 1, kvTokens: 2600, queryHeads: 9, kvHeads: 1, headDim: 8 },
+    { batch: 1, kvTokens: 1, ...latent },
+    { batch: 2, kvTokens: [259, 70], ...latent },
+    { batch: 2, kvTokens: 130, queryHeads: 1, kvHeads: 1, headDim: 9, ropeHeadDim: 3 },
+    { batch: 2, kvTokens: [265, 3], ...grouped, span: { kind: "sliding", tokens: 10 } },
+    { batch: 1, kvTokens: 900, ...grouped, span: { kind: "sliding", tokens: 777 } },
+    { batch: 1, kvTokens: 300, ...latent, span: { kind: "sliding", tokens: 129 } },
+    { batch: 3, kvTokens: [64, 65, 600], ...grouped, span: { kind: "chunked", tokens: 64 } },
+    { batch: 2, kvTokens: [310, 0], ...grouped, sinks: "perHead" },
+    { batch: 1, kvTokens: 1100, ...latent, sinks: "perHead", span: { kind: "sliding", tokens: 1001 } },
+    { batch: 3, kvTokens: [700, 256, 257], ...grouped, paging: "permuted" },
+    { batch: 2, kvTokens: [700, 9], ...latent, paging: "permuted" },
+    ...kvDtypes
+      .filter((kvDtype) => kvDtype !== dtype && kvFormats[kvDtype].dtype === dtype)
+      .flatMap((kvDtype): Omit<AttentionCoreShape, "dtype" | "seed">[] => [
+        { batch: 2, kvTokens: [261, 5], ...grouped, kvDtype },
+        { batch: 1, kvTokens: 1500, ...grouped, kvDtype, span: { kind: "sliding", tokens: 1243 }, paging: "permuted" },
+        { batch: 1, kvTokens: 270, ...latent, kvDtype },
+      ]),
+  ];
 }
 
 function layers(dtype: Dtype): EdgeCase[] {
@@ -147,6 +179,6 @@ function moeLayers(dtype: Dtype): EdgeCase[] {
 
 function text(shape: Readonly<Record<string, unknown>>): string {
   return Object.entries(shape)
-    .map(([name, value]) => `${name}=${value}`)
+    .map(([name, value]) => `${name}=${typeof value === "object" ? JSON.stringify(value) : value}`)
     .join(" ");
 }

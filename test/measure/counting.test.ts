@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { readCaches } from "../../src/host/caches.ts";
-import { type AttentionCoreShape, attentionCoreCase } from "../../src/kernels/attentionCore.ts";
+import { attentionCoreCase } from "../../src/kernels/attentionCore.ts";
+import type { AttentionCoreShape } from "../../src/kernels/attentionShape.ts";
 import type { KernelCase } from "../../src/kernels/case.ts";
 import { readKernelModule } from "../../src/kernels/files.ts";
 import { compileKernels, createMemory, instantiateKernels } from "../../src/kernels/load.ts";
@@ -172,11 +173,12 @@ function hostL2(): CacheGeometry {
 function rereadingCore(shape: AttentionCoreShape): KernelCase {
   const whole = attentionCoreCase(shape);
   const split = (step: Step): Step[] => {
-    if (step.kind !== "call" || step.name !== "attentionCoreInt8") return [step];
-    const [q = 0, qStride = 0, cache = 0, out = 0, outStride = 0, scratch = 0, heads = 0, ...rest] = step.args;
-    return Array.from({ length: heads / 8 }, (_, group) => {
-      const [qAt, outAt] = [q + group * 8 * qStride, out + group * 8 * outStride];
-      return call(step.name, qAt, qStride, cache, outAt, outStride, scratch, 8, ...rest);
+    if (step.kind !== "call" || step.name !== "attentionPartInt8") return [step];
+    const [q = 0, qStride = 0, out = 0, outStride = 0, state = 0, ...rest] = step.args;
+    const headsAt = 8;
+    return Array.from({ length: (rest[headsAt] as number) / 8 }, (_, group) => {
+      const at = [q + group * 8 * qStride, qStride, out + group * 8 * outStride, outStride, state + group * 64];
+      return call(step.name, ...at, ...rest.slice(0, headsAt), 8, ...rest.slice(headsAt + 1));
     });
   };
   return { ...whole, steps: (rank, ranks) => whole.steps(rank, ranks).flatMap(split) };
