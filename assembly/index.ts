@@ -6,12 +6,15 @@ export * from "./tile/pack";
 export * from "./math/seeded";
 export { matmulF32, matmulInt8 } from "./linear/matmul";
 export { quantizeRows, dequantizeSums } from "./linear/quantize";
-export { rmsNormRows, addRows, clearBytes } from "./linear/norm";
+export { rmsNormRows, addBiasRows, addRows, clearBytes } from "./linear/norm";
 export { ropeRows } from "./linear/rope";
 export { appendF32, appendInt8 } from "./attention/cache";
 export { attentionCoreF32, attentionCoreInt8 } from "./attention/core";
-export { routeSoftmax } from "./moe/router";
-export { groupByExpert, gatherRows, combineRows } from "./moe/group";
-export { groupedMatmulF32, groupedMatmulInt8, packGroupedRows, quantizeGroupedRows, swigluRows } from "./moe/experts";
+export { biasedChoice, chooseExperts, keepBestGroups, sigmoidScores, softmaxScores } from "./moe/router";
+export { groupByExpert, combineRows, gatherRows, gatherScaledRows } from "./moe/group";
+export {
+  addGroupedBias, clampedSwigluRows, gateRows, gegluRows, groupedMatmulF32, groupedMatmulInt8, packGroupedRows,
+  quantizeGroupedRows, swigluRows,
+} from "./moe/experts";
 export * from "./roofs/roofs";
 export { cacheAccess, cacheAccesses, cacheDistinctLines, cacheInit, cacheMisses, cacheSetRange } from "./cache/lru";

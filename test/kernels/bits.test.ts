@@ -4,7 +4,7 @@ import type { KernelCase } from "../../src/kernels/case.ts";
 import { matmulCase } from "../../src/kernels/matmul.ts";
 import { expertMatmulCase, moeLayerCase } from "../../src/kernels/moe.ts";
 import { targets } from "../../src/kernels/target.ts";
-import { dtypes, edgeCases } from "./edgeCases.ts";
+import { dtypes, edgeCases, plainRule } from "./edgeCases.ts";
 import {
   bits,
   bufferOf,
@@ -71,7 +71,8 @@ describe.each(targets)("bits of target %s", (target) => {
 
     it("a token of a MoE layer has the bits of the token alone", () => {
       const shape = {
-        ...{ hidden: 20, experts: 6, topK: 2, normalizeTopK: true, residentExperts: 6, expertDim: 13, sharedDim: 9 },
+        ...{ hidden: 20, experts: 6, residentExperts: 6, expertDim: 13, sharedDim: 9 },
+        router: { ...plainRule, topK: 2, normalizeTopK: true },
         ...{ dtype, epsilon: 1e-5, routing: "router" as const, seed: 8 },
       };
       sameAlone(machine, moeLayerCase({ ...shape, tokens: 7 }), moeLayerCase({ ...shape, tokens: 1 }), {

@@ -3,9 +3,10 @@ import { describe, expect, it } from "vitest";
 import { attentionCoreCase } from "../../src/kernels/attentionCore.ts";
 import { attentionLayerCase } from "../../src/kernels/attentionLayer.ts";
 import { matmulCase } from "../../src/kernels/matmul.ts";
-import { expertMatmulCase, moeLayerCase, routerCase } from "../../src/kernels/moe.ts";
+import { expertMatmulCase, moeLayerCase } from "../../src/kernels/moe.ts";
+import { routerCase } from "../../src/kernels/router.ts";
 import { targets } from "../../src/kernels/target.ts";
-import { dtypes, edgeCases } from "./edgeCases.ts";
+import { dtypes, edgeCases, plainRule } from "./edgeCases.ts";
 import {
   bufferOf,
   checked,
@@ -129,7 +130,9 @@ describe.each(targets)("kernels of target %s", (target) => {
         .chain((shape) => fc.record({ shape: fc.constant(shape), topK: upTo(Math.min(8, shape.experts)) }));
       fc.assert(
         fc.property(shapes, ({ shape, topK }) => {
-          expect(checked(machine, routerCase({ ...shape, topK }))).toMatchObject({ ok: true });
+          const { normalizeTopK, ...sizes } = shape;
+          const router = { ...plainRule, topK, normalizeTopK };
+          expect(checked(machine, routerCase({ ...sizes, router }))).toMatchObject({ ok: true });
         }),
         runs,
       );
@@ -171,8 +174,10 @@ describe.each(targets)("kernels of target %s", (target) => {
           fc.record({ shape: fc.constant(shape), topK: upTo(shape.experts), residentExperts: upTo(shape.experts) }),
         );
       fc.assert(
-        fc.property(shapes, ({ shape, ...rest }) => {
-          const kernelCase = moeLayerCase({ ...shape, ...rest, epsilon: 1e-5 });
+        fc.property(shapes, ({ shape, topK, residentExperts }) => {
+          const { normalizeTopK, ...sizes } = shape;
+          const router = { ...plainRule, topK, normalizeTopK };
+          const kernelCase = moeLayerCase({ ...sizes, router, residentExperts, epsilon: 1e-5 });
           expect(checked(machine, kernelCase)).toMatchObject({ ok: true });
           expect(strayBytes(machine, kernelCase)).toBe(0);
         }),
@@ -184,7 +189,7 @@ describe.each(targets)("kernels of target %s", (target) => {
   it.each(dtypes)("moeLayer %s is right where the router sends every token to one expert", (dtype) => {
     const [tokens, hidden, experts] = [5, 16, 8];
     const kernelCase = moeLayerCase({
-      ...{ tokens, hidden, experts, topK: 1, normalizeTopK: false, residentExperts: experts },
+      ...{ tokens, hidden, experts, router: plainRule, residentExperts: experts },
       ...{ expertDim: 12, sharedDim: 8, dtype, epsilon: 1e-5, routing: "router", seed: 4 },
     });
     prepare(machine, kernelCase);

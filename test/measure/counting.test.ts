@@ -11,6 +11,7 @@ import { type Target, targets } from "../../src/kernels/target.ts";
 import { type CacheGeometry, cacheGeometry } from "../../src/measure/cacheModel.ts";
 import { countCase, traceCase } from "../../src/measure/counting.ts";
 import { intensityFields } from "../../src/runs/benchRow.ts";
+import { plainRule } from "../kernels/edgeCases.ts";
 
 /** 1 MiB, 8 ways. */
 const l2 = cacheGeometry(2 ** 20, 8, 64);
@@ -89,7 +90,7 @@ describe.each(targets)("counts of target %s", (target) => {
     const layer = count(
       target,
       moeLayerCase({
-        ...{ tokens: 8, hidden, experts: 4, topK: 1, normalizeTopK: false, residentExperts: 1, expertDim },
+        ...{ tokens: 8, hidden, experts: 4, router: plainRule, residentExperts: 1, expertDim },
         ...{ sharedDim: expertDim, dtype: "f32", epsilon: 1e-5, routing: "balanced", seed: 1 },
       }),
     );
