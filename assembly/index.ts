@@ -16,5 +16,8 @@ export {
   addGroupedBias, clampedSwigluRows, gateRows, gegluRows, groupedMatmulF32, groupedMatmulInt8, packGroupedRows,
   quantizeGroupedRows, swigluRows,
 } from "./moe/experts";
+export * from "./wire/bf16";
+export * from "./wire/fp8";
+export * from "./wire/int8";
 export * from "./roofs/roofs";
 export { cacheAccess, cacheAccesses, cacheDistinctLines, cacheInit, cacheMisses, cacheSetRange } from "./cache/lru";

@@ -10,3 +10,17 @@ export function unitsPerValue(steps: f32, largest: f32): f32 {
   const units = steps / largest;
   return units < Infinity ? units : 0;
 }
+
+/** Four lanes to whole units, nearest, ties to even, for magnitudes below 2^22: what 1.5 x 2^23 adds to its bits. NaN becomes a large number. */
+// @ts-ignore: decorator
+@inline
+export function wholeUnits(x: v128, unitsPerValues: v128): v128 {
+  return i32x4.sub(f32x4.add(f32x4.mul(x, unitsPerValues), f32x4.splat(12582912)), i32x4.splat(0x4b400000));
+}
+
+/** The step itself, largest / steps; NaN where largest is no number or infinite: it makes what it scales NaN. */
+// @ts-ignore: decorator
+@inline
+export function stepOf(steps: f32, largest: f32): f32 {
+  return largest < Infinity ? largest / steps : NaN;
+}

@@ -152,7 +152,7 @@ function deployments(
   accelerators: readonly Accelerator[],
   measured: readonly { planned: PlannedRow; row: KernelRow }[],
 ): DeploymentRow[] {
-  const named = settings.kernels.some((kernel) => kernel !== "roof.*" && kernel !== "linear.gemm");
+  const named = settings.kernels.some((kernel) => !/^(roof|linear|wire)\./.test(kernel));
   return named ? deploymentRows(settings, card, accelerators, measured) : [];
 }
 

@@ -2,6 +2,7 @@ import type { ModelCard } from "../model/card.ts";
 import { attentionRow } from "./benchAttention.ts";
 import { matmulRows } from "./benchMatmul.ts";
 import { moeRow } from "./benchMoe.ts";
+import { wireRow } from "./benchWire.ts";
 import { type PlannedRow, type RowContext, type SettingLists, settingsOf } from "./plannedRow.ts";
 import type { BenchSettings, Dtype, KernelName } from "./settings.ts";
 
@@ -38,6 +39,19 @@ function kernelRows(
       return kernel === "moe.expertMatmul" && asksForLadder(settings)
         ? [...rows, ...matmulRows(kernel, settings, threads)]
         : rows;
+    }
+    case "wire.quantizeInt8":
+    case "wire.dequantizeInt8":
+    case "wire.quantizeFp8":
+    case "wire.dequantizeFp8":
+    case "wire.quantizeBf16":
+    case "wire.dequantizeBf16": {
+      const lists = {
+        ...settings,
+        contexts: settings.contexts.slice(0, 1),
+        tokensPerExpert: settings.tokensPerExpert.slice(0, 1),
+      };
+      return contexts(["f32"], lists).map((context) => wireRow(kernel, context));
     }
     case "linear.gemm":
       return matmulRows(kernel, settings, threads);

@@ -15,6 +15,8 @@ export interface PlannedRow {
   /** What is traced in place of the row, where the row itself would take too long. */
   readonly trace?: () => TracedShape;
   readonly modeled: Modeled;
+  /** Bytes that one call reads and writes, where these are its work and there are no products: its rate is in bytes then. */
+  readonly movedBytes?: number;
   /** The model's term that this row counts, where a deployment can use it. */
   readonly term?: TermLabel;
 }

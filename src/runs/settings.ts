@@ -8,6 +8,12 @@ export const KERNELS = [
   { name: "moe.expertMatmul", computes: "one product of an expert, for M tokens" },
   { name: "moe.layer", computes: "the whole MoE layer: router, experts, shared expert, combine" },
   { name: "linear.gemm", computes: "one product [m, k] x [k, n] with packed weights" },
+  { name: "wire.quantizeInt8", computes: "rows of a message to int8, a scale a row" },
+  { name: "wire.dequantizeInt8", computes: "and back" },
+  { name: "wire.quantizeFp8", computes: "rows of a message to FP8 E4M3, a scale for every 128 values" },
+  { name: "wire.dequantizeFp8", computes: "and back" },
+  { name: "wire.quantizeBf16", computes: "rows of a message to BF16" },
+  { name: "wire.dequantizeBf16", computes: "and back" },
   { name: "roof.*", computes: "what this host can do at most: multiply-add, int8 dot, read bandwidth, clock" },
 ] as const;
 
@@ -32,6 +38,9 @@ export interface ProgressEvent {
   done: number;
   total: number;
 }
+
+/** A kernel that converts messages. */
+export type WireKernelName = Extract<KernelName, `wire.${string}`>;
 
 /** What `bench` runs; everything is checked by name already, combinations are not. */
 export interface BenchSettings {

@@ -6,6 +6,7 @@ import { expertMatmulCase, type MoeLayerShape, moeLayerCase } from "../../src/ke
 import { routerCase } from "../../src/kernels/router.ts";
 import type { RouterRule } from "../../src/kernels/routerRule.ts";
 import type { Dtype } from "../../src/kernels/weights.ts";
+import { wireCase } from "../../src/kernels/wire.ts";
 
 /** A kernel at a shape on the edge of something: 1, odd, not a multiple of a vector, a block or a tile. */
 export interface EdgeCase {
@@ -22,6 +23,7 @@ export function edgeCases(): EdgeCase[] {
   return [
     ...dtypes.flatMap((dtype) => [...matmuls(dtype), ...cores(dtype), ...layers(dtype), ...experts(dtype)]),
     ...routers(),
+    ...messages(),
     ...dtypes.flatMap((dtype) => moeLayers(dtype)),
   ];
 }
@@ -95,6 +97,25 @@ function experts(dtype: Dtype): EdgeCase[] {
     build: () => expertMatmulCase({ ...shape, dtype, seed: index }),
     output: "experts.output",
   }));
+}
+
+function messages(): EdgeCase[] {
+  const shapes = [
+    { rows: 1, width: 1, block: 1 },
+    { rows: 3, width: 7, block: 3 },
+    { rows: 2, width: 16, block: 16 },
+    { rows: 5, width: 300, block: 128 },
+    { rows: 4, width: 129, block: 129 },
+  ];
+  return (["int8", "fp8", "bf16"] as const).flatMap((format) =>
+    (["quantize", "dequantize"] as const).flatMap((direction) =>
+      shapes.map((shape, index) => ({
+        name: `wire ${direction} ${format} ${text(shape)}`,
+        build: () => wireCase({ ...shape, format, direction, seed: index }),
+        output: direction === "quantize" ? "message" : "y",
+      })),
+    ),
+  );
 }
 
 /** Softmax over all, the best topK: Step-3, and with `normalizeTopK` Qwen3. */

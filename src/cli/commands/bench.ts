@@ -9,7 +9,7 @@ import type { CommandContext, Terminal } from "../terminal.ts";
 
 const HELP = `
 Kernels (a name ending in * stands for all that begin so):
-${KERNELS.map(({ name, computes }) => `  ${name.padEnd(18)}${computes}`).join("\n")}
+${KERNELS.map(({ name, computes }) => `  ${name.padEnd(21)}${computes}`).join("\n")}
 
 LIST is comma-separated, with ranges: 16,32  1..16+5  64..4096*2; tokens take k = 1024 (8k = 8192).
 
@@ -26,7 +26,7 @@ export function addBench(program: Command, context: CommandContext): void {
   const command = program
     .command("bench")
     .description("measure kernels on this machine, and project them to accelerators")
-    .argument("[kernel...]", "kernels to run (default: all but linear.gemm)")
+    .argument("[kernel...]", "kernels to run (default: all but linear.gemm and wire.*)")
     .option("--model <name>", "model of the catalog whose shapes to run (default: step3)")
     .option("--config <file>", "Hugging Face config.json whose shapes to run")
     .option("--batch <list>", "sequences decoded together", "16")
@@ -98,6 +98,6 @@ async function warnUnlessWritable(path: string, terminal: Terminal): Promise<voi
 
 function listText(kernels: readonly string[]): string {
   return KERNELS.filter(({ name }) => kernels.includes(name))
-    .map(({ name, computes }) => `${name.padEnd(18)}${computes}\n`)
+    .map(({ name, computes }) => `${name.padEnd(21)}${computes}\n`)
     .join("");
 }
