@@ -1,11 +1,13 @@
 import { availableParallelism } from "node:os";
 import { readCaches } from "../src/host/caches.ts";
 import { type ResidentPool, startResidentPool } from "../src/host/pool.ts";
+import { settleVectorBits } from "../src/host/vectorWidth.ts";
 import type { KernelCase } from "../src/kernels/case.ts";
 import { readKernelModule } from "../src/kernels/files.ts";
-import { compileKernels, createMemory, instantiateKernels } from "../src/kernels/load.ts";
+import { createMemory, instantiateKernels, type KernelModule } from "../src/kernels/load.ts";
 import { pickTarget, type Target } from "../src/kernels/target.ts";
 import type { Dtype } from "../src/kernels/weights.ts";
+import { compileForHost } from "../src/measure/calibration.ts";
 import { type HostRoofs, measureRoofs } from "../src/measure/roofs.ts";
 import { startRunner, workerUrl } from "../src/measure/runner.ts";
 import { type SamplePlan, type Samples, sampleCall } from "../src/measure/sample.ts";
@@ -30,14 +32,16 @@ const PLAN: SamplePlan = {
 
 /** Starts the threads, measures the roofs, and ends the threads after `body`. */
 export async function onHost<Result>(threads: number, body: (host: BenchHost) => Promise<Result>): Promise<Result> {
+  // 256 where Node was started with the flag.
+  const vectorBits = settleVectorBits(128);
   const target = await pickTarget(undefined);
-  const module = compileKernels(readKernelModule(target, "plain"));
+  const module = compileForHost(readKernelModule(target, "plain"), target);
   const { l1d, l2, l3 } = readCaches();
   const sizes = { l1Bytes: l1d.sizeBytes, l2Bytes: l2.sizeBytes, l3Bytes: l3?.sizeBytes ?? 0 };
   const { signal } = new AbortController();
   const pool = startResidentPool(workerUrl, threads);
   try {
-    const roofs = await measureRoofs(pool, target, module, sizes, availableParallelism(), signal);
+    const roofs = await measureRoofs(pool, target, module, sizes, availableParallelism(), signal, vectorBits);
     return await body({ target, roofs, sample: (kernelCase) => sampleOn(pool, module, kernelCase, signal) });
   } finally {
     await pool.destroy();
@@ -46,7 +50,7 @@ export async function onHost<Result>(threads: number, body: (host: BenchHost) =>
 
 async function sampleOn(
   pool: ResidentPool,
-  module: WebAssembly.Module,
+  module: KernelModule,
   kernelCase: KernelCase,
   signal: AbortSignal,
 ): Promise<Samples> {

@@ -14,7 +14,22 @@ export const rowBlock = 288;
 /** Words of k that a block takes at a time: 8 columns of them, 16 KiB, stay in L1 while all row tiles read them. */
 export const kBlock = 512;
 
-const tileRowsMost = 6;
+export const tileRowsMost = 6;
+
+/** Zeros that sums begin with: a row of the widest tile. */
+export const zeros: usize = memory.data(128, 16);
+
+/**
+ * Panels that the next tile takes, of `left`: `most` for three rows and more. A tile of one or two rows has too few sums to hide how long
+ * a multiply-add takes, so it takes up to four panels.
+ */
+// @ts-ignore: decorator
+@inline
+export function panelsAtOnce(m: i32, most: i32, left: i32): i32 {
+  let panels = m > 2 ? most : m == 2 ? most << 1 : 4;
+  while (panels > left) panels >>= 1;
+  return panels;
+}
 
 /** Rows of the tile that holds `row`, of m rows in all. */
 // @ts-ignore: decorator
@@ -74,3 +89,8 @@ export function packRows(
 @unmanaged export class Rows4 { a: u32 = 0; b: u32 = 0; c: u32 = 0; d: u32 = 0; }
 @unmanaged export class Rows5 { a: u32 = 0; b: u32 = 0; c: u32 = 0; d: u32 = 0; e: u32 = 0; }
 @unmanaged export class Rows6 { a: u32 = 0; b: u32 = 0; c: u32 = 0; d: u32 = 0; e: u32 = 0; f: u32 = 0; }
+
+/** The same for the panels of a tile. */
+@unmanaged export class Panels1 { a: u32 = 0; }
+@unmanaged export class Panels2 { a: u32 = 0; b: u32 = 0; }
+@unmanaged export class Panels4 { a: u32 = 0; b: u32 = 0; c: u32 = 0; d: u32 = 0; }
