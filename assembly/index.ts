@@ -2,9 +2,10 @@
 export * from "./tile/f32";
 export { packRows } from "./tile/rows";
 export * from "./tile/int8";
+export * from "./tile/int4";
 export * from "./tile/pack";
 export * from "./math/seeded";
-export { matmulF32, matmulInt8 } from "./linear/matmul";
+export { matmulF32, matmulInt4, matmulInt8 } from "./linear/matmul";
 export { quantizeRows, dequantizeSums } from "./linear/quantize";
 export { rmsNormRows, addBiasRows, addRows, clearBytes } from "./linear/norm";
 export { ropeRows } from "./linear/rope";
@@ -13,7 +14,7 @@ export { attentionCoreF32, attentionCoreInt8 } from "./attention/core";
 export { biasedChoice, chooseExperts, keepBestGroups, sigmoidScores, softmaxScores } from "./moe/router";
 export { groupByExpert, combineRows, gatherRows, gatherScaledRows } from "./moe/group";
 export {
-  addGroupedBias, clampedSwigluRows, gateRows, gegluRows, groupedMatmulF32, groupedMatmulInt8, packGroupedRows,
+  addGroupedBias, clampedSwigluRows, gateRows, gegluRows, groupedMatmulF32, groupedMatmulInt4, groupedMatmulInt8, packGroupedRows,
   quantizeGroupedRows, swigluRows,
 } from "./moe/experts";
 export * from "./wire/bf16";

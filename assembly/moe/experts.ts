@@ -1,4 +1,4 @@
-import { matmulF32, matmulInt8 } from "../linear/matmul";
+import { matmulF32, matmulInt4, matmulInt8 } from "../linear/matmul";
 import { dequantizeSums, quantizeRows } from "../linear/quantize";
 import { expLanes, sumLanes } from "../math/exp";
 import { multiplyAdd } from "../tile/multiplyAdd";
@@ -38,6 +38,23 @@ export function groupedMatmulInt8(
     const cRows = c + usize(first) * cStride;
     matmulInt8(a + usize(first) * rowBytes, rowBytes, block, cRows, cStride, m, k, firstPanel, lastPanel);
     const scales = block + usize(panels) * (usize(k) << 5);
+    dequantizeSums(cRows, cStride, m, rowScales + (usize(first) << 2), scales, scales + (usize(panels) << 5), firstPanel, lastPanel);
+  }
+}
+
+/** As groupedMatmulInt8 over int4 panels; scratch as in matmulInt4. */
+export function groupedMatmulInt4(
+  offsets: usize, experts: i32, a: usize, rowBytes: usize, rowScales: usize, w: usize, weightStride: usize, c: usize, cStride: usize,
+  k: i32, panels: i32, firstPanel: i32, lastPanel: i32, scratch: usize,
+): void {
+  for (let expert = 0; expert < experts; expert++) {
+    const first = load<i32>(offsets + (usize(expert) << 2));
+    const m = load<i32>(offsets + (usize(expert) << 2), 4) - first;
+    if (m == 0) continue;
+    const block = w + usize(expert) * weightStride;
+    const cRows = c + usize(first) * cStride;
+    matmulInt4(a + usize(first) * rowBytes, rowBytes, block, cRows, cStride, m, k, firstPanel, lastPanel, scratch);
+    const scales = block + usize(panels) * (usize(k) << 4);
     dequantizeSums(cRows, cStride, m, rowScales + (usize(first) << 2), scales, scales + (usize(panels) << 5), firstPanel, lastPanel);
   }
 }

@@ -5,16 +5,17 @@ import { barrier, call, type Step, shareOf } from "./program.ts";
 import { type Activation, activate, matmul, round7 } from "./reference/linear.ts";
 import {
   allocateWeight,
-  type Dtype,
   type PackedWeight,
   packSeededWeight,
+  unpackArguments,
   unpackColumn,
+  type WeightDtype,
   weightSource,
 } from "./weights.ts";
 
 /** Gated experts of one layer that stand in memory: down(act(x Wgate) x (x Wup)). */
 export interface Experts {
-  readonly dtype: Dtype;
+  readonly dtype: WeightDtype;
   readonly activation: Activation;
   readonly count: number;
   readonly hidden: number;
@@ -38,7 +39,7 @@ export interface Experts {
 
 /** What experts are allocated for. */
 export interface ExpertsShape {
-  readonly dtype: Dtype;
+  readonly dtype: WeightDtype;
   /** `silu` where absent. */
   readonly activation?: Activation;
   readonly count: number;
@@ -144,9 +145,10 @@ function groupedMatmulSteps(
   if (first === last) return [];
   const result = [weight.buffer.address, weight.strideBytes, y.address, y.strideBytes];
   const left = [offsets.address, count, x.address, x.rowBytes];
-  return weight.dtype === "f32"
-    ? [call("groupedMatmulF32", ...left, ...result, weight.steps, first, last)]
-    : [call("groupedMatmulInt8", ...left, x.scales, ...result, weight.steps, weight.panels, first, last)];
+  if (weight.dtype === "f32") return [call("groupedMatmulF32", ...left, ...result, weight.steps, first, last)];
+  const matmul = weight.dtype === "int8" ? "groupedMatmulInt8" : "groupedMatmulInt4";
+  const dims = [weight.steps, weight.panels, first, last];
+  return [call(matmul, ...left, x.scales, ...result, ...dims, ...unpackArguments(weight, rank))];
 }
 
 /** Each rank adds the biases of the columns that it has made itself. */
@@ -187,7 +189,7 @@ function activatedReference(
   input: Float64Array,
   paddedDim: number,
 ): Float64Array {
-  const seen = (values: Float64Array): Float64Array => (experts.dtype === "int8" ? round7(values) : values);
+  const seen = (values: Float64Array): Float64Array => (experts.dtype === "f32" ? values : round7(values));
   const x = seen(input);
   const bias = experts.gateUpBias === undefined ? undefined : readRow(memory, experts.gateUpBias, expert);
   const columns = (first: number): Float64Array =>

@@ -6,7 +6,7 @@ import { addSteps, packSteps, rmsNormSteps, rowSteps } from "./linear.ts";
 import { barrier, call, type Step, segment, shareOf } from "./program.ts";
 import { type Activation, dot, rmsNorm } from "./reference/linear.ts";
 import { allocateRouter, checkRouted, packRouter, type RouterShape, routerSteps, spread } from "./router.ts";
-import { type Dtype, packScratchBytes } from "./weights.ts";
+import { packScratchBytes, type WeightDtype } from "./weights.ts";
 
 /** Routed experts alone: `count` distinct experts, tokensPerExpert rows each. */
 export interface ExpertMatmulShape {
@@ -16,7 +16,8 @@ export interface ExpertMatmulShape {
   readonly expertDim: number;
   /** `silu` where absent. */
   readonly activation?: Activation;
-  readonly dtype: Dtype;
+  /** How the experts' weights are stored. */
+  readonly dtype: WeightDtype;
   readonly seed: number;
 }
 
@@ -79,7 +80,8 @@ export interface MoeLayerShape extends RouterShape {
   readonly sharedGate?: boolean;
   /** `silu` where absent. */
   readonly activation?: Activation;
-  readonly dtype: Dtype;
+  /** How the experts' weights are stored. */
+  readonly dtype: WeightDtype;
   readonly epsilon: number;
   /** `router`: each token goes where the router sends it. `balanced`: assignment i goes to expert i mod experts, so that every expert gets the same number of tokens; the weights stay the router's. */
   readonly routing: "router" | "balanced";

@@ -5,7 +5,7 @@ import { matmulCase } from "../../src/kernels/matmul.ts";
 import { expertMatmulCase, type MoeLayerShape, moeLayerCase } from "../../src/kernels/moe.ts";
 import { routerCase } from "../../src/kernels/router.ts";
 import type { RouterRule } from "../../src/kernels/routerRule.ts";
-import type { Dtype } from "../../src/kernels/weights.ts";
+import type { Dtype, WeightDtype } from "../../src/kernels/weights.ts";
 import { wireCase } from "../../src/kernels/wire.ts";
 
 /** A kernel at a shape on the edge of something: 1, odd, not a multiple of a vector, a block or a tile. */
@@ -18,17 +18,20 @@ export interface EdgeCase {
 
 export const dtypes: readonly Dtype[] = ["f32", "int8"];
 
-/** Every kernel of `cases` at its edge shapes, in both dtypes where it has two. */
+/** How weights are stored. */
+export const weightDtypes: readonly WeightDtype[] = ["f32", "int8", "int4"];
+
+/** Every kernel of `cases` at its edge shapes, in all dtypes that it has. */
 export function edgeCases(): EdgeCase[] {
   return [
-    ...dtypes.flatMap((dtype) => [...matmuls(dtype), ...cores(dtype), ...layers(dtype), ...experts(dtype)]),
+    ...dtypes.flatMap((dtype) => [...cores(dtype), ...layers(dtype)]),
+    ...weightDtypes.flatMap((dtype) => [...matmuls(dtype), ...experts(dtype), ...moeLayers(dtype)]),
     ...routers(),
     ...messages(),
-    ...dtypes.flatMap((dtype) => moeLayers(dtype)),
   ];
 }
 
-function matmuls(dtype: Dtype): EdgeCase[] {
+function matmuls(dtype: WeightDtype): EdgeCase[] {
   const shapes = [
     [1, 1, 1],
     [1, 8, 4],
@@ -82,7 +85,7 @@ function layers(dtype: Dtype): EdgeCase[] {
   }));
 }
 
-function experts(dtype: Dtype): EdgeCase[] {
+function experts(dtype: WeightDtype): EdgeCase[] {
   const shapes = [
     { count: 1, tokensPerExpert: 1, hidden: 1, expertDim: 1 },
     { count: 3, tokensPerExpert: 1, hidden: 7, expertDim: 5 },
@@ -183,7 +186,7 @@ function routers(): EdgeCase[] {
   }));
 }
 
-function moeLayers(dtype: Dtype): EdgeCase[] {
+function moeLayers(dtype: WeightDtype): EdgeCase[] {
   const { deepseekV3, deepseekV2, llama4, gptOss } = modelRules as Record<
     string,
     { experts: number; rule: RouterRule }
