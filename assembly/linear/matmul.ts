@@ -1,5 +1,5 @@
 import { tileF32Panels } from "../tile/f32";
-import { tileInt4Panels, tileInt4Row, unpackedSteps } from "../tile/int4";
+import { rowInt4, rowsInt4, unpackedSteps } from "../tile/int4";
 import { tileInt8Panels } from "../tile/int8";
 import { kBlock, rowBlock, tileRowsMost } from "../tile/rows";
 
@@ -62,7 +62,7 @@ export function matmulInt4(
   const wPanels = w + usize(firstPanel) * panelBytes;
   const cPanels = c + (usize(firstPanel) << 5);
   const panels = lastPanel - firstPanel;
-  if (m == 1) return tileInt4Row(a, wPanels, panelBytes, panels, cPanels, k);
+  if (m == 1) return rowInt4(a, wPanels, panelBytes, panels, cPanels, k);
   for (let row = 0; row < m; row += rowBlock) {
     const rows = min(rowBlock, m - row);
     const aRows = a + usize(row) * rowBytes;
@@ -70,7 +70,7 @@ export function matmulInt4(
     for (let word = 0; word < k; word += unpackedSteps) {
       const words = min(unpackedSteps, k - word);
       const wPart = wPanels + (usize(word) << 4);
-      tileInt4Panels(rows, aRows, rowBytes, word, wPart, panelBytes, panels, cRows, cStride, words, word, scratch);
+      rowsInt4(rows, aRows, rowBytes, word, wPart, panelBytes, panels, cRows, cStride, words, word, scratch);
     }
   }
 }

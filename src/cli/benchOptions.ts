@@ -5,12 +5,14 @@ import {
   KERNELS,
   type KernelName,
   type TargetName,
+  type WeightDtype,
 } from "../runs/settings.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import { parseCount, parseDurationNs, parseList, parseNames, parseSeed, parseTokens } from "../units/parse.ts";
 import { requireKnown } from "./output.ts";
 
 const DTYPES: readonly Dtype[] = ["f32", "int8"];
+const WEIGHT_DTYPES: readonly WeightDtype[] = ["f32", "int8", "int4"];
 const TARGETS: readonly TargetName[] = ["simd", "relaxed", "debug"];
 
 /** Options of `bench` as commander gives them: text, not looked at yet. */
@@ -20,6 +22,7 @@ export interface BenchOptions {
   batch: string;
   context: string;
   dtype: string;
+  weightDtype?: string;
   tokensPerExpert: string;
   m?: string;
   n?: string;
@@ -50,6 +53,7 @@ export function resolveBench(
     batches: parseList(options.batch, parseCount, "--batch"),
     contexts: parseList(options.context, parseTokens, "--context"),
     dtypes: parseNames(options.dtype, "--dtype").map((name) => requireKnown("--dtype", name, DTYPES)),
+    ...resolveWeightDtypes(options),
     tokensPerExpert: parseList(options.tokensPerExpert, parseTokens, "--tokens-per-expert"),
     ...resolveDimensions(options),
     threads: parseList(options.threads, parseCount, "--threads"),
@@ -86,6 +90,12 @@ function resolveModel({ model, config }: BenchOptions): Pick<BenchSettings, "mod
     value: `${config} with --model ${model}`,
     expected: "one of the two",
   });
+}
+
+function resolveWeightDtypes({ weightDtype }: BenchOptions): Pick<BenchSettings, "weightDtypes"> {
+  if (weightDtype === undefined) return {};
+  const names = parseNames(weightDtype, "--weight-dtype");
+  return { weightDtypes: names.map((name) => requireKnown("--weight-dtype", name, WEIGHT_DTYPES)) };
 }
 
 function resolveHardware(names: string | undefined): readonly string[] {

@@ -174,7 +174,7 @@ export function unpackColumn(
   }
   for (let i = 0; i < weight.k; i++) {
     const both = values[(i >> 2) * 16 + (lane & 3) * 4 + (i & 3)] as number;
-    const units = lane < 4 ? (both << 28) >> 28 : both >> 4;
+    const units = lane < 4 ? (both & 15) - 8 : both >> 4;
     out[i] = units * 16 * scale;
   }
   return out;

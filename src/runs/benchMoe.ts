@@ -5,7 +5,7 @@ import type { MoeFfnSpec } from "../model/card.ts";
 import { ffnTokens } from "../workload/setting.ts";
 import { layerTerms } from "../workload/terms.ts";
 import { reducedWidth, timesText, traceReduction } from "./benchTrace.ts";
-import { columnScaleBytes, type PlannedRow, type RowContext, totalOf, typicalLayer } from "./plannedRow.ts";
+import { columnScaleBytes, type PlannedRow, type RowContext, storedText, totalOf, typicalLayer } from "./plannedRow.ts";
 import type { Dtype } from "./settings.ts";
 
 /** A row of a model's typical MoE layer: its router, its routed experts, or the whole layer. */
@@ -50,7 +50,7 @@ function routerRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
 }
 
 function expertRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
-  const { card, dtype, setting, settings } = context;
+  const { card, dtype, weightDtype, setting, settings } = context;
   const { hidden } = card;
   const { expertDim } = ffn;
   const { tokensPerExpert } = setting;
@@ -59,18 +59,18 @@ function expertRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
   const valueBytes = count * weights * setting.bytesPerWeight;
   const tracedDim = reducedWidth(expertDim, traceReduction(tokensPerExpert * weights, dtype));
   const { activation } = ffn;
-  const shape = { tokensPerExpert, hidden, expertDim, activation, dtype, seed: settings.seed };
+  const shape = { tokensPerExpert, hidden, expertDim, activation, dtype: weightDtype, seed: settings.seed };
   const scale = (count * expertDim) / tracedDim;
   const planned: PlannedRow = {
     fields: {
       ...baseFields("moe.expertMatmul", ffn, context),
-      shape: `part=swiglu experts=${count} m=${tokensPerExpert} n=${expertDim} k=${hidden}`,
+      shape: `part=swiglu experts=${count} m=${tokensPerExpert} n=${expertDim} k=${hidden}${storedText(dtype, weightDtype)}`,
       experts: count,
       expertDim,
       m: tokensPerExpert,
       n: expertDim,
       k: hidden,
-      weightDtype: dtype,
+      weightDtype,
     },
     modeled: {
       flops: 2 * count * tokensPerExpert * weights,
@@ -95,7 +95,7 @@ function expertRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
 }
 
 function layerRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
-  const { card, dtype, setting } = context;
+  const { card, dtype, weightDtype, setting } = context;
   const { hidden } = card;
   const { experts, expertDim, sharedDim, router } = ffn;
   const routerShape = routerShapeOf(ffn, context);
@@ -110,13 +110,13 @@ function layerRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
   const planned: PlannedRow = {
     fields: {
       ...baseFields("moe.layer", ffn, context),
-      shape: `tokens=${tokens} experts=${experts} topK=${router.topK} m=${setting.tokensPerExpert} n=${expertDim} k=${hidden}`,
+      shape: `tokens=${tokens} experts=${experts} topK=${router.topK} m=${setting.tokensPerExpert} n=${expertDim} k=${hidden}${storedText(dtype, weightDtype)}`,
       experts,
       expertDim,
       m: setting.tokensPerExpert,
       n: expertDim,
       k: hidden,
-      weightDtype: dtype,
+      weightDtype,
       ...(resident < experts
         ? {
             composed: true,
@@ -133,7 +133,7 @@ function layerRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
     sharedDim,
     sharedGate: ffn.sharedGate,
     activation: ffn.activation,
-    dtype,
+    dtype: weightDtype,
     epsilon: card.rmsNormEpsilon,
     routing: "balanced" as const,
   };
@@ -173,17 +173,16 @@ function termsOf({ card, setting }: RowContext, labels: readonly string[]) {
   return layerTerms(card, typicalLayer(card), setting).filter(({ label }) => labels.includes(label));
 }
 
-/** What stands beside the values of one expert, for each gate, up and down column: scale and sum in int8, a bias in gpt-oss. */
+/** What stands beside the values of one expert, for each gate, up and down column: scale and sum in int8 and int4, a bias in gpt-oss. */
 function besideValuesBytes(dtype: Dtype, { activation }: MoeFfnSpec, hidden: number, expertDim: number): number {
   const columnBytes = (dtype === "int8" ? columnScaleBytes : 0) + (activation === "clampedSilu" ? 4 : 0);
   return columnBytes * (2 * expertDim + hidden);
 }
 
 /** Distinct experts whose weights exceed four times the last-level cache, as far as half a WASM memory holds them and their rows. */
-function residentExperts(ffn: MoeFfnSpec, { card, dtype, setting, cacheBytes }: RowContext): number {
-  const element = dtype === "f32" ? 4 : 1;
+function residentExperts(ffn: MoeFfnSpec, { card, setting, cacheBytes }: RowContext): number {
   const rowBytes = setting.tokensPerExpert * (card.hidden * 10 + ffn.expertDim * 14);
-  const expertBytes = 3 * card.hidden * ffn.expertDim * element + rowBytes;
+  const expertBytes = 3 * card.hidden * ffn.expertDim * setting.bytesPerWeight + rowBytes;
   const wanted = Math.ceil((4 * cacheBytes) / expertBytes);
   const fitting = Math.floor(2 ** 31 / expertBytes);
   return Math.max(1, Math.min(ffn.experts, wanted, fitting));

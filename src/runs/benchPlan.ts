@@ -1,13 +1,20 @@
+import { computeDtype } from "../kernels/weights.ts";
 import type { ModelCard } from "../model/card.ts";
+import { InvalidInputError } from "../units/errors.ts";
 import { attentionRow } from "./benchAttention.ts";
 import { matmulRows } from "./benchMatmul.ts";
 import { moeRow } from "./benchMoe.ts";
 import { wireRow } from "./benchWire.ts";
-import { type PlannedRow, type RowContext, type SettingLists, settingsOf } from "./plannedRow.ts";
+import { dtypePairs, type PlannedRow, type RowContext, type SettingLists, settingsOf } from "./plannedRow.ts";
 import type { BenchSettings, Dtype, KernelName } from "./settings.ts";
 
-/** All rows of a bench, in the order in which they run. */
+/**
+ * All rows of a bench, in the order in which they run.
+ *
+ * @throws InvalidInputError where weights are asked for in a dtype that nothing of the run multiplies.
+ */
 export function planRows(settings: BenchSettings, card: ModelCard, cacheBytes: number): PlannedRow[] {
+  checkWeightDtypes(settings);
   return settings.threads.flatMap((threads) =>
     settings.kernels.flatMap((kernel) => kernelRows(kernel, settings, card, threads, cacheBytes)),
   );
@@ -22,7 +29,9 @@ function kernelRows(
 ): PlannedRow[] {
   const contexts = (dtypes: readonly Dtype[], lists: SettingLists): RowContext[] =>
     dtypes.flatMap((dtype) =>
-      settingsOf(lists, dtype).map((setting) => ({ settings, card, threads, dtype, setting, cacheBytes })),
+      settingsOf(lists, dtype).map((setting) => {
+        return { settings, card, threads, dtype, weightDtype: dtype, setting, cacheBytes };
+      }),
     );
   switch (kernel) {
     case "attention.core":
@@ -34,8 +43,12 @@ function kernelRows(
     case "moe.expertMatmul":
     case "moe.layer": {
       const lists = { ...settings, batches: settings.batches.slice(0, 1), contexts: settings.contexts.slice(0, 1) };
-      const dtypes: readonly Dtype[] = kernel === "moe.router" ? ["f32"] : settings.dtypes;
-      const rows = contexts(dtypes, lists).map((context) => moeRow(kernel, context));
+      const pairs = kernel === "moe.router" ? dtypePairs({ dtypes: ["f32"] }) : dtypePairs(settings);
+      const rows = pairs.flatMap(({ dtype, weightDtype }) =>
+        settingsOf(lists, dtype, weightDtype).map((setting) =>
+          moeRow(kernel, { settings, card, threads, dtype, weightDtype, setting, cacheBytes }),
+        ),
+      );
       return kernel === "moe.expertMatmul" && asksForLadder(settings)
         ? [...rows, ...matmulRows(kernel, settings, threads)]
         : rows;
@@ -57,6 +70,15 @@ function kernelRows(
       return matmulRows(kernel, settings, threads);
     case "roof.*":
       return [];
+  }
+}
+
+function checkWeightDtypes({ dtypes, weightDtypes = [] }: BenchSettings): void {
+  for (const stored of weightDtypes) {
+    const needed = computeDtype(stored);
+    if (dtypes.includes(needed)) continue;
+    const expected = `dtypes that --dtype ${dtypes.join(",")} multiplies (${stored} weights are multiplied in ${needed})`;
+    throw new InvalidInputError({ field: "--weight-dtype", value: stored, expected });
   }
 }
 

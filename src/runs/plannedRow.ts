@@ -1,10 +1,11 @@
 import type { KernelCase } from "../kernels/case.ts";
+import { computeDtype } from "../kernels/weights.ts";
 import type { TracePlan } from "../measure/counting.ts";
 import type { ModelCard } from "../model/card.ts";
 import type { KernelRow } from "../record/benchRows.ts";
 import type { DecodeSetting } from "../workload/setting.ts";
 import type { Term, TermLabel } from "../workload/terms.ts";
-import type { BenchSettings, Dtype } from "./settings.ts";
+import type { BenchSettings, Dtype, WeightDtype } from "./settings.ts";
 
 /** One row to measure: its names and dimensions, how to make it, and what the formulas say of it. */
 export interface PlannedRow {
@@ -37,6 +38,8 @@ export interface RowContext {
   readonly card: ModelCard;
   readonly threads: number;
   readonly dtype: Dtype;
+  /** How experts store their weights; the attention's are stored in `dtype`. */
+  readonly weightDtype: WeightDtype;
   readonly setting: DecodeSetting;
   /** Last-level cache of this host. */
   readonly cacheBytes: number;
@@ -45,20 +48,51 @@ export interface RowContext {
 /** The lists of a run's settings that make decode settings. */
 export type SettingLists = Pick<BenchSettings, "batches" | "contexts" | "tokensPerExpert">;
 
-/** Every combination of batch, context and tokens per expert; bytes an element follow the dtype. */
-export function settingsOf({ batches, contexts, tokensPerExpert }: SettingLists, dtype: Dtype): DecodeSetting[] {
-  const bytes = dtype === "f32" ? 4 : 1;
+/** Every combination of batch, context and tokens per expert; bytes an element follow the dtypes. */
+export function settingsOf(
+  { batches, contexts, tokensPerExpert }: SettingLists,
+  dtype: Dtype,
+  weightDtype: WeightDtype = dtype,
+): DecodeSetting[] {
   return batches.flatMap((batch) =>
     contexts.flatMap((kvTokens) =>
       tokensPerExpert.map((tokens) => ({
         batch,
         kvTokens,
         tokensPerExpert: tokens,
-        bytesPerWeight: bytes,
-        bytesPerKvElement: bytes,
+        bytesPerWeight: bytesPerWeightOf(weightDtype),
+        bytesPerKvElement: bytesPerWeightOf(dtype),
       })),
     ),
   );
+}
+
+/** The pairs of a run: what is multiplied in, and how the weights are stored. */
+export function dtypePairs({
+  dtypes,
+  weightDtypes,
+}: Pick<BenchSettings, "dtypes" | "weightDtypes">): { dtype: Dtype; weightDtype: WeightDtype }[] {
+  const stored: readonly WeightDtype[] = weightDtypes ?? dtypes;
+  return dtypes.flatMap((dtype) =>
+    stored.filter((weightDtype) => computeDtype(weightDtype) === dtype).map((weightDtype) => ({ dtype, weightDtype })),
+  );
+}
+
+/** Bytes of one weight (or cached value) stored so, its scale left out. */
+export function bytesPerWeightOf(stored: WeightDtype): number {
+  switch (stored) {
+    case "f32":
+      return 4;
+    case "int8":
+      return 1;
+    case "int4":
+      return 0.5;
+  }
+}
+
+/** What a row's shape says where weights are stored in another dtype than they are multiplied in. */
+export function storedText(dtype: Dtype, weightDtype: WeightDtype): string {
+  return weightDtype === dtype ? "" : ` weights=${weightDtype}`;
 }
 
 /** The layer that stands for the model: the first with experts, else the first. */
@@ -76,5 +110,5 @@ export function totalOf(terms: readonly Term[]): { flops: number; bytes: number 
   });
 }
 
-/** Bytes of scale and column sum that stand beside each column of an int8 weight. */
+/** Bytes of scale and column sum that stand beside each column of an int8 or int4 weight. */
 export const columnScaleBytes = 8;

@@ -9,11 +9,11 @@ export const KERNELS = [
   { name: "moe.layer", computes: "the whole MoE layer: router, experts, shared expert, combine" },
   { name: "linear.gemm", computes: "one product [m, k] x [k, n] with packed weights" },
   { name: "wire.quantizeInt8", computes: "rows of a message to int8, a scale a row" },
-  { name: "wire.dequantizeInt8", computes: "and back" },
+  { name: "wire.dequantizeInt8", computes: "and back to float32" },
   { name: "wire.quantizeFp8", computes: "rows of a message to FP8 E4M3, a scale for every 128 values" },
-  { name: "wire.dequantizeFp8", computes: "and back" },
+  { name: "wire.dequantizeFp8", computes: "and back to float32" },
   { name: "wire.quantizeBf16", computes: "rows of a message to BF16" },
-  { name: "wire.dequantizeBf16", computes: "and back" },
+  { name: "wire.dequantizeBf16", computes: "and back to float32" },
   { name: "roof.*", computes: "what this host can do at most: multiply-add, int8 dot, read bandwidth, clock" },
 ] as const;
 
@@ -30,6 +30,8 @@ export const DEFAULT_KERNELS: readonly KernelName[] = [
 ];
 
 export type Dtype = "f32" | "int8";
+/** How weights are stored: f32 is multiplied in f32, the others in int8. */
+export type WeightDtype = Dtype | "int4";
 export type TargetName = "simd" | "relaxed" | "debug";
 
 /** How far a run is. */
@@ -54,6 +56,8 @@ export interface BenchSettings {
   /** Cached tokens of each sequence. */
   contexts: readonly number[];
   dtypes: readonly Dtype[];
+  /** How experts and single products store their weights; absent: in what they are multiplied in. */
+  weightDtypes?: readonly WeightDtype[];
   tokensPerExpert: readonly number[];
   /** Dimensions of moe.expertMatmul and linear.gemm; absent: their own defaults. */
   m?: readonly number[];

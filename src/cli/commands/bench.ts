@@ -32,6 +32,7 @@ export function addBench(program: Command, context: CommandContext): void {
     .option("--batch <list>", "sequences decoded together", "16")
     .option("--context <list>", "cached tokens of each sequence", "8k")
     .option("--dtype <list>", "what kernels compute in: f32, int8", "f32,int8")
+    .option("--weight-dtype <list>", "how weights are stored: f32, int8, int4 (default: as --dtype)")
     .option("--tokens-per-expert <list>", "tokens that each expert computes in a step", "16")
     .option("--m <list>", "rows of the left matrix, for moe.expertMatmul and linear.gemm")
     .option("--n <list>", "columns of the right matrix, for the same")
