@@ -19,6 +19,16 @@ export interface BenchHost {
   readonly roofs: HostRoofs;
   /** Samples a kernel with tinybench, after its check. @throws Error where it is off its reference. */
   sample(kernelCase: KernelCase): Promise<Samples>;
+  /** Puts a kernel on threads of its own, ready to be called, after its check. @throws Error where it is off its reference. */
+  start(kernelCase: KernelCase): Promise<StartedCase>;
+}
+
+/** A kernel on the threads of a host. */
+export interface StartedCase {
+  readonly memory: WebAssembly.Memory;
+  /** Calls it and gives the mean nanoseconds of a call. */
+  callNs(calls: number): Promise<number>;
+  stop(): Promise<void>;
 }
 
 const PLAN: SamplePlan = {
@@ -42,30 +52,68 @@ export async function onHost<Result>(threads: number, body: (host: BenchHost) =>
   const pool = startResidentPool(workerUrl, threads);
   try {
     const roofs = await measureRoofs(pool, target, module, sizes, availableParallelism(), signal, vectorBits);
-    return await body({ target, roofs, sample: (kernelCase) => sampleOn(pool, module, kernelCase, signal) });
+    const start = (kernelCase: KernelCase): Promise<StartedCase> => startAlone(threads, module, kernelCase, signal);
+    return await body({
+      target,
+      roofs,
+      start,
+      sample: async (kernelCase) => sampled(await startOn(pool, module, kernelCase, signal), signal),
+    });
   } finally {
     await pool.destroy();
   }
 }
 
-async function sampleOn(
+async function sampled({ callNs, stop }: StartedCase, signal: AbortSignal): Promise<Samples> {
+  try {
+    return await sampleCall(callNs, PLAN, signal);
+  } finally {
+    await stop();
+  }
+}
+
+/** A thread keeps the kernel that it was given, so several at a time need threads of their own. */
+async function startAlone(
+  threads: number,
+  module: KernelModule,
+  kernelCase: KernelCase,
+  signal: AbortSignal,
+): Promise<StartedCase> {
+  const pool = startResidentPool(workerUrl, threads);
+  try {
+    const started = await startOn(pool, module, kernelCase, signal);
+    const stop = async (): Promise<void> => {
+      await started.stop();
+      await pool.destroy();
+    };
+    return { ...started, stop };
+  } catch (error) {
+    await pool.destroy();
+    throw error;
+  }
+}
+
+async function startOn(
   pool: ResidentPool,
   module: KernelModule,
   kernelCase: KernelCase,
   signal: AbortSignal,
-): Promise<Samples> {
+): Promise<StartedCase> {
   const memory = createMemory(kernelCase.totalBytes);
   kernelCase.prepare(instantiateKernels(module, memory), memory);
   const programs = Array.from({ length: pool.threads }, (_, rank) => kernelCase.steps(rank, pool.threads));
   const runner = startRunner(pool, module, memory, programs, availableParallelism(), signal);
-  try {
-    await runner.run(1);
-    const { ok, maxErrorFraction } = kernelCase.check(memory);
-    if (!ok) throw new Error(`off its reference: ${maxErrorFraction} times the tolerance`);
-    return await sampleCall(async (calls) => (await runner.run(calls))[0] as number, PLAN, signal);
-  } finally {
+  await runner.run(1);
+  const { ok, maxErrorFraction } = kernelCase.check(memory);
+  if (!ok) {
     await runner.stop();
+    throw new Error(`off its reference: ${maxErrorFraction} times the tolerance`);
   }
+  const callNs = async (calls: number): Promise<number> => {
+    const segments = await runner.run(calls);
+    return kernelCase.segmentWeights.reduce((sum, weight, segment) => sum + weight * (segments[segment] ?? 0), 0);
+  };
+  return { memory, callNs, stop: () => runner.stop() };
 }
 
 /** A kernel's rate as a share of the multiply-add (f32) or dot (int8) roof of the same run; undefined where the f32 roof is suspect. */

@@ -1,15 +1,15 @@
 import { tileF32Panels } from "../tile/f32";
 import { rowInt4, rowsInt4, unpackedSteps } from "../tile/int4";
 import { tileInt8Panels } from "../tile/int8";
-import { kBlock, rowBlock, tileRowsMost } from "../tile/rows";
+import { rowBlock, wordsAtOnce } from "../tile/rows";
 
 /**
  * c = a x w for the columns of panels firstPanel..lastPanel (exclusive), weights packed in panels of 8 columns.
  *
  * a: m packed rows of k float32 (tile/rows.ts), rowBytes each. w: panels of k x 8 float32. c: m rows, cStride bytes apart.
- * Loops: blocks of rows, then blocks of k (that part of a stays in L2), then panels (their part stays in L1 while all row tiles read
- * it): every weight comes from memory once a row block. Partial sums pass through c between blocks of k, in the same order as without
- * blocks. Rows of a single tile read a panel once, so they take all of k.
+ * Loops: blocks of rows, then blocks of k (that part of a stays in L2 or near it), then panels (which all row tiles read one after the
+ * other): every weight comes from memory once a row block. Partial sums pass through c between blocks of k, in the same order as without
+ * blocks.
  */
 export function matmulF32(
   a: usize, rowBytes: usize, w: usize, c: usize, cStride: usize, m: i32, k: i32, firstPanel: i32, lastPanel: i32,
@@ -17,11 +17,11 @@ export function matmulF32(
   const panelBytes = usize(k) << 5;
   const wPanels = w + usize(firstPanel) * panelBytes;
   const cPanels = c + (usize(firstPanel) << 5);
-  const wordsMost = m > tileRowsMost ? kBlock : k;
   for (let row = 0; row < m; row += rowBlock) {
     const rows = min(rowBlock, m - row);
     const aRows = a + usize(row) * rowBytes;
     const cRows = cPanels + usize(row) * cStride;
+    const wordsMost = wordsAtOnce(rows, k);
     for (let word = 0; word < k; word += wordsMost) {
       const words = min(wordsMost, k - word);
       const wPart = wPanels + (usize(word) << 5);
@@ -37,11 +37,11 @@ export function matmulInt8(
   const panelBytes = usize(k) << 5;
   const wPanels = w + usize(firstPanel) * panelBytes;
   const cPanels = c + (usize(firstPanel) << 5);
-  const wordsMost = m > tileRowsMost ? kBlock : k;
   for (let row = 0; row < m; row += rowBlock) {
     const rows = min(rowBlock, m - row);
     const aRows = a + usize(row) * rowBytes;
     const cRows = cPanels + usize(row) * cStride;
+    const wordsMost = wordsAtOnce(rows, k);
     for (let word = 0; word < k; word += wordsMost) {
       const words = min(wordsMost, k - word);
       const wPart = wPanels + (usize(word) << 5);

@@ -1,6 +1,6 @@
 import { int8DotInPairs, int8Panels } from "./choice";
 import { dotAdd, dotAddInPairs, ones } from "./multiplyAdd";
-import { Panels1, Panels2, Panels4, panelsAtOnce, Rows1, Rows2, Rows3, Rows4, Rows5, Rows6, zeros } from "./rows";
+import { Panels1, Panels2, Rows1, Rows2, Rows3, Rows4, Rows5, Rows6, zeros } from "./rows";
 
 /**
  * Register-blocked int8 micro-kernel: R x 8 P int32 outputs from one tile of packed rows and P packed panels of 8 columns.
@@ -23,19 +23,11 @@ function tile<R, P, D>(a: usize, b: usize, panelBytes: usize, c: usize, cStride:
   let s30 = i32x4.splat(0), s31 = i32x4.splat(0), s32 = i32x4.splat(0), s33 = i32x4.splat(0);
   let s40 = i32x4.splat(0), s41 = i32x4.splat(0), s42 = i32x4.splat(0), s43 = i32x4.splat(0);
   let s50 = i32x4.splat(0), s51 = i32x4.splat(0), s52 = i32x4.splat(0), s53 = i32x4.splat(0);
-  let s04 = i32x4.splat(0), s05 = i32x4.splat(0), s06 = i32x4.splat(0), s07 = i32x4.splat(0);
-  let s14 = i32x4.splat(0), s15 = i32x4.splat(0), s16 = i32x4.splat(0), s17 = i32x4.splat(0);
   s00 = v128.load(from);
   s01 = v128.load(from, 16);
   if (offsetof<P>() > 4) {
     s02 = v128.load(from, 32);
     s03 = v128.load(from, 48);
-  }
-  if (offsetof<P>() > 8) {
-    s04 = v128.load(from, 64);
-    s05 = v128.load(from, 80);
-    s06 = v128.load(from, 96);
-    s07 = v128.load(from, 112);
   }
   if (offsetof<R>() > 4) {
     s10 = v128.load(from + 1 * fromStride);
@@ -43,12 +35,6 @@ function tile<R, P, D>(a: usize, b: usize, panelBytes: usize, c: usize, cStride:
     if (offsetof<P>() > 4) {
       s12 = v128.load(from + 1 * fromStride, 32);
       s13 = v128.load(from + 1 * fromStride, 48);
-    }
-    if (offsetof<P>() > 8) {
-      s14 = v128.load(from + 1 * fromStride, 64);
-      s15 = v128.load(from + 1 * fromStride, 80);
-      s16 = v128.load(from + 1 * fromStride, 96);
-      s17 = v128.load(from + 1 * fromStride, 112);
     }
   }
   if (offsetof<R>() > 8) {
@@ -83,21 +69,15 @@ function tile<R, P, D>(a: usize, b: usize, panelBytes: usize, c: usize, cStride:
       s53 = v128.load(from + 5 * fromStride, 48);
     }
   }
-  let b0: v128, b1: v128, b2 = i32x4.splat(0), b3 = i32x4.splat(0), b4 = i32x4.splat(0), b5 = i32x4.splat(0), b6 = i32x4.splat(0), b7 = i32x4.splat(0), x: v128;
+  let b0: v128, b1: v128, b2 = i32x4.splat(0), b3 = i32x4.splat(0), x: v128;
   const one = v128.load(ones);
-  let second = b + panelBytes, third = second + panelBytes, fourth = third + panelBytes;
+  let second = b + panelBytes;
   for (let word = 0; word < k; word++) {
     b0 = v128.load(b);
     b1 = v128.load(b, 16);
     if (offsetof<P>() > 4) {
       b2 = v128.load(second);
       b3 = v128.load(second, 16);
-    }
-    if (offsetof<P>() > 8) {
-      b4 = v128.load(third);
-      b5 = v128.load(third, 16);
-      b6 = v128.load(fourth);
-      b7 = v128.load(fourth, 16);
     }
     x = v128.load32_splat(a);
     s00 = dot<D>(b0, x, s00, one);
@@ -106,12 +86,6 @@ function tile<R, P, D>(a: usize, b: usize, panelBytes: usize, c: usize, cStride:
       s02 = dot<D>(b2, x, s02, one);
       s03 = dot<D>(b3, x, s03, one);
     }
-    if (offsetof<P>() > 8) {
-      s04 = dot<D>(b4, x, s04, one);
-      s05 = dot<D>(b5, x, s05, one);
-      s06 = dot<D>(b6, x, s06, one);
-      s07 = dot<D>(b7, x, s07, one);
-    }
     if (offsetof<R>() > 4) {
       x = v128.load32_splat(a, 4);
       s10 = dot<D>(b0, x, s10, one);
@@ -119,12 +93,6 @@ function tile<R, P, D>(a: usize, b: usize, panelBytes: usize, c: usize, cStride:
       if (offsetof<P>() > 4) {
         s12 = dot<D>(b2, x, s12, one);
         s13 = dot<D>(b3, x, s13, one);
-      }
-      if (offsetof<P>() > 8) {
-        s14 = dot<D>(b4, x, s14, one);
-        s15 = dot<D>(b5, x, s15, one);
-        s16 = dot<D>(b6, x, s16, one);
-        s17 = dot<D>(b7, x, s17, one);
       }
     }
     if (offsetof<R>() > 8) {
@@ -168,10 +136,6 @@ function tile<R, P, D>(a: usize, b: usize, panelBytes: usize, c: usize, cStride:
     if (offsetof<P>() > 4) {
       second += 32;
     }
-    if (offsetof<P>() > 8) {
-      third += 32;
-      fourth += 32;
-    }
   }
   v128.store(c, s00);
   v128.store(c, s01, 16);
@@ -179,24 +143,12 @@ function tile<R, P, D>(a: usize, b: usize, panelBytes: usize, c: usize, cStride:
     v128.store(c, s02, 32);
     v128.store(c, s03, 48);
   }
-  if (offsetof<P>() > 8) {
-    v128.store(c, s04, 64);
-    v128.store(c, s05, 80);
-    v128.store(c, s06, 96);
-    v128.store(c, s07, 112);
-  }
   if (offsetof<R>() > 4) {
     v128.store(c + 1 * cStride, s10);
     v128.store(c + 1 * cStride, s11, 16);
     if (offsetof<P>() > 4) {
       v128.store(c + 1 * cStride, s12, 32);
       v128.store(c + 1 * cStride, s13, 48);
-    }
-    if (offsetof<P>() > 8) {
-      v128.store(c + 1 * cStride, s14, 64);
-      v128.store(c + 1 * cStride, s15, 80);
-      v128.store(c + 1 * cStride, s16, 96);
-      v128.store(c + 1 * cStride, s17, 112);
     }
   }
   if (offsetof<R>() > 8) {
@@ -303,16 +255,6 @@ export function tileInt8Fused6x16(a: usize, b: usize, panelBytes: usize, c: usiz
   tile<Rows6, Panels2, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
-/** 1 row x 32 columns, the dot as one instruction. */
-export function tileInt8Fused1x32(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
-  tile<Rows1, Panels4, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
-}
-
-/** 2 rows x 32 columns, the dot as one instruction. */
-export function tileInt8Fused2x32(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
-  tile<Rows2, Panels4, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
-}
-
 /** 1 row x 8 columns, the dot in pairs. */
 export function tileInt8InPairs1x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows1, Panels1, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
@@ -373,17 +315,7 @@ export function tileInt8InPairs6x16(a: usize, b: usize, panelBytes: usize, c: us
   tile<Rows6, Panels2, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
-/** 1 row x 32 columns, the dot in pairs. */
-export function tileInt8InPairs1x32(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
-  tile<Rows1, Panels4, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
-}
-
-/** 2 rows x 32 columns, the dot in pairs. */
-export function tileInt8InPairs2x32(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
-  tile<Rows2, Panels4, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
-}
-
-/** One tile of `rows` rows (1 to 6) and `panels` panels: 1, 2, or 4 where there are at most 2 rows; the dot in pairs where `inPairs` is not 0. */
+/** One tile of `rows` rows (1 to 6) and `panels` panels (1 or 2); the dot in pairs where `inPairs` is not 0. */
 export function tileInt8Any(inPairs: i32, rows: i32, panels: i32, a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   switch ((inPairs << 6) + (panels << 3) + rows) {
     case 9: tileInt8Fused1x8(a, b, panelBytes, c, cStride, k, accumulate); break;
@@ -398,8 +330,6 @@ export function tileInt8Any(inPairs: i32, rows: i32, panels: i32, a: usize, b: u
     case 20: tileInt8Fused4x16(a, b, panelBytes, c, cStride, k, accumulate); break;
     case 21: tileInt8Fused5x16(a, b, panelBytes, c, cStride, k, accumulate); break;
     case 22: tileInt8Fused6x16(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 33: tileInt8Fused1x32(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 34: tileInt8Fused2x32(a, b, panelBytes, c, cStride, k, accumulate); break;
     case 73: tileInt8InPairs1x8(a, b, panelBytes, c, cStride, k, accumulate); break;
     case 74: tileInt8InPairs2x8(a, b, panelBytes, c, cStride, k, accumulate); break;
     case 75: tileInt8InPairs3x8(a, b, panelBytes, c, cStride, k, accumulate); break;
@@ -412,8 +342,6 @@ export function tileInt8Any(inPairs: i32, rows: i32, panels: i32, a: usize, b: u
     case 84: tileInt8InPairs4x16(a, b, panelBytes, c, cStride, k, accumulate); break;
     case 85: tileInt8InPairs5x16(a, b, panelBytes, c, cStride, k, accumulate); break;
     case 86: tileInt8InPairs6x16(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 97: tileInt8InPairs1x32(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 98: tileInt8InPairs2x32(a, b, panelBytes, c, cStride, k, accumulate); break;
   }
 }
 
@@ -424,8 +352,10 @@ export function tileInt8Panels(
   const tiles = (m + 5) / 6;
   const shortRows = m / tiles;
   const longTiles = m % tiles;
+  // One or two rows wait for memory: panels that follow each other in memory come faster than two at a time.
+  const most = m > 2 ? int8Panels : 1;
   for (let panel = 0; panel < panels;) {
-    const atOnce = panelsAtOnce(m, int8Panels, panels - panel);
+    const atOnce = min(most, panels - panel);
     let aTile = a;
     let cTile = c;
     for (let index = 0; index < tiles; index++) {
