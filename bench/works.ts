@@ -6,6 +6,7 @@ import { matmulSteps, packSteps } from "../src/kernels/linear.ts";
 import { matmulCase } from "../src/kernels/matmul.ts";
 import { moeLayerCase } from "../src/kernels/moe.ts";
 import { barrier } from "../src/kernels/program.ts";
+import type { RouterRule } from "../src/kernels/routerRule.ts";
 import {
   allocateWeight,
   type Dtype,
@@ -83,6 +84,12 @@ export function flopsOf(work: Work): number {
   }
 }
 
+/** Softmax over all experts, the weights of the chosen divided by their sum, as Mixtral routes. */
+const topTwoRule: RouterRule = {
+  ...{ score: "softmax", topK: 2, normalizeTopK: true, scalingFactor: 1, correctionBias: false, logitBias: false },
+  ...{ scalesInput: false, groups: 1, groupsKept: 1, groupRule: "none" },
+};
+
 /** Bytes of the weights of a matmul work, values alone. */
 export function weightBytesOf({ n, k, experts, dtype }: MatmulWork): number {
   return n * k * experts * (dtype === "f32" ? 4 : dtype === "int8" ? 1 : 0.5);
@@ -99,7 +106,7 @@ export function caseOf(work: Work): KernelCase {
       return moeLayerCase({
         ...work,
         ...{
-          normalizeTopK: true,
+          router: { ...topTwoRule, topK: work.topK },
           residentExperts: work.experts,
           sharedDim: 0,
           epsilon: moeEpsilon,

@@ -53,3 +53,19 @@ export function addRows(x: usize, xStride: usize, y: usize, yStride: usize, firs
 export function clearBytes(destination: usize, bytes: i32): void {
   memory.fill(destination, 0, bytes);
 }
+
+/** Adds one bias of `width` float32 to every row. */
+export function addBiasRows(bias: usize, y: usize, yStride: usize, firstRow: i32, lastRow: i32, width: i32): void {
+  const vectors = width & ~3;
+  for (let row = firstRow; row < lastRow; row++) {
+    const target = y + usize(row) * yStride;
+    for (let i = 0; i < vectors; i += 4) {
+      const at = usize(i) << 2;
+      v128.store(target + at, f32x4.add(v128.load(target + at), v128.load(bias + at)));
+    }
+    for (let i = vectors; i < width; i++) {
+      const at = usize(i) << 2;
+      store<f32>(target + at, load<f32>(target + at) + load<f32>(bias + at));
+    }
+  }
+}

@@ -1,5 +1,5 @@
-import { maxLane } from "../math/exp";
-import { unitsPerValue } from "../math/steps";
+import { largestMagnitude } from "../math/magnitude";
+import { unitsPerValue, wholeUnits } from "../math/steps";
 import { placeInTile, rowsOfTile } from "../tile/rows";
 
 /**
@@ -25,18 +25,16 @@ function quantizeRow(x: usize, to: usize, stride: usize, scale: usize, k: i32): 
   store<f32>(scale, largest / 63);
   const inverse = unitsPerValue(63, largest);
   const factor = f32x4.splat(inverse);
-  const zero = i32x4.splat(64);
+  const zero = i16x8.splat(64);
+  const most = i8x16.splat(127);
   const wholeVectors = k & ~15;
   let i = 0;
   for (; i < wholeVectors; i += 16) {
     const at = x + (usize(i) << 2);
-    const q0 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(at), factor)));
-    const q1 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(at, 16), factor)));
-    const q2 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(at, 32), factor)));
-    const q3 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(at, 48), factor)));
-    const low = i16x8.narrow_i32x4_s(i32x4.add(q0, zero), i32x4.add(q1, zero));
-    const high = i16x8.narrow_i32x4_s(i32x4.add(q2, zero), i32x4.add(q3, zero));
-    const bytes = i8x16.narrow_i16x8_u(low, high);
+    const low = i16x8.narrow_i32x4_s(wholeUnits(v128.load(at), factor), wholeUnits(v128.load(at, 16), factor));
+    const high = i16x8.narrow_i32x4_s(wholeUnits(v128.load(at, 32), factor), wholeUnits(v128.load(at, 48), factor));
+    // Only the units of NaN are above 127: its row is NaN by its scale, and the dot's second operand stays within its range.
+    const bytes = i8x16.min_u(i8x16.narrow_i16x8_u(i16x8.add_sat_s(low, zero), i16x8.add_sat_s(high, zero)), most);
     v128.store_lane<u32>(to, bytes, 0);
     v128.store_lane<u32>(to + stride, bytes, 1);
     v128.store_lane<u32>(to + stride * 2, bytes, 2);
@@ -45,20 +43,12 @@ function quantizeRow(x: usize, to: usize, stride: usize, scale: usize, k: i32): 
   }
   for (; i < k; i += 4) {
     for (let part = 0; part < 4; part++) {
-      const q = i + part < k ? i32(nearest(load<f32>(x + (usize(i + part) << 2)) * inverse)) + 64 : 64;
-      store<u8>(to + part, u8(q));
+      let unit = 0;
+      if (i + part < k) unit = i32x4.extract_lane(wholeUnits(f32x4.splat(load<f32>(x + (usize(i + part) << 2))), factor), 0);
+      store<u8>(to + part, u8(min(unit + 64, 127)));
     }
     to += stride;
   }
-}
-
-function largestMagnitude(x: usize, count: i32): f32 {
-  const wholeVectors = count & ~3;
-  let lanes = f32x4.splat(0);
-  for (let i = 0; i < wholeVectors; i += 4) lanes = f32x4.max(lanes, f32x4.abs(v128.load(x + (usize(i) << 2))));
-  let largest = maxLane(lanes);
-  for (let i = wholeVectors; i < count; i++) largest = max(largest, abs(load<f32>(x + (usize(i) << 2))));
-  return largest;
 }
 
 /**

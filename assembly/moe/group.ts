@@ -40,7 +40,23 @@ export function gatherRows(
   }
 }
 
-/** y += sum over a token's slots, in order, of weight x its expert's row; rows at or above the limit are left out. */
+/** As gatherRows, each row times its assignment's weight: what a router that scales the input of its experts asks for. */
+export function gatherScaledRows(
+  source: usize, sourceStride: usize, weights: usize, destination: usize, destinationStride: usize, rowBytes: i32,
+  rows: usize, firstAssignment: i32, lastAssignment: i32, topK: i32, rowLimit: usize,
+): void {
+  const limit = load<i32>(rowLimit);
+  for (let i = firstAssignment; i < lastAssignment; i++) {
+    const row = load<i32>(rows + (usize(i) << 2));
+    if (row >= limit) continue;
+    const weight = f32x4.splat(load<f32>(weights + (usize(i) << 2)));
+    const from = source + usize(i / topK) * sourceStride;
+    const to = destination + usize(row) * destinationStride;
+    for (let at: usize = 0; at < usize(rowBytes); at += 16) v128.store(to + at, f32x4.mul(v128.load(from + at), weight));
+  }
+}
+
+/** y += sum over a token's slots, in order, of weight (1 where weights is 0) x its expert's row; rows at or above the limit are left out. */
 export function combineRows(
   expertRows: usize, expertStride: usize, weights: usize, rows: usize, y: usize, yStride: usize,
   firstToken: i32, lastToken: i32, topK: i32, width: i32, rowLimit: usize,
@@ -52,7 +68,7 @@ export function combineRows(
       const assignment = usize(token * topK + slot) << 2;
       const row = load<i32>(rows + assignment);
       if (row >= limit) continue;
-      const weight = load<f32>(weights + assignment);
+      const weight: f32 = weights ? load<f32>(weights + assignment) : 1;
       const lanes = f32x4.splat(weight);
       const source = expertRows + usize(row) * expertStride;
       for (let at: usize = 0; at < usize(width) << 2; at += 16) {

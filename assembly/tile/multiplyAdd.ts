@@ -50,3 +50,17 @@ export function dotAddInPairs(signed: v128, unsigned: v128, sums: v128, one: v12
     return dotAdd(signed, unsigned, sums);
   }
 }
+
+/** Eight 16-bit sums of two products each: the first step of dotAddInPairs, for operands whose sums are still to be added in 16 bits. */
+// @ts-ignore: decorator
+@inline
+export function dotPairs(signed: v128, unsigned: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    return i16x8.relaxed_dot_i8x16_i7x16_s(signed, unsigned);
+  } else {
+    const low = i16x8.extmul_low_i8x16_s(signed, unsigned);
+    const high = i16x8.extmul_high_i8x16_s(signed, unsigned);
+    const even = v128.shuffle<i16>(low, high, 0, 2, 4, 6, 8, 10, 12, 14);
+    return i16x8.add(even, v128.shuffle<i16>(low, high, 1, 3, 5, 7, 9, 11, 13, 15));
+  }
+}

@@ -6,12 +6,14 @@ import {
   type KernelName,
   KV_DTYPES,
   type TargetName,
+  type WeightDtype,
 } from "../runs/settings.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import { parseCount, parseDurationNs, parseList, parseNames, parseSeed, parseTokens } from "../units/parse.ts";
 import { requireKnown } from "./output.ts";
 
 const DTYPES: readonly Dtype[] = ["f32", "int8"];
+const WEIGHT_DTYPES: readonly WeightDtype[] = ["f32", "int8", "int4"];
 const TARGETS: readonly TargetName[] = ["simd", "relaxed", "debug"];
 
 /** Options of `bench` as commander gives them: text, not looked at yet. */
@@ -22,6 +24,7 @@ export interface BenchOptions {
   context: string;
   dtype: string;
   kvDtype?: string;
+  weightDtype?: string;
   tokensPerExpert: string;
   m?: string;
   n?: string;
@@ -54,6 +57,7 @@ export function resolveBench(
     contexts: parseList(options.context, parseTokens, "--context"),
     dtypes,
     ...(options.kvDtype === undefined ? {} : { kvDtypes: resolveKvDtypes(options.kvDtype, dtypes) }),
+    ...resolveWeightDtypes(options),
     tokensPerExpert: parseList(options.tokensPerExpert, parseTokens, "--tokens-per-expert"),
     ...resolveDimensions(options),
     threads: parseList(options.threads, parseCount, "--threads"),
@@ -105,6 +109,12 @@ function resolveModel({ model, config }: BenchOptions): Pick<BenchSettings, "mod
     value: `${config} with --model ${model}`,
     expected: "one of the two",
   });
+}
+
+function resolveWeightDtypes({ weightDtype }: BenchOptions): Pick<BenchSettings, "weightDtypes"> {
+  if (weightDtype === undefined) return {};
+  const names = parseNames(weightDtype, "--weight-dtype");
+  return { weightDtypes: names.map((name) => requireKnown("--weight-dtype", name, WEIGHT_DTYPES)) };
 }
 
 function resolveHardware(names: string | undefined): readonly string[] {

@@ -1,6 +1,6 @@
 import type { Arena, Buffer, RangeKind } from "./arena.ts";
 import { type KernelExports, kernelFunction } from "./exports.ts";
-import { type Dtype, tensorSeed } from "./weights.ts";
+import { computeDtype, type Dtype, tensorSeed, type WeightDtype } from "./weights.ts";
 
 /** Rows of float32, padded to whole panels of 8. */
 export interface Rows {
@@ -40,7 +40,15 @@ export function columnsOf(rows: Rows, firstColumn: number, width: number): Rows 
   return { ...rows, address: rows.address + firstColumn * 4, width };
 }
 
-export function allocatePacked(arena: Arena, name: string, dtype: Dtype, rows: number, width: number): PackedRows {
+/** @param stored - how the weights that the rows meet are stored. */
+export function allocatePacked(
+  arena: Arena,
+  name: string,
+  stored: WeightDtype,
+  rows: number,
+  width: number,
+): PackedRows {
+  const dtype = computeDtype(stored);
   const rowBytes = dtype === "f32" ? width * 4 : Math.ceil(width / 4) * 4;
   const { address } = arena.allocate(`${name}.packed`, "activations", rows * rowBytes);
   const scales = dtype === "int8" ? arena.allocate(`${name}.scales`, "activations", rows * 4).address : 0;

@@ -1,26 +1,31 @@
-import { allocatePacked, allocateRows, type PackedRows, type Rows } from "./activations.ts";
+import { allocatePacked, allocateRows, fillRows, type PackedRows, type Rows, readRow } from "./activations.ts";
 import type { Arena, Buffer } from "./arena.ts";
 import type { KernelExports } from "./exports.ts";
 import { barrier, call, type Step, shareOf } from "./program.ts";
-import { matmul, round7, swiglu } from "./reference/linear.ts";
+import { type Activation, activate, matmul, round7 } from "./reference/linear.ts";
 import {
   allocateWeight,
-  type Dtype,
   type PackedWeight,
   packSeededWeight,
+  unpackArguments,
   unpackColumn,
+  type WeightDtype,
   weightSource,
 } from "./weights.ts";
 
-/** SwiGLU experts of one layer that stand in memory: down(silu(x Wgate) x (x Wup)). */
+/** Gated experts of one layer that stand in memory: down(act(x Wgate) x (x Wup)). */
 export interface Experts {
-  readonly dtype: Dtype;
+  readonly dtype: WeightDtype;
+  readonly activation: Activation;
   readonly count: number;
   readonly hidden: number;
   readonly expertDim: number;
   /** Gate columns, then up columns, in one weight; the gate is padded to whole panels. */
   readonly gateUp: PackedWeight;
   readonly down: PackedWeight;
+  /** One row an expert, added to either product: the experts of gpt-oss have biases, no others. */
+  readonly gateUpBias: Rows | undefined;
+  readonly downBias: Rows | undefined;
   /** Inputs sorted by expert, the same packed for the matmul, and what the two matmuls make of them. */
   readonly input: Rows;
   readonly inputPacked: PackedRows;
@@ -32,22 +37,36 @@ export interface Experts {
   readonly offsets: Buffer;
 }
 
-export function allocateExperts(
-  arena: Arena,
-  name: string,
-  shape: { dtype: Dtype; count: number; hidden: number; expertDim: number; rows: number; offsets?: Buffer },
-): Experts {
-  const { dtype, count, hidden, expertDim, rows } = shape;
+/** What experts are allocated for. */
+export interface ExpertsShape {
+  readonly dtype: WeightDtype;
+  /** `silu` where absent. */
+  readonly activation?: Activation;
+  readonly count: number;
+  readonly hidden: number;
+  readonly expertDim: number;
+  readonly rows: number;
+  readonly offsets?: Buffer;
+}
+
+export function allocateExperts(arena: Arena, name: string, shape: ExpertsShape): Experts {
+  const { dtype, activation = "silu", count, hidden, expertDim, rows } = shape;
+  const hasBias = activation === "clampedSilu";
+  const bias = (part: string, width: number): Rows | undefined =>
+    hasBias ? allocateRows(arena, `${name}.${part}`, count, width, "weights") : undefined;
   const paddedDim = Math.ceil(expertDim / 8) * 8;
   const packed = (part: string, width: number): PackedRows =>
     allocatePacked(arena, `${name}.${part}`, dtype, rows, width);
   return {
     dtype,
+    activation,
     count,
     hidden,
     expertDim,
     gateUp: allocateWeight(arena, `${name}.gateUp`, { dtype, columns: 2 * paddedDim, k: hidden, experts: count }),
     down: allocateWeight(arena, `${name}.down`, { dtype, columns: hidden, k: expertDim, experts: count }),
+    gateUpBias: bias("gateUpBias", 2 * paddedDim),
+    downBias: bias("downBias", hidden),
     input: allocateRows(arena, `${name}.input`, rows, hidden),
     inputPacked: packed("input", hidden),
     gateUpOut: allocateRows(arena, `${name}.gateUpOut`, rows, 2 * paddedDim),
@@ -67,9 +86,17 @@ export function packExperts(
 ): void {
   packSeededWeight(exports, experts.gateUp, weightSource(seed, tensor, experts.hidden), scratch);
   packSeededWeight(exports, experts.down, weightSource(seed, tensor + 1, experts.expertDim), scratch);
+  if (experts.gateUpBias !== undefined) fillRows(exports, experts.gateUpBias, seed, tensor + 100, 0.5);
+  if (experts.downBias !== undefined) fillRows(exports, experts.downBias, seed, tensor + 101, 0.5);
 }
 
-/** Packs the inputs (in 7 bits where weights are int8), then gate and up, SwiGLU, down, for the experts that have rows. */
+const activationKernels: Readonly<Record<Activation, string>> = {
+  silu: "swigluRows",
+  gelu: "gegluRows",
+  clampedSilu: "clampedSwigluRows",
+};
+
+/** Packs the inputs (in 7 bits where weights are int8), then gate and up, activation, down, for the experts that have rows. */
 export function expertSteps(experts: Experts, rank: number, ranks: number): Step[] {
   const { input, inputPacked, gateUpOut, activated, activatedPacked, output, offsets, count } = experts;
   const rowCount = offsets.address + count * 4;
@@ -78,9 +105,10 @@ export function expertSteps(experts: Experts, rank: number, ranks: number): Step
     groupedPackStep(experts, input, inputPacked, rank, ranks),
     barrier,
     ...groupedMatmulSteps(experts, experts.gateUp, inputPacked, gateUpOut, rank, ranks),
+    ...groupedBiasSteps(experts, experts.gateUp, experts.gateUpBias, gateUpOut, rank, ranks),
     barrier,
     call(
-      "swigluRows",
+      activationKernels[experts.activation],
       gateUpOut.address,
       gateUpOut.strideBytes,
       activated.address,
@@ -94,6 +122,7 @@ export function expertSteps(experts: Experts, rank: number, ranks: number): Step
     groupedPackStep(experts, activated, activatedPacked, rank, ranks),
     barrier,
     ...groupedMatmulSteps(experts, experts.down, activatedPacked, output, rank, ranks),
+    ...groupedBiasSteps(experts, experts.down, experts.downBias, output, rank, ranks),
   ];
 }
 
@@ -116,9 +145,25 @@ function groupedMatmulSteps(
   if (first === last) return [];
   const result = [weight.buffer.address, weight.strideBytes, y.address, y.strideBytes];
   const left = [offsets.address, count, x.address, x.rowBytes];
-  return weight.dtype === "f32"
-    ? [call("groupedMatmulF32", ...left, ...result, weight.steps, first, last)]
-    : [call("groupedMatmulInt8", ...left, x.scales, ...result, weight.steps, weight.panels, first, last)];
+  if (weight.dtype === "f32") return [call("groupedMatmulF32", ...left, ...result, weight.steps, first, last)];
+  const matmul = weight.dtype === "int8" ? "groupedMatmulInt8" : "groupedMatmulInt4";
+  const dims = [weight.steps, weight.panels, first, last];
+  return [call(matmul, ...left, x.scales, ...result, ...dims, ...unpackArguments(weight, rank))];
+}
+
+/** Each rank adds the biases of the columns that it has made itself. */
+function groupedBiasSteps(
+  { offsets, count }: Experts,
+  weight: PackedWeight,
+  bias: Rows | undefined,
+  y: Rows,
+  rank: number,
+  ranks: number,
+): Step[] {
+  const { first, last } = shareOf(weight.panels, rank, ranks);
+  if (bias === undefined || first === last) return [];
+  const rows = [bias.address, bias.strideBytes, y.address, y.strideBytes];
+  return [call("addGroupedBias", offsets.address, count, ...rows, first, last)];
 }
 
 /** The reference's output of one expert at some columns; everything before them in full. */
@@ -130,9 +175,11 @@ export function expertReference(
   columns: readonly number[],
 ): Float64Array {
   const activated = activatedReference(memory, experts, expert, input, experts.gateUp.columns / 2);
-  return matmul(activated, columns.length, (index) =>
+  const output = matmul(activated, columns.length, (index) =>
     unpackColumn(memory, experts.down, columns[index] as number, expert),
   );
+  const bias = experts.downBias === undefined ? undefined : readRow(memory, experts.downBias, expert);
+  return output.map((value, index) => value + (bias?.[columns[index] as number] ?? 0));
 }
 
 function activatedReference(
@@ -142,9 +189,12 @@ function activatedReference(
   input: Float64Array,
   paddedDim: number,
 ): Float64Array {
-  const seen = (values: Float64Array): Float64Array => (experts.dtype === "int8" ? round7(values) : values);
+  const seen = (values: Float64Array): Float64Array => (experts.dtype === "f32" ? values : round7(values));
   const x = seen(input);
-  const gate = matmul(x, experts.expertDim, (column) => unpackColumn(memory, experts.gateUp, column, expert));
-  const up = matmul(x, experts.expertDim, (column) => unpackColumn(memory, experts.gateUp, paddedDim + column, expert));
-  return seen(swiglu(gate, up));
+  const bias = experts.gateUpBias === undefined ? undefined : readRow(memory, experts.gateUpBias, expert);
+  const columns = (first: number): Float64Array =>
+    matmul(x, experts.expertDim, (column) => unpackColumn(memory, experts.gateUp, first + column, expert)).map(
+      (value, column) => value + (bias?.[first + column] ?? 0),
+    );
+  return seen(activate(experts.activation, columns(0), columns(paddedDim)));
 }

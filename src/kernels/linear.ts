@@ -1,6 +1,6 @@
 import type { PackedRows, Rows } from "./activations.ts";
 import { call, type Share, type Step, shareOf } from "./program.ts";
-import { type PackedWeight, scalesAddress, sumsAddress } from "./weights.ts";
+import { type PackedWeight, scalesAddress, sumsAddress, unpackArguments } from "./weights.ts";
 
 /** y = x W for a share of W's panels; int8 sums come back as float32. */
 export function matmulSteps(
@@ -16,8 +16,9 @@ export function matmulSteps(
   const dims = [m, weight.steps, first, last];
   const operands = [x.address, x.rowBytes, weight.buffer.address, y.address, y.strideBytes];
   if (weight.dtype === "f32") return [call("matmulF32", ...operands, ...dims)];
+  const matmul = weight.dtype === "int8" ? "matmulInt8" : "matmulInt4";
   return [
-    call("matmulInt8", ...operands, ...dims),
+    call(matmul, ...operands, ...dims, ...unpackArguments(weight, rank)),
     call(
       "dequantizeSums",
       y.address,

@@ -6,19 +6,20 @@ import { barrier } from "./program.ts";
 import { dot, round7 } from "./reference/linear.ts";
 import {
   allocateWeight,
-  type Dtype,
   packScratchBytes,
   packSeededWeight,
   unpackColumn,
+  type WeightDtype,
   weightSource,
 } from "./weights.ts";
 
-/** y [m x n] = x [m x k] W [k x n], weights packed once; x is packed (int8: in 7 bits) inside the timed call. */
+/** y [m x n] = x [m x k] W [k x n], weights packed once; x is packed (int8, int4: in 7 bits) inside the timed call. */
 export interface MatmulShape {
   readonly m: number;
   readonly n: number;
   readonly k: number;
-  readonly dtype: Dtype;
+  /** How the weights are stored. */
+  readonly dtype: WeightDtype;
   readonly seed: number;
 }
 
@@ -41,7 +42,7 @@ export function matmulCase(shape: MatmulShape): KernelCase {
     return worst(
       rows.map((row) => {
         const input = readRow(memory, x, row);
-        const seen = dtype === "int8" ? round7(input) : input;
+        const seen = dtype === "f32" ? input : round7(input);
         const output = readRow(memory, y, row);
         const actual = columns.map(({ index }) => output[index] as number);
         return compare(

@@ -2,84 +2,11 @@ import { allocatePacked, allocateRows, fillNormWeight, fillRows, readRow } from 
 import { createArena } from "./arena.ts";
 import { type Check, compare, float32Tolerance, type KernelCase, requantizedTolerance, worst } from "./case.ts";
 import { allocateExperts, expertReference, expertSteps, packExperts } from "./experts.ts";
-import { addSteps, matmulSteps, packSteps, rmsNormSteps, rowSteps } from "./linear.ts";
+import { addSteps, packSteps, rmsNormSteps, rowSteps } from "./linear.ts";
 import { barrier, call, type Step, segment, shareOf } from "./program.ts";
-import { matmul, rmsNorm } from "./reference/linear.ts";
-import { routeReference } from "./reference/router.ts";
-import {
-  allocateWeight,
-  type Dtype,
-  packScratchBytes,
-  packSeededWeight,
-  unpackColumn,
-  weightSource,
-} from "./weights.ts";
-
-/** Router with softmax scores: Step-3 takes the topK probabilities as they are, Qwen3-MoE divides them by their sum. */
-export interface RouterShape {
-  readonly tokens: number;
-  readonly hidden: number;
-  readonly experts: number;
-  readonly topK: number;
-  readonly normalizeTopK: boolean;
-  readonly seed: number;
-}
-
-/** Scores, softmax and top-k of one layer's router, float32 whatever the experts are stored in. */
-export function routerCase(shape: RouterShape): KernelCase {
-  const { tokens, hidden, experts, topK, seed } = shape;
-  const arena = createArena();
-  const x = allocateRows(arena, "x", tokens, hidden);
-  const xPacked = allocatePacked(arena, "x", "f32", tokens, hidden);
-  const gate = allocateWeight(arena, "gate", { dtype: "f32", columns: experts, k: hidden });
-  const logits = allocateRows(arena, "logits", tokens, experts);
-  const ids = arena.allocate("ids", "activations", tokens * topK * 4);
-  const weights = arena.allocate("weights", "activations", tokens * topK * 4);
-  const scratch = arena.allocate("packScratch", "scratch", packScratchBytes(hidden));
-
-  return {
-    buffers: arena.buffers,
-    totalBytes: arena.totalBytes(),
-    segmentWeights: [1],
-    prepare(exports) {
-      fillRows(exports, x, seed, 1);
-      packSeededWeight(exports, gate, weightSource(seed, 2, hidden), scratch.address);
-    },
-    steps: (rank, ranks) => [
-      ...packSteps(x, xPacked, rank, ranks),
-      barrier,
-      ...matmulSteps(gate, xPacked, logits, tokens, rank, ranks),
-      barrier,
-      ...rowSteps(tokens, rank, ranks, ({ first, last }) =>
-        call(
-          "routeSoftmax",
-          logits.address,
-          logits.strideBytes,
-          ids.address,
-          weights.address,
-          first,
-          last,
-          experts,
-          topK,
-          Number(shape.normalizeTopK),
-        ),
-      ),
-    ],
-    check(memory) {
-      const rows = sampled(tokens, 16);
-      const chosen = new Int32Array(memory.buffer, ids.address, tokens * topK);
-      const given = new Float32Array(memory.buffer, weights.address, tokens * topK);
-      return worst(
-        rows.map((token) => {
-          const scores = matmul(readRow(memory, x, token), experts, (column) => unpackColumn(memory, gate, column));
-          const slots = chosen.subarray(token * topK, (token + 1) * topK);
-          const expected = routeReference(scores, topK, shape.normalizeTopK, Array.from(slots));
-          return compare(given.subarray(token * topK, (token + 1) * topK), expected, float32Tolerance(hidden));
-        }),
-      );
-    },
-  };
-}
+import { type Activation, dot, rmsNorm } from "./reference/linear.ts";
+import { allocateRouter, checkRouted, packRouter, type RouterShape, routerSteps, spread } from "./router.ts";
+import { packScratchBytes, type WeightDtype } from "./weights.ts";
 
 /** Routed experts alone: `count` distinct experts, tokensPerExpert rows each. */
 export interface ExpertMatmulShape {
@@ -87,7 +14,10 @@ export interface ExpertMatmulShape {
   readonly tokensPerExpert: number;
   readonly hidden: number;
   readonly expertDim: number;
-  readonly dtype: Dtype;
+  /** `silu` where absent. */
+  readonly activation?: Activation;
+  /** How the experts' weights are stored. */
+  readonly dtype: WeightDtype;
   readonly seed: number;
 }
 
@@ -113,10 +43,10 @@ export function expertMatmulCase(shape: ExpertMatmulShape): KernelCase {
     },
     steps: (rank, ranks) => expertSteps(experts, rank, ranks),
     check(memory) {
-      const columns = sampled(hidden, 32);
+      const columns = spread(hidden, 32);
       const rows =
         count * tokensPerExpert * hidden * expertDim <= 4e6
-          ? sampled(count * tokensPerExpert, 1e9)
+          ? spread(count * tokensPerExpert, 1e9)
           : [0, count * tokensPerExpert - 1];
       return worst(
         [...new Set(rows)].map((row) => {
@@ -146,7 +76,12 @@ export interface MoeLayerShape extends RouterShape {
   readonly expertDim: number;
   /** 0: no shared expert. */
   readonly sharedDim: number;
-  readonly dtype: Dtype;
+  /** Whether a learned gate of its own weighs the shared expert's output; false where absent. */
+  readonly sharedGate?: boolean;
+  /** `silu` where absent. */
+  readonly activation?: Activation;
+  /** How the experts' weights are stored. */
+  readonly dtype: WeightDtype;
   readonly epsilon: number;
   /** `router`: each token goes where the router sends it. `balanced`: assignment i goes to expert i mod experts, so that every expert gets the same number of tokens; the weights stay the router's. */
   readonly routing: "router" | "balanced";
@@ -154,23 +89,23 @@ export interface MoeLayerShape extends RouterShape {
 
 /**
  * y = x + shared(z) + sum of weight_e E_e(z) over the resident experts, z = RMSNorm(x): norm, router, grouping, experts, shared expert, combine, residual.
+ * Where the router scales inputs, E_e(weight_e z); where the shared expert has a gate, its output times sigmoid(z . gate).
  * Segment 1 is the resident experts alone; it counts experts / residentExperts times where the layer's time is composed.
  *
  * @source Step-3's released modeling code: softmax over all experts, weights as they are, shared expert with weight 1.
  */
 export function moeLayerCase(shape: MoeLayerShape): KernelCase {
-  const { tokens, hidden, topK, residentExperts, dtype, seed, expertDim, sharedDim } = shape;
+  const { tokens, hidden, residentExperts, dtype, seed, expertDim, sharedDim, activation = "silu" } = shape;
+  const { topK, scalesInput } = shape.router;
   const arena = createArena();
   const assignments = tokens * topK;
   const x = allocateRows(arena, "x", tokens, hidden);
   const norm = allocateRows(arena, "norm", 1, hidden, "weights");
   const normed = allocateRows(arena, "normed", tokens, hidden);
   const normedPacked = allocatePacked(arena, "normed", "f32", tokens, hidden);
-  const gate = allocateWeight(arena, "gate", { dtype: "f32", columns: shape.experts, k: hidden });
-  const logits = allocateRows(arena, "logits", tokens, shape.experts);
-  const routed = arena.allocate("routedIds", "activations", assignments * 4);
+  const router = allocateRouter(arena, shape);
+  const routed = router.ids;
   const ids = shape.routing === "router" ? routed : arena.allocate("balancedIds", "activations", assignments * 4);
-  const weights = arena.allocate("weights", "activations", assignments * 4);
   const offsets = arena.allocate("offsets", "scratch", (shape.experts + 1) * 4);
   const assignmentRows = arena.allocate("rows", "scratch", assignments * 4);
   const residentRows =
@@ -179,6 +114,7 @@ export function moeLayerCase(shape: MoeLayerShape): KernelCase {
       : balancedRows(assignments, shape.experts, residentExperts);
   const experts = allocateExperts(arena, "experts", {
     dtype,
+    activation,
     count: residentExperts,
     hidden,
     expertDim,
@@ -190,10 +126,21 @@ export function moeLayerCase(shape: MoeLayerShape): KernelCase {
     sharedDim === 0
       ? undefined
       : {
-          ...allocateExperts(arena, "shared", { dtype, count: 1, hidden, expertDim: sharedDim, rows: tokens }),
+          ...allocateExperts(arena, "shared", {
+            dtype,
+            activation,
+            count: 1,
+            hidden,
+            expertDim: sharedDim,
+            rows: tokens,
+          }),
           input: normed,
           output: y,
         };
+  const sharedGate =
+    shared === undefined || shape.sharedGate !== true
+      ? undefined
+      : allocateRows(arena, "sharedGate", 1, hidden, "weights");
   const scratch = arena.allocate(
     "packScratch",
     "scratch",
@@ -202,21 +149,6 @@ export function moeLayerCase(shape: MoeLayerShape): KernelCase {
   const rowLimit = offsets.address + residentExperts * 4;
 
   function steps(rank: number, ranks: number): Step[] {
-    const items = shareOf(assignments, rank, ranks);
-    const router = rowSteps(tokens, rank, ranks, ({ first, last }) =>
-      call(
-        "routeSoftmax",
-        logits.address,
-        logits.strideBytes,
-        routed.address,
-        weights.address,
-        first,
-        last,
-        shape.experts,
-        topK,
-        Number(shape.normalizeTopK),
-      ),
-    );
     const group =
       rank === 0
         ? [call("groupByExpert", ids.address, assignments, shape.experts, offsets.address, assignmentRows.address)]
@@ -225,25 +157,11 @@ export function moeLayerCase(shape: MoeLayerShape): KernelCase {
       ...rmsNormSteps(x, norm, normed, shape.epsilon, rank, ranks),
       ...packSteps(normed, normedPacked, rank, ranks),
       barrier,
-      ...matmulSteps(gate, normedPacked, logits, tokens, rank, ranks),
-      barrier,
-      ...router,
+      ...routerSteps(router, normedPacked, rank, ranks),
       barrier,
       ...group,
       barrier,
-      call(
-        "gatherRows",
-        normed.address,
-        normed.strideBytes,
-        experts.input.address,
-        experts.input.strideBytes,
-        hidden * 4,
-        assignmentRows.address,
-        items.first,
-        items.last,
-        topK,
-        rowLimit,
-      ),
+      gatherStep(rank, ranks),
       barrier,
       segment(1),
       ...expertSteps(experts, rank, ranks),
@@ -251,13 +169,14 @@ export function moeLayerCase(shape: MoeLayerShape): KernelCase {
       segment(0),
       ...(shared === undefined ? clearSteps(rank, ranks) : expertSteps(shared, rank, ranks)),
       barrier,
+      ...sharedGateSteps(rank, ranks),
       ...addSteps(x, y, rank, ranks),
       ...rowSteps(tokens, rank, ranks, ({ first, last }) =>
         call(
           "combineRows",
           experts.output.address,
           experts.output.strideBytes,
-          weights.address,
+          scalesInput ? 0 : router.weights.address,
           assignmentRows.address,
           y.address,
           y.strideBytes,
@@ -271,6 +190,22 @@ export function moeLayerCase(shape: MoeLayerShape): KernelCase {
     ];
   }
 
+  function gatherStep(rank: number, ranks: number): Step {
+    const items = shareOf(assignments, rank, ranks);
+    const source = [normed.address, normed.strideBytes];
+    const target = [experts.input.address, experts.input.strideBytes, hidden * 4];
+    const which = [assignmentRows.address, items.first, items.last, topK, rowLimit];
+    return scalesInput
+      ? call("gatherScaledRows", ...source, router.weights.address, ...target, ...which)
+      : call("gatherRows", ...source, ...target, ...which);
+  }
+
+  function sharedGateSteps(rank: number, ranks: number): Step[] {
+    if (sharedGate === undefined) return [];
+    const operands = [normed.address, normed.strideBytes, sharedGate.address, y.address, y.strideBytes];
+    return rowSteps(tokens, rank, ranks, ({ first, last }) => call("gateRows", ...operands, first, last, hidden));
+  }
+
   function clearSteps(rank: number, ranks: number): Step[] {
     return rowSteps(tokens, rank, ranks, ({ first, last }) =>
       call("clearBytes", y.address + first * y.strideBytes, (last - first) * y.strideBytes),
@@ -278,42 +213,43 @@ export function moeLayerCase(shape: MoeLayerShape): KernelCase {
   }
 
   function check(memory: WebAssembly.Memory): Check {
-    const columns = sampled(hidden, 32);
+    const columns = spread(hidden, 32);
     const used = new Int32Array(memory.buffer, ids.address, assignments);
-    const chosen = new Int32Array(memory.buffer, routed.address, assignments);
-    const given = new Float32Array(memory.buffer, weights.address, assignments);
     const few = tokens * hidden * (topK * expertDim + sharedDim) <= 8e6;
     // At full size: the token of the first assignment to a resident expert, and the last token.
     const someToken = Math.max(0, Math.floor(used.findIndex((id) => id < residentExperts) / topK));
-    const rows = few ? sampled(tokens, 1e9) : [...new Set([someToken, tokens - 1])];
+    const rows = few ? spread(tokens, 1e9) : [...new Set([someToken, tokens - 1])];
     return worst(
       rows.flatMap((token) => {
         const input = readRow(memory, x, token);
         const z = rmsNorm(input, readRow(memory, norm, 0), shape.epsilon);
-        const scores = matmul(z, shape.experts, (column) => unpackColumn(memory, gate, column));
-        const slots = Array.from(chosen.subarray(token * topK, (token + 1) * topK));
-        const probabilities = routeReference(scores, topK, shape.normalizeTopK, slots);
+        const { check: choice, weights } = checkRouted(memory, router, token, z);
         const expected = new Float64Array(columns.length);
         const add = (values: Float64Array, weight: number): void => {
           for (let i = 0; i < expected.length; i++)
             expected[i] = (expected[i] as number) + weight * (values[i] as number);
         };
-        if (shared !== undefined) add(expertReference(memory, shared, 0, z, columns), 1);
+        if (shared !== undefined) add(expertReference(memory, shared, 0, z, columns), sharedWeight(memory, z));
         for (let slot = 0; slot < topK; slot++) {
           const expert = used[token * topK + slot] as number;
-          if (expert < residentExperts)
-            add(expertReference(memory, experts, expert, z, columns), probabilities[slot] as number);
+          const weight = weights[slot] as number;
+          if (expert >= residentExperts) continue;
+          if (scalesInput) {
+            const scaled = z.map((value) => value * weight);
+            add(expertReference(memory, experts, expert, scaled, columns), 1);
+          } else add(expertReference(memory, experts, expert, z, columns), weight);
         }
         const output = readRow(memory, y, token);
         const actual = columns.map((column) => (output[column] as number) - (input[column] as number));
         const tolerance =
           dtype === "f32" ? float32Tolerance(2 * hidden + expertDim + sharedDim) * 4 : requantizedTolerance;
-        return [
-          compare(given.subarray(token * topK, (token + 1) * topK), probabilities, float32Tolerance(hidden)),
-          compare(actual, expected, tolerance),
-        ];
+        return [choice, compare(actual, expected, tolerance)];
       }),
     );
+  }
+
+  function sharedWeight(memory: WebAssembly.Memory, z: Float64Array): number {
+    return sharedGate === undefined ? 1 : 1 / (1 + Math.exp(-dot(z, readRow(memory, sharedGate, 0))));
   }
 
   return {
@@ -323,7 +259,8 @@ export function moeLayerCase(shape: MoeLayerShape): KernelCase {
     prepare(exports, memory) {
       fillRows(exports, x, seed, 1);
       fillNormWeight(exports, memory, norm, seed, 2);
-      packSeededWeight(exports, gate, weightSource(seed, 3, hidden), scratch.address);
+      packRouter(exports, router, 3, scratch.address);
+      if (sharedGate !== undefined) fillRows(exports, sharedGate, seed, 8, Math.sqrt(3 / hidden));
       packExperts(exports, experts, seed, 4, scratch.address);
       if (shared !== undefined) {
         packExperts(exports, shared, seed, 6, scratch.address);
@@ -343,10 +280,4 @@ export function moeLayerCase(shape: MoeLayerShape): KernelCase {
 function balancedRows(assignments: number, experts: number, resident: number): number {
   const rounds = Math.floor(assignments / experts);
   return rounds * resident + Math.min(resident, assignments % experts);
-}
-
-/** Up to `most` whole numbers spread over [0, count). */
-function sampled(count: number, most: number): number[] {
-  const stride = Math.max(1, Math.ceil(count / most));
-  return Array.from({ length: Math.ceil(count / stride) }, (_, index) => index * stride);
 }

@@ -1,7 +1,17 @@
+import { InfeasibleError, InvalidInputError } from "../units/errors.ts";
 import type { Arena, Buffer } from "./arena.ts";
 import { type KernelExports, kernelFunction } from "./exports.ts";
 
+/** What a kernel multiplies in. */
 export type Dtype = "f32" | "int8";
+
+/** How weights are stored: int8 and int4 are multiplied in int8. */
+export type WeightDtype = Dtype | "int4";
+
+/** What weights stored so are multiplied in. */
+export function computeDtype(stored: WeightDtype): Dtype {
+  return stored === "f32" ? "f32" : "int8";
+}
 
 /** Columns of a panel: two vectors of four. */
 const panelColumns = 8;
@@ -10,35 +20,64 @@ const panelColumns = 8;
  * A weight of `columns` outputs x `k` inputs, packed for the micro-kernels; `experts` of them lie `strideBytes` apart.
  *
  * f32: panels of [k][8]. int8: panels of [k / 4][8][4], then 8 float32 scales a panel, then 8 int32 column sums a panel.
+ * int4: as int8, with two columns in a byte (assembly/tile/int4.ts).
  */
 export interface PackedWeight {
   readonly buffer: Buffer;
-  readonly dtype: Dtype;
+  readonly dtype: WeightDtype;
   readonly columns: number;
   readonly k: number;
   readonly panels: number;
-  /** Steps of the micro-kernel: k for f32, ceil(k / 4) for int8. */
+  /** Steps of the micro-kernel: k for f32, ceil(k / 4) for int8 and int4. */
   readonly steps: number;
   readonly experts: number;
   readonly strideBytes: number;
+  /** Where threads unpack int4 panels, each in a part of its own; absent for other dtypes. */
+  readonly unpackScratch?: Buffer;
 }
+
+/** Threads that can unpack int4 weights at a time, and what each needs for it (unpackedSteps of assembly/tile/int4.ts x 64 bytes). */
+const unpackThreads = 256;
+const unpackBytes = 256 * 64;
+/** Int8 sums are exact up to here: 128 x 127 x k stays below 2^31. */
+const int8InnerMost = 132104;
 
 export function allocateWeight(
   arena: Arena,
   name: string,
-  shape: { dtype: Dtype; columns: number; k: number; experts?: number },
+  shape: { dtype: WeightDtype; columns: number; k: number; experts?: number },
 ): PackedWeight {
   const { dtype, columns, k, experts = 1 } = shape;
+  if (dtype !== "f32" && k > int8InnerMost)
+    throw new InvalidInputError({
+      field: "k",
+      value: k,
+      expected: `1 to ${int8InnerMost} (int8 sums are exact up to it)`,
+    });
   const panels = Math.ceil(columns / panelColumns);
   const steps = dtype === "f32" ? k : Math.ceil(k / 4);
-  const strideBytes = panels * steps * 32 + (dtype === "int8" ? panels * 64 : 0);
+  const strideBytes = panels * steps * stepBytes(dtype) + (dtype === "f32" ? 0 : panels * 64);
   const buffer = arena.allocate(name, "weights", strideBytes * experts);
-  return { buffer, dtype, columns, k, panels, steps, experts, strideBytes };
+  const packed = { buffer, dtype, columns, k, panels, steps, experts, strideBytes };
+  if (dtype !== "int4") return packed;
+  return { ...packed, unpackScratch: arena.allocate(`${name}.unpacked`, "scratch", unpackThreads * unpackBytes) };
 }
 
-/** Where an expert's int8 scales lie; its column sums follow them. */
+/** Bytes of a panel's step. */
+function stepBytes(dtype: WeightDtype): number {
+  return dtype === "int4" ? 16 : 32;
+}
+
+/** The part of an int4 weight's scratch that belongs to a thread, as an argument of its kernels; none for other dtypes. */
+export function unpackArguments({ unpackScratch }: PackedWeight, rank: number): number[] {
+  if (unpackScratch === undefined) return [];
+  if (rank >= unpackThreads) throw new InfeasibleError(`int4 weights run on at most ${unpackThreads} threads`);
+  return [unpackScratch.address + rank * unpackBytes];
+}
+
+/** Where an expert's column scales lie; its column sums follow them. */
 export function scalesAddress(weight: PackedWeight, expert = 0): number {
-  return weight.buffer.address + expert * weight.strideBytes + weight.panels * weight.steps * 32;
+  return weight.buffer.address + expert * weight.strideBytes + weight.panels * weight.steps * stepBytes(weight.dtype);
 }
 
 export function sumsAddress(weight: PackedWeight, expert = 0): number {
@@ -65,6 +104,12 @@ export function packScratchBytes(k: number): number {
   return panelColumns * rowBytes(k);
 }
 
+const packKernels: Readonly<Record<WeightDtype, string>> = {
+  f32: "packPanelF32",
+  int8: "packPanelInt8",
+  int4: "packPanelInt4",
+};
+
 /**
  * Fills a weight from its seeded source: rows are made eight at a time in `scratch`, as a checkpoint would be read, and packed.
  * Element (column, i) of expert e is value (e x columns + column) x k4 + i of the source, k4 being k rounded up to 4.
@@ -76,7 +121,7 @@ export function packSeededWeight(
   scratch: number,
 ): void {
   const fill = kernelFunction(exports, "fillUniform");
-  const pack = kernelFunction(exports, weight.dtype === "f32" ? "packPanelF32" : "packPanelInt8");
+  const pack = kernelFunction(exports, packKernels[weight.dtype]);
   const stride = rowBytes(weight.k);
   for (let expert = 0; expert < weight.experts; expert++) {
     for (let panel = 0; panel < weight.panels; panel++) {
@@ -84,7 +129,8 @@ export function packSeededWeight(
       const columns = Math.min(panelColumns, weight.columns - column);
       const start = (expert * weight.columns + column) * (stride / 4);
       fill(scratch, (columns * stride) / 4, source.seed, start | 0, source.scale);
-      const destination = weight.buffer.address + expert * weight.strideBytes + panel * weight.steps * 32;
+      const destination =
+        weight.buffer.address + expert * weight.strideBytes + panel * weight.steps * stepBytes(weight.dtype);
       if (weight.dtype === "f32") pack(scratch, stride, columns, weight.k, destination);
       else {
         const offset = panel * 32;
@@ -102,7 +148,7 @@ export function packSeededWeight(
   }
 }
 
-/** One column of a packed weight as stored (int8 times its scale), read by its own index arithmetic: the reference's view. */
+/** One column of a packed weight as stored (whole numbers times their scale), read by its own index arithmetic: the reference's view. */
 export function unpackColumn(
   memory: WebAssembly.Memory,
   weight: PackedWeight,
@@ -112,17 +158,25 @@ export function unpackColumn(
   const out = new Float64Array(weight.k);
   const panel = Math.floor(column / panelColumns);
   const lane = column % panelColumns;
-  const address = weight.buffer.address + expert * weight.strideBytes + panel * weight.steps * 32;
+  const address = weight.buffer.address + expert * weight.strideBytes + panel * weight.steps * stepBytes(weight.dtype);
   if (weight.dtype === "f32") {
     const values = new Float32Array(memory.buffer, address, weight.k * panelColumns);
     for (let i = 0; i < weight.k; i++) out[i] = values[i * panelColumns + lane] as number;
     return out;
   }
-  const values = new Int8Array(memory.buffer, address, weight.steps * 32);
+  const values = new Int8Array(memory.buffer, address, weight.steps * stepBytes(weight.dtype));
   const scale = new Float32Array(memory.buffer, scalesAddress(weight, expert) + panel * 32, panelColumns)[
     lane
   ] as number;
-  for (let i = 0; i < weight.k; i++) out[i] = (values[(i >> 2) * 32 + lane * 4 + (i & 3)] as number) * scale;
+  if (weight.dtype === "int8") {
+    for (let i = 0; i < weight.k; i++) out[i] = (values[(i >> 2) * 32 + lane * 4 + (i & 3)] as number) * scale;
+    return out;
+  }
+  for (let i = 0; i < weight.k; i++) {
+    const both = values[(i >> 2) * 16 + (lane & 3) * 4 + (i & 3)] as number;
+    const units = lane < 4 ? (both & 15) - 8 : both >> 4;
+    out[i] = units * 16 * scale;
+  }
   return out;
 }
 

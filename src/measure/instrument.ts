@@ -8,8 +8,10 @@ export interface InstrumentOptions {
   readonly trace: boolean;
 }
 
-/** A function exported under a name that starts so is a matrix product in float, or in int8. */
-const MATRIX_PREFIXES = { float: "tileF32", integer: "tileInt8" } as const;
+/** A function exported under a name that starts so is a matrix product in float, or in integers. */
+const MATRIX_PREFIXES = { float: ["tileF32"], integer: ["tileInt8", "tileInt4"] } as const;
+
+type Matrix = keyof typeof MATRIX_PREFIXES;
 
 /**
  * Rewrites a module so that it counts what it executes in exported mutable i64 globals, one a class (`counts.ts`).
@@ -38,14 +40,14 @@ export function instrument(binaryen: Binaryen, wasm: Uint8Array, options: Instru
   );
   try {
     const reader = createExpressionReader(binaryen);
-    const matrixPrefixes = matrixPrefixByFunction(binaryen, module);
+    const matrices = matrixByFunction(binaryen, module);
     for (const name of COUNT_NAMES) {
       module.addGlobal(countGlobalName(name), binaryen.i64, true, module.i64.const(0n));
       module.addGlobalExport(countGlobalName(name), countGlobalName(name));
     }
     for (const name of definedFunctions(binaryen, module)) {
       const context = { binaryen, module, reader, trace: options.trace };
-      rewriteFunction(context, module.getFunction(name), classifier(matrixPrefixes.get(name)));
+      rewriteFunction(context, module.getFunction(name), classifier(matrices.get(name)));
     }
     if (options.trace) {
       const parameters = binaryen.createType([binaryen.i32, binaryen.i32, binaryen.i32]);
@@ -66,31 +68,37 @@ function definedFunctions(binaryen: Binaryen, module: InstanceType<Binaryen["Mod
     .map((info) => info.name);
 }
 
-function matrixPrefixByFunction(binaryen: Binaryen, module: InstanceType<Binaryen["Module"]>): Map<string, string> {
-  const prefixes = new Map<string, string>();
+function matrixByFunction(
+  binaryen: Binaryen,
+  module: InstanceType<Binaryen["Module"]>,
+): Map<string, Matrix | undefined> {
+  const matrices = new Map<string, Matrix | undefined>();
   for (let index = 0; index < module.getNumExports(); index++) {
     const { kind, name, value } = binaryen.getExportInfo(module.getExportByIndex(index));
     if (kind !== binaryen.ExternalFunction) continue;
-    const prefix = Object.values(MATRIX_PREFIXES).find((candidate) => name.startsWith(candidate)) ?? "";
-    if ((prefixes.get(value) ?? prefix) !== prefix) {
-      throw new Error(
-        `${name} is exported both as a matrix product (${MATRIX_PREFIXES.float}…, …) and as something else`,
-      );
-    }
-    prefixes.set(value, prefix);
+    const matrix = matrixOf(name);
+    if (matrices.has(value) && matrices.get(value) !== matrix)
+      throw new Error(`${name} is exported both as a matrix product (tileF32…, …) and as something else`);
+    matrices.set(value, matrix);
   }
-  return prefixes;
+  return matrices;
 }
 
-function classifier(matrixPrefix: string | undefined): Classify {
+function matrixOf(name: string): Matrix | undefined {
+  const isNamedSo = (prefixes: readonly string[]): boolean => prefixes.some((prefix) => name.startsWith(prefix));
+  if (isNamedSo(MATRIX_PREFIXES.float)) return "float";
+  return isNamedSo(MATRIX_PREFIXES.integer) ? "integer" : undefined;
+}
+
+function classifier(matrix: Matrix | undefined): Classify {
   return (kind) => {
     switch (kind) {
       case "float":
-        return matrixPrefix === MATRIX_PREFIXES.float ? "matrixFlops" : "elementwiseFlops";
+        return matrix === "float" ? "matrixFlops" : "elementwiseFlops";
       case "dot":
         return "matrixInt8Ops";
       case "integer":
-        return matrixPrefix === MATRIX_PREFIXES.integer ? "matrixInt8Ops" : undefined;
+        return matrix === "integer" ? "matrixInt8Ops" : undefined;
       case "conversion":
         return "conversions";
     }

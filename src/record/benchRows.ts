@@ -42,7 +42,7 @@ const kernelRowFields = z.strictObject({
   expertDim: whole("Intermediate width of one expert.").optional(),
   topK: whole("Experts each token is sent to.").optional(),
   tokensPerExpert: whole("Tokens each expert computes in one step.").optional(),
-  dtype: text("What the kernel multiplies in: f32 or int8."),
+  dtype: text("What the kernel multiplies in, f32 or int8; for wire kernels, what the message holds: int8, fp8, bf16."),
   kvDtype: text("How the KV cache is stored.").optional(),
   weightDtype: text("How the weights are stored.").optional(),
   model: text("Model whose shapes these are.").optional(),
@@ -69,7 +69,11 @@ const kernelRowFields = z.strictObject({
     "What this host could do at most: the lower of the peak of this dtype and target, and measured intensity times the bandwidth of the level that holds the working set.",
   ).optional(),
   roofFraction: amount("measured", "fraction", "flopsPerSecond over roofFlopsPerSecond.").optional(),
-  bytesPerSecond: amount("measured", "byte/s", "KV cache and weight bytes over medianNs.").optional(),
+  bytesPerSecond: amount(
+    "measured",
+    "byte/s",
+    "KV cache and weight bytes over medianNs; for wire kernels, bytes read and written.",
+  ).optional(),
   modeledFlops: amount("modeled", "FLOP", "FLOPs that the workload's formulas give.").optional(),
   modeledFlopsPerByte: amount("modeled", "FLOP/byte", "Arithmetic intensity that the formulas give.").optional(),
   measuredFlopsPerByte: amount(

@@ -1,5 +1,5 @@
 import type { KernelRow, ProjectionRow } from "../record/benchRows.ts";
-import { formatDuration, formatNumber, formatPercent, formatRate } from "../units/format.ts";
+import { formatBandwidth, formatDuration, formatNumber, formatPercent, formatRate } from "../units/format.ts";
 import { ABSENT, type Block, blockOf, type Cell, type ColumnOf, orAbsent } from "./block.ts";
 
 /** Below this width the projections get a table of their own. */
@@ -38,7 +38,7 @@ function measuredColumns(kernels: readonly KernelRow[]): ColumnOf<KernelRow>[] {
   return [
     ...(kernels.some((row) => row.threads > 1) ? [threads] : []),
     { header: "median ± MAD", align: "right", cell: timeCell },
-    { header: "rate", align: "right", cell: (row) => orAbsent(row.flopsPerSecond, formatRate) },
+    { header: "rate", align: "right", cell: rateCell },
     { header: "% of\nroof", align: "right", cell: (row) => orAbsent(row.roofFraction, formatPercent) },
     { header: "modeled\nFLOP/B", align: "right", cell: (row) => orAbsent(row.modeledFlopsPerByte, intensityText) },
     { header: "measured\nFLOP/B", align: "right", cell: (row) => orAbsent(row.measuredFlopsPerByte, intensityText) },
@@ -68,6 +68,12 @@ function withoutThreads(kernels: readonly KernelRow[]): KernelRow[] {
 function nameText(row: KernelRow): string {
   const mark = row.composed === true ? "*" : "";
   return row.attention === undefined ? row.kernel + mark : `${row.kernel}${mark} ${row.attention}`;
+}
+
+/** Kernels without products have a rate in bytes. */
+function rateCell({ kernel, flopsPerSecond, bytesPerSecond }: KernelRow): Cell {
+  if (flopsPerSecond !== undefined) return formatRate(flopsPerSecond);
+  return kernel.startsWith("wire.") ? orAbsent(bytesPerSecond, formatBandwidth) : ABSENT;
 }
 
 function timeCell(row: KernelRow): Cell {

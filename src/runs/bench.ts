@@ -155,7 +155,7 @@ function deployments(
   accelerators: readonly Accelerator[],
   measured: readonly { planned: PlannedRow; row: KernelRow }[],
 ): DeploymentRow[] {
-  const named = settings.kernels.some((kernel) => kernel !== "roof.*" && kernel !== "linear.gemm");
+  const named = settings.kernels.some((kernel) => !/^(roof|linear|wire)\./.test(kernel));
   const priced = accelerators.filter(({ usdPerHour }) => usdPerHour !== undefined);
   return named && priced.length > 0 ? deploymentRows(settings, card, priced, measured) : [];
 }

@@ -10,7 +10,7 @@ import type { BenchSettings } from "./settings.ts";
 
 /**
  * The cheapest pairing for each batch, context and tokens per expert, 8 bits: terms of all layers by the formulas, those that this run
- * counted corrected by what was counted (counted over modeled FLOPs and bytes).
+ * counted in 8 bits corrected by what was counted (counted over modeled FLOPs and bytes).
  */
 export function deploymentRows(
   settings: BenchSettings,
@@ -19,7 +19,9 @@ export function deploymentRows(
   measured: readonly { planned: PlannedRow; row: KernelRow }[],
 ): DeploymentRow[] {
   const corrections = countedCorrections(measured);
-  return settingsOf(settings, "int8").map((setting) => deploymentRow(setting, card, accelerators, corrections));
+  return settingsOf(settings, { weightDtype: "int8", kvDtype: "int8" }).map((setting) =>
+    deploymentRow(setting, card, accelerators, corrections),
+  );
 }
 
 function deploymentRow(
@@ -73,7 +75,8 @@ type Corrections = ReadonlyMap<TermLabel, { readonly flops: number; readonly byt
 function countedCorrections(measured: readonly { planned: PlannedRow; row: KernelRow }[]): Corrections {
   const corrections = new Map<TermLabel, { flops: number; bytes: number }>();
   for (const { planned, row } of measured) {
-    const usable = (row.dtype === "int8" && row.kvDtype !== "int4") || planned.term === "moe.router";
+    const usable =
+      (row.dtype === "int8" && row.kvDtype !== "int4" && row.weightDtype !== "int4") || planned.term === "moe.router";
     if (!usable || planned.term === undefined) continue;
     if (row.flops === undefined || row.measuredFlopsPerByte === undefined || planned.modeled.valueBytes === 0) continue;
     const bytes = row.flops / row.measuredFlopsPerByte;

@@ -1,6 +1,6 @@
-import { matmulCase } from "../kernels/matmul.ts";
+import { type MatmulShape, matmulCase } from "../kernels/matmul.ts";
 import { reducedWidth, timesText, traceReduction } from "./benchTrace.ts";
-import { columnScaleBytes, type PlannedRow } from "./plannedRow.ts";
+import { bytesPerWeightOf, columnScaleBytes, dtypePairs, type PlannedRow, storedText } from "./plannedRow.ts";
 import type { BenchSettings, Dtype } from "./settings.ts";
 
 /** Shapes where none are given: one expert product at decode sizes and beyond. */
@@ -13,25 +13,25 @@ export function matmulRows(
   threads: number,
 ): PlannedRow[] {
   const { m = ladder.m, n = ladder.n, k = ladder.k } = settings;
-  return settings.dtypes.flatMap((dtype) =>
+  return dtypePairs(settings).flatMap(({ dtype, weightDtype }) =>
     n.flatMap((columns) =>
       k.flatMap((inner) =>
-        m.map((rows) => matmulRow(kernel, { m: rows, n: columns, k: inner, dtype, seed: settings.seed }, threads)),
+        m.map((rows) => {
+          const shape = { m: rows, n: columns, k: inner, dtype: weightDtype, seed: settings.seed };
+          return matmulRow(kernel, shape, dtype, threads);
+        }),
       ),
     ),
   );
 }
 
-function matmulRow(
-  kernel: string,
-  shape: { m: number; n: number; k: number; dtype: Dtype; seed: number },
-  threads: number,
-): PlannedRow {
-  const { m, n, k, dtype } = shape;
-  const valueBytes = n * k * (dtype === "f32" ? 4 : 1);
+function matmulRow(kernel: string, shape: MatmulShape, dtype: Dtype, threads: number): PlannedRow {
+  const { m, n, k, dtype: weightDtype } = shape;
+  const valueBytes = n * k * bytesPerWeightOf(weightDtype);
+  const stored = storedText(dtype, weightDtype);
   const tracedN = reducedWidth(n, traceReduction(m * n * k, dtype));
   const planned: PlannedRow = {
-    fields: { kernel, shape: `m=${m} n=${n} k=${k}`, m, n, k, dtype, weightDtype: dtype, threads },
+    fields: { kernel, shape: `m=${m} n=${n} k=${k}${stored}`, m, n, k, dtype, weightDtype, threads },
     modeled: {
       flops: 2 * m * n * k,
       valueBytes,

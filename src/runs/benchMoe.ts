@@ -1,9 +1,11 @@
-import { expertMatmulCase, moeLayerCase, type RouterShape, routerCase } from "../kernels/moe.ts";
+import { expertMatmulCase, moeLayerCase } from "../kernels/moe.ts";
+import { type RouterShape, routerCase } from "../kernels/router.ts";
+import { routerBiasBytes } from "../kernels/routerRule.ts";
 import type { MoeFfnSpec } from "../model/card.ts";
 import { ffnTokens } from "../workload/setting.ts";
 import { layerTerms } from "../workload/terms.ts";
 import { reducedWidth, timesText, traceReduction } from "./benchTrace.ts";
-import { columnScaleBytes, type PlannedRow, type RowContext, totalOf, typicalLayer } from "./plannedRow.ts";
+import { columnScaleBytes, type PlannedRow, type RowContext, storedText, totalOf, typicalLayer } from "./plannedRow.ts";
 import type { Dtype } from "./settings.ts";
 
 /** A row of a model's typical MoE layer: its router, its routed experts, or the whole layer. */
@@ -29,28 +31,26 @@ export function moeRow(kernel: "moe.router" | "moe.expertMatmul" | "moe.layer", 
 
 function routerRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
   const shape = routerShapeOf(ffn, context);
-  const { tokens, experts, topK, hidden } = shape;
+  const { tokens, experts, hidden } = shape;
   const { flops, bytes } = totalOf(termsOf(context, ["moe.router"]));
-  const planned: PlannedRow = {
+  return {
     fields: {
       ...baseFields("moe.router", ffn, context),
-      shape: `tokens=${tokens} experts=${experts} topK=${topK} hidden=${hidden}`,
+      shape: `tokens=${tokens} experts=${experts} topK=${ffn.router.topK} hidden=${hidden}`,
       experts,
       m: tokens,
       n: experts,
       k: hidden,
       weightDtype: "f32",
     },
-    modeled: { flops, valueBytes: bytes, storedBytes: bytes },
+    modeled: { flops, valueBytes: bytes, storedBytes: bytes + routerBiasBytes(experts, ffn.router) },
     term: "moe.router",
+    build: () => routerCase(shape),
   };
-  return hasRouterKernel(ffn)
-    ? { ...planned, build: () => routerCase(shape) }
-    : { ...planned, unsupported: noRouter(ffn) };
 }
 
 function expertRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
-  const { card, dtype, setting, settings } = context;
+  const { card, dtype, weightDtype, setting, settings } = context;
   const { hidden } = card;
   const { expertDim } = ffn;
   const { tokensPerExpert } = setting;
@@ -58,27 +58,27 @@ function expertRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
   const weights = 3 * hidden * expertDim;
   const valueBytes = count * weights * setting.bytesPerWeight;
   const tracedDim = reducedWidth(expertDim, traceReduction(tokensPerExpert * weights, dtype));
-  const shape = { tokensPerExpert, hidden, expertDim, dtype, seed: settings.seed };
+  const { activation } = ffn;
+  const shape = { tokensPerExpert, hidden, expertDim, activation, dtype: weightDtype, seed: settings.seed };
   const scale = (count * expertDim) / tracedDim;
   const planned: PlannedRow = {
     fields: {
       ...baseFields("moe.expertMatmul", ffn, context),
-      shape: `part=swiglu experts=${count} m=${tokensPerExpert} n=${expertDim} k=${hidden}`,
+      shape: `part=swiglu experts=${count} m=${tokensPerExpert} n=${expertDim} k=${hidden}${storedText(dtype, weightDtype)}`,
       experts: count,
       expertDim,
       m: tokensPerExpert,
       n: expertDim,
       k: hidden,
-      weightDtype: dtype,
+      weightDtype,
     },
     modeled: {
       flops: 2 * count * tokensPerExpert * weights,
       valueBytes,
-      storedBytes: valueBytes + count * expertScaleBytes(dtype, hidden, expertDim),
+      storedBytes: valueBytes + count * besideValuesBytes(dtype, ffn, hidden, expertDim),
     },
     term: "moe.experts",
   };
-  if (!hasExpertKernel(ffn)) return { ...planned, unsupported: noExperts(ffn) };
   return {
     ...planned,
     build: () => expertMatmulCase({ ...shape, count }),
@@ -95,26 +95,28 @@ function expertRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
 }
 
 function layerRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
-  const { card, dtype, setting } = context;
+  const { card, dtype, weightDtype, setting } = context;
   const { hidden } = card;
   const { experts, expertDim, sharedDim, router } = ffn;
   const routerShape = routerShapeOf(ffn, context);
   const { tokens } = routerShape;
   const resident = residentExperts(ffn, context);
   const { flops, bytes } = totalOf(termsOf(context, ["moe.router", "moe.experts", "moe.shared"]));
-  const scaleBytes =
-    experts * expertScaleBytes(dtype, hidden, expertDim) +
-    (sharedDim > 0 ? expertScaleBytes(dtype, hidden, sharedDim) : 0);
+  const besideBytes =
+    experts * besideValuesBytes(dtype, ffn, hidden, expertDim) +
+    (sharedDim > 0 ? besideValuesBytes(dtype, ffn, hidden, sharedDim) : 0) +
+    (ffn.sharedGate ? 4 * hidden : 0) +
+    routerBiasBytes(experts, router);
   const planned: PlannedRow = {
     fields: {
       ...baseFields("moe.layer", ffn, context),
-      shape: `tokens=${tokens} experts=${experts} topK=${router.topK} m=${setting.tokensPerExpert} n=${expertDim} k=${hidden}`,
+      shape: `tokens=${tokens} experts=${experts} topK=${router.topK} m=${setting.tokensPerExpert} n=${expertDim} k=${hidden}${storedText(dtype, weightDtype)}`,
       experts,
       expertDim,
       m: setting.tokensPerExpert,
       n: expertDim,
       k: hidden,
-      weightDtype: dtype,
+      weightDtype,
       ...(resident < experts
         ? {
             composed: true,
@@ -122,16 +124,16 @@ function layerRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
           }
         : {}),
     },
-    modeled: { flops, valueBytes: bytes, storedBytes: bytes + scaleBytes },
+    modeled: { flops, valueBytes: bytes, storedBytes: bytes + besideBytes },
   };
-  if (!hasRouterKernel(ffn)) return { ...planned, unsupported: noRouter(ffn) };
-  if (!hasExpertKernel(ffn) || ffn.sharedGate) return { ...planned, unsupported: noExperts(ffn) };
   const shape = {
     ...routerShape,
     residentExperts: resident,
     expertDim,
     sharedDim,
-    dtype,
+    sharedGate: ffn.sharedGate,
+    activation: ffn.activation,
+    dtype: weightDtype,
     epsilon: card.rmsNormEpsilon,
     routing: "balanced" as const,
   };
@@ -163,49 +165,24 @@ function baseFields(kernel: string, ffn: MoeFfnSpec, { card, dtype, threads, set
 }
 
 function routerShapeOf(ffn: MoeFfnSpec, { card, setting, settings }: RowContext): RouterShape {
-  const { topK, normalizeTopK } = ffn.router;
   const tokens = Math.ceil(ffnTokens(card, setting));
-  return { tokens, hidden: card.hidden, experts: ffn.experts, topK, normalizeTopK, seed: settings.seed };
+  return { tokens, hidden: card.hidden, experts: ffn.experts, router: ffn.router, seed: settings.seed };
 }
 
 function termsOf({ card, setting }: RowContext, labels: readonly string[]) {
   return layerTerms(card, typicalLayer(card), setting).filter(({ label }) => labels.includes(label));
 }
 
-function hasRouterKernel({ router }: MoeFfnSpec): boolean {
-  const plain = !router.correctionBias && !router.logitBias && !router.scalesInput && router.scalingFactor === 1;
-  return router.score === "softmax" && router.groupRule === "none" && plain;
-}
-
-function noRouter({ router }: MoeFfnSpec): string {
-  const beside = [
-    router.groupRule === "none" ? "" : ` in ${router.groups} groups`,
-    router.correctionBias || router.logitBias ? " with a bias" : "",
-    router.scalesInput ? " that scale an expert's input" : "",
-    router.scalingFactor === 1 ? "" : ` times ${router.scalingFactor}`,
-  ];
-  return `there is no router kernel for ${router.score} scores${beside.join("")}: the modeled numbers stand alone`;
-}
-
-function hasExpertKernel({ activation }: MoeFfnSpec): boolean {
-  return activation === "silu";
-}
-
-function noExperts({ activation, sharedGate }: MoeFfnSpec): string {
-  const what = sharedGate ? "a gated shared expert" : `experts with ${activation}`;
-  return `there is no kernel for ${what}: the modeled numbers stand alone`;
-}
-
-/** Scales and column sums of one int8 expert: gate and up columns, and down columns. */
-function expertScaleBytes(dtype: Dtype, hidden: number, expertDim: number): number {
-  return dtype === "int8" ? columnScaleBytes * (2 * expertDim + hidden) : 0;
+/** What stands beside the values of one expert, for each gate, up and down column: scale and sum in int8 and int4, a bias in gpt-oss. */
+function besideValuesBytes(dtype: Dtype, { activation }: MoeFfnSpec, hidden: number, expertDim: number): number {
+  const columnBytes = (dtype === "int8" ? columnScaleBytes : 0) + (activation === "clampedSilu" ? 4 : 0);
+  return columnBytes * (2 * expertDim + hidden);
 }
 
 /** Distinct experts whose weights exceed four times the last-level cache, as far as half a WASM memory holds them and their rows. */
-function residentExperts(ffn: MoeFfnSpec, { card, dtype, setting, cacheBytes }: RowContext): number {
-  const element = dtype === "f32" ? 4 : 1;
+function residentExperts(ffn: MoeFfnSpec, { card, setting, cacheBytes }: RowContext): number {
   const rowBytes = setting.tokensPerExpert * (card.hidden * 10 + ffn.expertDim * 14);
-  const expertBytes = 3 * card.hidden * ffn.expertDim * element + rowBytes;
+  const expertBytes = 3 * card.hidden * ffn.expertDim * setting.bytesPerWeight + rowBytes;
   const wanted = Math.ceil((4 * cacheBytes) / expertBytes);
   const fitting = Math.floor(2 ** 31 / expertBytes);
   return Math.max(1, Math.min(ffn.experts, wanted, fitting));

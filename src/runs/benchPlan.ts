@@ -1,13 +1,21 @@
 import { type KvDtype, kvFormats } from "../kernels/kvFormat.ts";
+import { computeDtype } from "../kernels/weights.ts";
 import type { ModelCard } from "../model/card.ts";
+import { InvalidInputError } from "../units/errors.ts";
 import { attentionRow } from "./benchAttention.ts";
 import { matmulRows } from "./benchMatmul.ts";
 import { moeRow } from "./benchMoe.ts";
-import { type PlannedRow, type RowContext, type SettingLists, settingsOf } from "./plannedRow.ts";
+import { wireRow } from "./benchWire.ts";
+import { dtypePairs, type PlannedRow, type RowContext, type SettingLists, settingsOf } from "./plannedRow.ts";
 import type { BenchSettings, Dtype, KernelName } from "./settings.ts";
 
-/** All rows of a bench, in the order in which they run. */
+/**
+ * All rows of a bench, in the order in which they run.
+ *
+ * @throws InvalidInputError where weights are asked for in a dtype that nothing of the run multiplies.
+ */
 export function planRows(settings: BenchSettings, card: ModelCard, cacheBytes: number): PlannedRow[] {
+  checkWeightDtypes(settings);
   return settings.threads.flatMap((threads) =>
     settings.kernels.flatMap((kernel) => kernelRows(kernel, settings, card, threads, cacheBytes)),
   );
@@ -21,8 +29,8 @@ function kernelRows(
   cacheBytes: number,
 ): PlannedRow[] {
   const contexts = (dtype: Dtype, kvDtype: KvDtype, lists: SettingLists): RowContext[] =>
-    settingsOf(lists, dtype, kvDtype).map((setting) => ({
-      ...{ settings, card, threads, dtype, kvDtype, setting, cacheBytes },
+    settingsOf(lists, { weightDtype: dtype, kvDtype }).map((setting) => ({
+      ...{ settings, card, threads, dtype, kvDtype, weightDtype: dtype, setting, cacheBytes },
     }));
   switch (kernel) {
     case "attention.core":
@@ -36,11 +44,28 @@ function kernelRows(
     case "moe.expertMatmul":
     case "moe.layer": {
       const lists = { ...settings, batches: settings.batches.slice(0, 1), contexts: settings.contexts.slice(0, 1) };
-      const dtypes: readonly Dtype[] = kernel === "moe.router" ? ["f32"] : settings.dtypes;
-      const rows = dtypes.flatMap((dtype) => contexts(dtype, dtype, lists)).map((context) => moeRow(kernel, context));
+      const pairs = kernel === "moe.router" ? dtypePairs({ dtypes: ["f32"] }) : dtypePairs(settings);
+      const rows = pairs.flatMap(({ dtype, weightDtype }) =>
+        settingsOf(lists, { weightDtype, kvDtype: dtype }).map((setting) =>
+          moeRow(kernel, { settings, card, threads, dtype, kvDtype: dtype, weightDtype, setting, cacheBytes }),
+        ),
+      );
       return kernel === "moe.expertMatmul" && asksForLadder(settings)
         ? [...rows, ...matmulRows(kernel, settings, threads)]
         : rows;
+    }
+    case "wire.quantizeInt8":
+    case "wire.dequantizeInt8":
+    case "wire.quantizeFp8":
+    case "wire.dequantizeFp8":
+    case "wire.quantizeBf16":
+    case "wire.dequantizeBf16": {
+      const lists = {
+        ...settings,
+        contexts: settings.contexts.slice(0, 1),
+        tokensPerExpert: settings.tokensPerExpert.slice(0, 1),
+      };
+      return contexts("f32", "f32", lists).map((context) => wireRow(kernel, context));
     }
     case "linear.gemm":
       return matmulRows(kernel, settings, threads);
@@ -52,6 +77,15 @@ function kernelRows(
 /** The formats of the KV cache that a run asks for and that are multiplied in `dtype`. */
 function storedFormats({ kvDtypes }: BenchSettings, dtype: Dtype): readonly KvDtype[] {
   return kvDtypes === undefined ? [dtype] : kvDtypes.filter((kvDtype) => kvFormats[kvDtype].dtype === dtype);
+}
+
+function checkWeightDtypes({ dtypes, weightDtypes = [] }: BenchSettings): void {
+  for (const stored of weightDtypes) {
+    const needed = computeDtype(stored);
+    if (dtypes.includes(needed)) continue;
+    const expected = `dtypes that --dtype ${dtypes.join(",")} multiplies (${stored} weights are multiplied in ${needed})`;
+    throw new InvalidInputError({ field: "--weight-dtype", value: stored, expected });
+  }
 }
 
 /** Named alone or with dimensions, the expert matmul also runs single products. */

@@ -61,6 +61,12 @@ export async function measureRow(
       };
     }
     const counts = countCase(bench.target, kernelCase, memory);
+    if (planned.movedBytes !== undefined)
+      return {
+        ...base,
+        ...movedFields(planned.movedBytes, counts, timed.samples),
+        maxErrorFraction: timed.maxErrorFraction,
+      };
     const { l2 } = bench.caches;
     const trace: TracedShape = planned.trace?.() ?? { kernelCase, scaleOf: () => 1 };
     const traffic = traceCase(bench.target, trace, cacheGeometry(l2.sizeBytes, l2.ways, l2.lineBytes));
@@ -81,6 +87,24 @@ export async function measureRow(
     if (bench.signal.aborted) throw error;
     return { ...base, ...failure(error) };
   }
+}
+
+/** A row without products: its rate is that of the bytes it reads and writes. */
+function movedFields(
+  movedBytes: number,
+  counts: Counts,
+  samples: Samples,
+): Pick<KernelRow, "status"> & Partial<KernelRow> {
+  const { elementwiseFlops, conversions, loadBytes: countedLoadBytes, storeBytes: countedStoreBytes } = counts;
+  return {
+    status: "ok",
+    ...sampleFields(samples),
+    elementwiseFlops,
+    conversions,
+    countedLoadBytes,
+    countedStoreBytes,
+    bytesPerSecond: (movedBytes / samples.medianNs) * 1e9,
+  };
 }
 
 interface Timed {

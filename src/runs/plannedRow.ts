@@ -1,11 +1,12 @@
 import type { KernelCase } from "../kernels/case.ts";
 import { type KvDtype, kvFormats } from "../kernels/kvFormat.ts";
+import { computeDtype } from "../kernels/weights.ts";
 import type { TracePlan } from "../measure/counting.ts";
 import type { ModelCard } from "../model/card.ts";
 import type { KernelRow } from "../record/benchRows.ts";
 import type { DecodeSetting } from "../workload/setting.ts";
 import type { Term, TermLabel } from "../workload/terms.ts";
-import type { BenchSettings, Dtype } from "./settings.ts";
+import type { BenchSettings, Dtype, WeightDtype } from "./settings.ts";
 
 /** One row to measure: its names and dimensions, how to make it, and what the formulas say of it. */
 export interface PlannedRow {
@@ -16,6 +17,8 @@ export interface PlannedRow {
   /** What is traced in place of the row, where the row itself would take too long. */
   readonly trace?: () => TracedShape;
   readonly modeled: Modeled;
+  /** Bytes that one call reads and writes, where these are its work and there are no products: its rate is in bytes then. */
+  readonly movedBytes?: number;
   /** The model's term that this row counts, where a deployment can use it. */
   readonly term?: TermLabel;
 }
@@ -38,6 +41,8 @@ export interface RowContext {
   readonly dtype: Dtype;
   /** How the KV cache is stored. */
   readonly kvDtype: KvDtype;
+  /** How experts store their weights; the attention's are stored in `dtype`. */
+  readonly weightDtype: WeightDtype;
   readonly setting: DecodeSetting;
   /** Last-level cache of this host. */
   readonly cacheBytes: number;
@@ -49,8 +54,7 @@ export type SettingLists = Pick<BenchSettings, "batches" | "contexts" | "tokensP
 /** Every combination of batch, context and tokens per expert; bytes an element follow the dtypes. */
 export function settingsOf(
   { batches, contexts, tokensPerExpert }: SettingLists,
-  dtype: Dtype,
-  kvDtype: KvDtype = dtype,
+  { weightDtype, kvDtype }: { readonly weightDtype: WeightDtype; readonly kvDtype: KvDtype },
 ): DecodeSetting[] {
   return batches.flatMap((batch) =>
     contexts.flatMap((kvTokens) =>
@@ -58,11 +62,39 @@ export function settingsOf(
         batch,
         kvTokens,
         tokensPerExpert: tokens,
-        bytesPerWeight: kvFormats[dtype].bits / 8,
+        bytesPerWeight: bytesPerWeightOf(weightDtype),
         bytesPerKvElement: kvFormats[kvDtype].bits / 8,
       })),
     ),
   );
+}
+
+/** The pairs of a run: what is multiplied in, and how the weights are stored. */
+export function dtypePairs({
+  dtypes,
+  weightDtypes,
+}: Pick<BenchSettings, "dtypes" | "weightDtypes">): { dtype: Dtype; weightDtype: WeightDtype }[] {
+  const stored: readonly WeightDtype[] = weightDtypes ?? dtypes;
+  return dtypes.flatMap((dtype) =>
+    stored.filter((weightDtype) => computeDtype(weightDtype) === dtype).map((weightDtype) => ({ dtype, weightDtype })),
+  );
+}
+
+/** Bytes of one weight (or cached value) stored so, its scale left out. */
+export function bytesPerWeightOf(stored: WeightDtype): number {
+  switch (stored) {
+    case "f32":
+      return 4;
+    case "int8":
+      return 1;
+    case "int4":
+      return 0.5;
+  }
+}
+
+/** What a row's shape says where weights are stored in another dtype than they are multiplied in. */
+export function storedText(dtype: Dtype, weightDtype: WeightDtype): string {
+  return weightDtype === dtype ? "" : ` weights=${weightDtype}`;
 }
 
 /** The layer that stands for the model: the first with experts, else the first. */
@@ -80,5 +112,5 @@ export function totalOf(terms: readonly Term[]): { flops: number; bytes: number 
   });
 }
 
-/** Bytes of scale and column sum that stand beside each column of an int8 weight. */
+/** Bytes of scale and column sum that stand beside each column of an int8 or int4 weight. */
 export const columnScaleBytes = 8;

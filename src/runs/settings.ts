@@ -10,6 +10,12 @@ export const KERNELS = [
   { name: "moe.expertMatmul", computes: "one product of an expert, for M tokens" },
   { name: "moe.layer", computes: "the whole MoE layer: router, experts, shared expert, combine" },
   { name: "linear.gemm", computes: "one product [m, k] x [k, n] with packed weights" },
+  { name: "wire.quantizeInt8", computes: "rows of a message to int8, a scale a row" },
+  { name: "wire.dequantizeInt8", computes: "and back to float32" },
+  { name: "wire.quantizeFp8", computes: "rows of a message to FP8 E4M3, a scale for every 128 values" },
+  { name: "wire.dequantizeFp8", computes: "and back to float32" },
+  { name: "wire.quantizeBf16", computes: "rows of a message to BF16" },
+  { name: "wire.dequantizeBf16", computes: "and back to float32" },
   { name: "roof.*", computes: "what this host can do at most: multiply-add, int8 dot, read bandwidth, clock" },
 ] as const;
 
@@ -26,6 +32,8 @@ export const DEFAULT_KERNELS: readonly KernelName[] = [
 ];
 
 export type Dtype = "f32" | "int8";
+/** How weights are stored: f32 is multiplied in f32, the others in int8. */
+export type WeightDtype = Dtype | "int4";
 
 /** Formats that `bench` takes for the KV cache, each with what it is multiplied in. */
 export const KV_DTYPES = (Object.keys(kvFormats) as KvDtype[]).map((name) => ({ name, dtype: kvFormats[name].dtype }));
@@ -37,6 +45,9 @@ export interface ProgressEvent {
   done: number;
   total: number;
 }
+
+/** A kernel that converts messages. */
+export type WireKernelName = Extract<KernelName, `wire.${string}`>;
 
 /** What `bench` runs; everything is checked by name already, combinations are not. */
 export interface BenchSettings {
@@ -52,6 +63,8 @@ export interface BenchSettings {
   dtypes: readonly Dtype[];
   /** How the KV cache is stored, each multiplied in one of `dtypes`; absent: as these are. */
   kvDtypes?: readonly KvDtype[];
+  /** How experts and single products store their weights; absent: in what they are multiplied in. */
+  weightDtypes?: readonly WeightDtype[];
   tokensPerExpert: readonly number[];
   /** Dimensions of moe.expertMatmul and linear.gemm; absent: their own defaults. */
   m?: readonly number[];

@@ -4,8 +4,11 @@ import type { AttentionCoreShape } from "../../src/kernels/attentionShape.ts";
 import type { KernelCase } from "../../src/kernels/case.ts";
 import { kvDtypes, kvFormats } from "../../src/kernels/kvFormat.ts";
 import { matmulCase } from "../../src/kernels/matmul.ts";
-import { expertMatmulCase, moeLayerCase, routerCase } from "../../src/kernels/moe.ts";
-import type { Dtype } from "../../src/kernels/weights.ts";
+import { expertMatmulCase, type MoeLayerShape, moeLayerCase } from "../../src/kernels/moe.ts";
+import { routerCase } from "../../src/kernels/router.ts";
+import type { RouterRule } from "../../src/kernels/routerRule.ts";
+import type { Dtype, WeightDtype } from "../../src/kernels/weights.ts";
+import { wireCase } from "../../src/kernels/wire.ts";
 
 /** A kernel at a shape on the edge of something: 1, odd, not a multiple of a vector, a block or a tile. */
 export interface EdgeCase {
@@ -17,16 +20,20 @@ export interface EdgeCase {
 
 export const dtypes: readonly Dtype[] = ["f32", "int8"];
 
-/** Every kernel of `cases` at its edge shapes, in both dtypes where it has two. */
+/** How weights are stored. */
+export const weightDtypes: readonly WeightDtype[] = ["f32", "int8", "int4"];
+
+/** Every kernel of `cases` at its edge shapes, in all dtypes that it has. */
 export function edgeCases(): EdgeCase[] {
   return [
-    ...dtypes.flatMap((dtype) => [...matmuls(dtype), ...cores(dtype), ...layers(dtype), ...experts(dtype)]),
+    ...dtypes.flatMap((dtype) => [...cores(dtype), ...layers(dtype)]),
+    ...weightDtypes.flatMap((dtype) => [...matmuls(dtype), ...experts(dtype), ...moeLayers(dtype)]),
     ...routers(),
-    ...dtypes.flatMap((dtype) => moeLayers(dtype)),
+    ...messages(),
   ];
 }
 
-function matmuls(dtype: Dtype): EdgeCase[] {
+function matmuls(dtype: WeightDtype): EdgeCase[] {
   const shapes = [
     [1, 1, 1],
     [1, 8, 4],
@@ -110,13 +117,15 @@ function layers(dtype: Dtype): EdgeCase[] {
   }));
 }
 
-function experts(dtype: Dtype): EdgeCase[] {
+function experts(dtype: WeightDtype): EdgeCase[] {
   const shapes = [
     { count: 1, tokensPerExpert: 1, hidden: 1, expertDim: 1 },
     { count: 3, tokensPerExpert: 1, hidden: 7, expertDim: 5 },
     { count: 2, tokensPerExpert: 7, hidden: 16, expertDim: 24 },
     { count: 5, tokensPerExpert: 3, hidden: 33, expertDim: 19 },
     { count: 1, tokensPerExpert: 258, hidden: 9, expertDim: 10 },
+    { count: 2, tokensPerExpert: 3, hidden: 20, expertDim: 13, activation: "gelu" as const },
+    { count: 3, tokensPerExpert: 2, hidden: 19, expertDim: 17, activation: "clampedSilu" as const },
   ];
   return shapes.map((shape, index) => ({
     name: `expertMatmul ${dtype} ${text(shape)}`,
@@ -125,56 +134,141 @@ function experts(dtype: Dtype): EdgeCase[] {
   }));
 }
 
+function messages(): EdgeCase[] {
+  const shapes = [
+    { rows: 1, width: 1, block: 1 },
+    { rows: 3, width: 7, block: 3 },
+    { rows: 2, width: 16, block: 16 },
+    { rows: 5, width: 300, block: 128 },
+    { rows: 4, width: 129, block: 129 },
+  ];
+  return (["int8", "fp8", "bf16"] as const).flatMap((format) =>
+    (["quantize", "dequantize"] as const).flatMap((direction) =>
+      shapes.map((shape, index) => ({
+        name: `wire ${direction} ${format} ${text(shape)}`,
+        build: () => wireCase({ ...shape, format, direction, seed: index }),
+        output: direction === "quantize" ? "message" : "y",
+      })),
+    ),
+  );
+}
+
+/** Softmax over all, the best topK: Step-3, and with `normalizeTopK` Qwen3. */
+export const plainRule: RouterRule = {
+  score: "softmax",
+  topK: 1,
+  normalizeTopK: false,
+  scalingFactor: 1,
+  correctionBias: false,
+  logitBias: false,
+  scalesInput: false,
+  groups: 1,
+  groupsKept: 1,
+  groupRule: "none",
+};
+
+/** The rules of released models, at sizes of 1 to 24 experts. */
+export const modelRules: Readonly<Record<string, { readonly experts: number; readonly rule: RouterRule }>> = {
+  step3: { experts: 11, rule: { ...plainRule, topK: 3 } },
+  qwen3: { experts: 12, rule: { ...plainRule, topK: 4, normalizeTopK: true } },
+  deepseekV3: {
+    experts: 24,
+    rule: {
+      ...{ ...plainRule, score: "sigmoid", topK: 5, normalizeTopK: true, scalingFactor: 2.5, correctionBias: true },
+      ...{ groups: 4, groupsKept: 2, groupRule: "sumOfBestTwo" },
+    },
+  },
+  kimiK2: {
+    experts: 15,
+    rule: {
+      ...{ ...plainRule, score: "sigmoid", topK: 4, normalizeTopK: true, scalingFactor: 2.827 },
+      correctionBias: true,
+    },
+  },
+  deepseekV2: {
+    experts: 21,
+    rule: { ...plainRule, topK: 4, scalingFactor: 16, groups: 7, groupsKept: 3, groupRule: "best" },
+  },
+  pangu: {
+    experts: 20,
+    rule: { ...plainRule, topK: 4, scalingFactor: 2.5, groups: 4, groupsKept: 4, groupRule: "equalShares" },
+  },
+  ernie: { experts: 9, rule: { ...plainRule, topK: 3, normalizeTopK: true, correctionBias: true } },
+  gptOss: { experts: 13, rule: { ...plainRule, topK: 4, normalizeTopK: true, logitBias: true } },
+  llama4: { experts: 16, rule: { ...plainRule, score: "sigmoid", topK: 1, scalesInput: true } },
+};
+
 function routers(): EdgeCase[] {
   const shapes = [
-    { tokens: 1, hidden: 1, experts: 1, topK: 1, normalizeTopK: false },
-    { tokens: 3, hidden: 7, experts: 5, topK: 5, normalizeTopK: true },
-    { tokens: 5, hidden: 33, experts: 48, topK: 3, normalizeTopK: false },
-    { tokens: 9, hidden: 16, experts: 129, topK: 8, normalizeTopK: true },
-  ];
+    { tokens: 1, hidden: 1, experts: 1, router: plainRule },
+    { tokens: 3, hidden: 7, experts: 5, router: { ...plainRule, topK: 5, normalizeTopK: true } },
+    { tokens: 5, hidden: 33, experts: 48, router: { ...plainRule, topK: 3 } },
+    { tokens: 9, hidden: 16, experts: 129, router: { ...plainRule, topK: 8, normalizeTopK: true } },
+    // Groups of one expert: the sum of the best two is the best one.
+    {
+      ...{ tokens: 4, hidden: 9, experts: 6 },
+      router: { ...plainRule, topK: 2, groups: 6, groupsKept: 3, groupRule: "sumOfBestTwo" },
+    },
+    ...Object.values(modelRules).map(({ experts, rule }) => ({ tokens: 7, hidden: 18, experts, router: rule })),
+  ] as const;
   return shapes.map((shape, index) => ({
-    name: `router ${text(shape)}`,
+    name: `router ${ruleText(shape)}`,
     build: () => routerCase({ ...shape, seed: index }),
     output: "weights",
   }));
 }
 
-function moeLayers(dtype: Dtype): EdgeCase[] {
-  const shapes = [
+function moeLayers(dtype: WeightDtype): EdgeCase[] {
+  const { deepseekV3, deepseekV2, llama4, gptOss } = modelRules as Record<
+    string,
+    { experts: number; rule: RouterRule }
+  >;
+  const shapes: readonly Omit<MoeLayerShape, "dtype" | "routing" | "epsilon" | "seed">[] = [
     // One token to one of many experts: the others have no tokens.
-    { tokens: 1, hidden: 8, experts: 9, residentExperts: 9, topK: 1, expertDim: 8, sharedDim: 0, normalizeTopK: false },
+    { tokens: 1, hidden: 8, experts: 9, residentExperts: 9, router: plainRule, expertDim: 8, sharedDim: 0 },
     // One expert gets all tokens.
-    { tokens: 7, hidden: 5, experts: 1, residentExperts: 1, topK: 1, expertDim: 3, sharedDim: 5, normalizeTopK: false },
+    { tokens: 7, hidden: 5, experts: 1, residentExperts: 1, router: plainRule, expertDim: 3, sharedDim: 5 },
     {
-      tokens: 6,
-      hidden: 17,
-      experts: 7,
-      residentExperts: 7,
-      topK: 3,
-      expertDim: 11,
-      sharedDim: 9,
-      normalizeTopK: true,
+      ...{ tokens: 6, hidden: 17, experts: 7, residentExperts: 7, expertDim: 11, sharedDim: 9 },
+      router: { ...plainRule, topK: 3, normalizeTopK: true },
     },
     // Experts from the third on stand on other ranks.
     {
-      tokens: 9,
-      hidden: 24,
-      experts: 8,
-      residentExperts: 3,
-      topK: 2,
-      expertDim: 16,
-      sharedDim: 16,
-      normalizeTopK: false,
+      ...{ tokens: 9, hidden: 24, experts: 8, residentExperts: 3, expertDim: 16, sharedDim: 16 },
+      router: { ...plainRule, topK: 2 },
     },
-    { tokens: 3, hidden: 12, experts: 6, residentExperts: 1, topK: 1, expertDim: 4, sharedDim: 0, normalizeTopK: true },
+    {
+      ...{ tokens: 3, hidden: 12, experts: 6, residentExperts: 1, expertDim: 4, sharedDim: 0 },
+      router: { ...plainRule, normalizeTopK: true },
+    },
+    {
+      ...{ tokens: 4, hidden: 21, experts: 24, residentExperts: 24, expertDim: 9, sharedDim: 10 },
+      ...{ router: deepseekV3?.rule as RouterRule, sharedGate: true },
+    },
+    {
+      ...{ tokens: 3, hidden: 13, experts: 21, residentExperts: 5, expertDim: 9, sharedDim: 7 },
+      ...{ router: deepseekV2?.rule as RouterRule, activation: "gelu" as const },
+    },
+    {
+      ...{ tokens: 5, hidden: 15, experts: 16, residentExperts: 16, expertDim: 12, sharedDim: 8 },
+      router: llama4?.rule as RouterRule,
+    },
+    {
+      ...{ tokens: 5, hidden: 14, experts: 13, residentExperts: 13, expertDim: 11, sharedDim: 0 },
+      ...{ router: gptOss?.rule as RouterRule, activation: "clampedSilu" as const },
+    },
   ];
   return (["router", "balanced"] as const).flatMap((routing) =>
     shapes.map((shape, index) => ({
-      name: `moeLayer ${dtype} ${routing} ${text(shape)}`,
+      name: `moeLayer ${dtype} ${routing} ${ruleText(shape)}`,
       build: () => moeLayerCase({ ...shape, dtype, routing, epsilon: 1e-5, seed: index }),
       output: "y",
     })),
   );
+}
+
+function ruleText({ router, ...shape }: { readonly router: RouterRule }): string {
+  return text({ ...shape, ...router });
 }
 
 function text(shape: Readonly<Record<string, unknown>>): string {

@@ -12,7 +12,7 @@ const otherTiles: readonly Tiles[] = [
 ];
 
 const manyPanels = [1, 2, 3, 4, 5, 6, 7, 11, 12, 300].flatMap((m) =>
-  (["f32", "int8"] as const).flatMap((dtype) =>
+  (["f32", "int8", "int4"] as const).flatMap((dtype) =>
     [8, 24, 40, 56].map((n) => ({
       name: `matmul ${dtype} m=${m} n=${n}`,
       build: () => matmulCase({ m, n, k: 521, dtype, seed: m + n }),

@@ -18,12 +18,16 @@ describe.each(targets)("int8 kernels of target %s", (target) => {
   const machine = machineOf(target);
 
   it.each([
-    [1, 8, 1],
-    [3, 16, 7],
-    [5, 24, 100],
-    [4, 32, 1000],
-  ])("matmul m=%i n=%i k=%i is as near to the unrounded product as rounding lets it", (m, n, k) => {
-    const kernelCase = matmulCase({ m, n, k, dtype: "int8", seed: 21 });
+    ["int8", 1, 8, 1],
+    ["int8", 3, 16, 7],
+    ["int8", 5, 24, 100],
+    ["int8", 4, 32, 1000],
+    ["int4", 1, 8, 1],
+    ["int4", 1, 40, 96],
+    ["int4", 3, 16, 7],
+    ["int4", 4, 32, 1000],
+  ] as const)("matmul %s m=%i n=%i k=%i is as near to the unrounded product as rounding lets it", (dtype, m, n, k) => {
+    const kernelCase = matmulCase({ m, n, k, dtype, seed: 21 });
     prepare(machine, kernelCase);
     runRanks(machine, kernelCase, 1);
     const columns = range(n).map((column) => sourceColumn(21, 2, { columns: n, k }, column));
@@ -33,7 +37,7 @@ describe.each(targets)("int8 kernels of target %s", (target) => {
       const y = rowOf(machine, kernelCase, "y", n, row);
       for (const [index, column] of columns.entries()) {
         const stepX = largestOf(x) / 63;
-        const stepW = largestOf(column) / 127;
+        const stepW = largestOf(column) / (dtype === "int8" ? 127 : 7);
         const sigma = Math.sqrt((stepX ** 2 * dot(column, column) + stepW ** 2 * dot(x, x)) / 12);
         errors.push(((y[index] as number) - dot(x, column)) / sigma);
       }

@@ -12,6 +12,7 @@ import { type Target, targets } from "../../src/kernels/target.ts";
 import { type CacheGeometry, cacheGeometry } from "../../src/measure/cacheModel.ts";
 import { countCase, traceCase } from "../../src/measure/counting.ts";
 import { intensityFields } from "../../src/runs/benchRow.ts";
+import { plainRule } from "../kernels/edgeCases.ts";
 
 /** 1 MiB, 8 ways. */
 const l2 = cacheGeometry(2 ** 20, 8, 64);
@@ -46,8 +47,20 @@ describe.each(targets)("counts of target %s", (target) => {
     const counts = count(target, matmulCase({ ...shape, dtype: "int8", seed: 1 }));
     expect(counts).toMatchObject({ matrixFlops: 0, matrixInt8Ops: 2 * shape.m * shape.n * shape.k });
     expect(counts.elementwiseFlops).toBeGreaterThan(0);
-    // Every sum becomes a float once, every activation a whole number once.
-    expect(counts.conversions).toBeGreaterThanOrEqual(shape.m * (shape.n + shape.k));
+    // Every sum becomes a float once; activations become whole numbers by an addition.
+    expect(counts.conversions).toBeGreaterThanOrEqual(shape.m * shape.n);
+  });
+
+  it.each([
+    { m: 1, n: 8, k: 4 },
+    { m: 1, n: 40, k: 36 },
+    { m: 7, n: 24, k: 1028 },
+  ])("matmul int4 m=$m n=$n k=$k executes the operations of int8, over half the bytes", (shape) => {
+    const kernelCase = matmulCase({ ...shape, dtype: "int4", seed: 1 });
+    const counts = count(target, kernelCase);
+    expect(counts).toMatchObject({ matrixFlops: 0, matrixInt8Ops: 2 * shape.m * shape.n * shape.k });
+    const weight = kernelCase.buffers.find(({ name }) => name === "weight");
+    expect(weight?.bytes).toBe((shape.n * shape.k) / 2 + 8 * shape.n);
   });
 
   it("pads k of int8 to 4: k = 5 counts as 8", () => {
@@ -90,7 +103,7 @@ describe.each(targets)("counts of target %s", (target) => {
     const layer = count(
       target,
       moeLayerCase({
-        ...{ tokens: 8, hidden, experts: 4, topK: 1, normalizeTopK: false, residentExperts: 1, expertDim },
+        ...{ tokens: 8, hidden, experts: 4, router: plainRule, residentExperts: 1, expertDim },
         ...{ sharedDim: expertDim, dtype: "f32", epsilon: 1e-5, routing: "balanced", seed: 1 },
       }),
     );

@@ -8,6 +8,7 @@ import { matmulCase } from "../../src/kernels/matmul.ts";
 import { type MoeLayerShape, moeLayerCase } from "../../src/kernels/moe.ts";
 import { barrier, call, type Step } from "../../src/kernels/program.ts";
 import { startRunner, workerUrl } from "../../src/measure/runner.ts";
+import { plainRule } from "../kernels/edgeCases.ts";
 import { differing, type Results, results } from "../kernels/machine.ts";
 
 const module = compileKernels(readKernelModule("simd", "plain"));
@@ -43,7 +44,7 @@ async function runCase(kernelCase: KernelCase, threads: number, calls: number, c
 
 describe("startRunner", () => {
   const layer: MoeLayerShape = {
-    ...{ tokens: 9, hidden: 40, experts: 6, topK: 2, normalizeTopK: false, residentExperts: 3, expertDim: 24 },
+    ...{ tokens: 9, hidden: 40, experts: 6, router: { ...plainRule, topK: 2 }, residentExperts: 3, expertDim: 24 },
     sharedDim: 16,
     dtype: "int8",
     epsilon: 1e-5,

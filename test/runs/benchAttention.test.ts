@@ -22,7 +22,7 @@ function contextOf(attention: Partial<GroupedSpec>, kvTokens: number): RowContex
       ...{ kernels: ["attention.core"], batches: [2], contexts: [kvTokens], dtypes: ["int8"], tokensPerExpert: [1] },
       ...{ threads: [1], hardware: ["h20"], seed: 3, quick: true, signal: AbortSignal.abort(), onProgress: () => {} },
     },
-    ...{ threads: 1, dtype: "int8", kvDtype: "int8", cacheBytes: 0 },
+    ...{ threads: 1, dtype: "int8", kvDtype: "int8", weightDtype: "int8", cacheBytes: 0 },
   };
 }
 

@@ -9,7 +9,7 @@ import type { CommandContext, Terminal } from "../terminal.ts";
 
 const HELP = `
 Kernels (a name ending in * stands for all that begin so):
-${KERNELS.map(({ name, computes }) => `  ${name.padEnd(18)}${computes}`).join("\n")}
+${KERNELS.map(({ name, computes }) => `  ${name.padEnd(21)}${computes}`).join("\n")}
 
 LIST is comma-separated, with ranges: 16,32  1..16+5  64..4096*2; tokens take k = 1024 (8k = 8192).
 
@@ -27,13 +27,14 @@ export function addBench(program: Command, context: CommandContext): void {
   const command = program
     .command("bench")
     .description("measure kernels on this machine, and project them to accelerators")
-    .argument("[kernel...]", "kernels to run (default: all but linear.gemm)")
+    .argument("[kernel...]", "kernels to run (default: all but linear.gemm and wire.*)")
     .option("--model <name>", "model of the catalog whose shapes to run (default: step3)")
     .option("--config <file>", "config.json or model card whose shapes to run")
     .option("--batch <list>", "sequences decoded together", "16")
     .option("--context <list>", "cached tokens of each sequence", "8k")
     .option("--dtype <list>", "what kernels compute in: f32, int8", "f32,int8")
     .option("--kv-dtype <list>", "KV cache format: f32, bf16, fp8, int8, int4 (default: --dtype)")
+    .option("--weight-dtype <list>", "how weights are stored: f32, int8, int4 (default: as --dtype)")
     .option("--tokens-per-expert <list>", "tokens that each expert computes in a step", "16")
     .option("--m <list>", "rows of the left matrix, for moe.expertMatmul and linear.gemm")
     .option("--n <list>", "columns of the right matrix, for the same")
@@ -110,6 +111,6 @@ async function warnUnlessWritable(path: string, terminal: Terminal): Promise<voi
 
 function listText(kernels: readonly string[]): string {
   return KERNELS.filter(({ name }) => kernels.includes(name))
-    .map(({ name, computes }) => `${name.padEnd(18)}${computes}\n`)
+    .map(({ name, computes }) => `${name.padEnd(21)}${computes}\n`)
     .join("");
 }

@@ -34,9 +34,25 @@ export function rope(x: Float64Array, position: number, theta: number): Float64A
   return out;
 }
 
-/** silu(gate) x up. */
-export function swiglu(gate: Float64Array, up: Float64Array): Float64Array {
-  return gate.map((value, i) => (value / (1 + Math.exp(-value))) * (up[i] as number));
+/** act(gate) x up: `silu` is SwiGLU, `gelu` GeGLU in its tanh form, `clampedSilu` that of gpt-oss. */
+export type Activation = "silu" | "gelu" | "clampedSilu";
+
+/** What a gated FFN makes of its gate and up columns. */
+export function activate(activation: Activation, gate: Float64Array, up: Float64Array): Float64Array {
+  return gate.map((value, i) => activateOne(activation, value, up[i] as number));
+}
+
+function activateOne(activation: Activation, gate: number, up: number): number {
+  switch (activation) {
+    case "silu":
+      return (gate / (1 + Math.exp(-gate))) * up;
+    case "gelu":
+      return 0.5 * gate * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (gate + 0.044715 * gate ** 3))) * up;
+    case "clampedSilu": {
+      const clamped = Math.min(gate, 7);
+      return (clamped / (1 + Math.exp(-1.702 * clamped))) * (Math.max(-7, Math.min(7, up)) + 1);
+    }
+  }
 }
 
 /** x rounded to 7 bits with one scale (max |x| / 63): what int8 matmuls see of their activations. */

@@ -1,0 +1,189 @@
+import { allocatePacked, allocateRows, fillRows, type PackedRows, type Rows, readRow } from "./activations.ts";
+import { type Arena, type Buffer, createArena } from "./arena.ts";
+import { type Check, compare, float32Tolerance, type KernelCase, worst } from "./case.ts";
+import { matmulSteps, packSteps } from "./linear.ts";
+import { barrier, call, type Share, type Step, shareOf } from "./program.ts";
+import { matmul } from "./reference/linear.ts";
+import { type RouterInput, weightsOfChosen } from "./reference/router.ts";
+import { checkRule, choosesByScore, dropsGroups, type RouterRule } from "./routerRule.ts";
+import {
+  allocateWeight,
+  type PackedWeight,
+  packScratchBytes,
+  packSeededWeight,
+  unpackColumn,
+  weightSource,
+} from "./weights.ts";
+
+/** Scores of all experts for `tokens` tokens, and the choice of topK. */
+export interface RouterShape {
+  readonly tokens: number;
+  readonly hidden: number;
+  readonly experts: number;
+  readonly router: RouterRule;
+  readonly seed: number;
+}
+
+/** The buffers of a router inside a case; its input is packed float32. */
+export interface Router {
+  readonly shape: RouterShape;
+  readonly gate: PackedWeight;
+  readonly logitBias: Rows | undefined;
+  /** Zeros where the choice is made on scores alone. */
+  readonly choiceBias: Rows | undefined;
+  /** What experts are chosen by; logits until then. */
+  readonly choice: Rows;
+  readonly scores: Rows;
+  readonly groupScores: Buffer;
+  /** topK a token: int32 ids, float32 weights. */
+  readonly ids: Buffer;
+  readonly weights: Buffer;
+}
+
+/** Scores and choice of one layer's router, float32 whatever the experts are stored in. */
+export function routerCase(shape: RouterShape): KernelCase {
+  const { tokens, hidden, seed } = shape;
+  const arena = createArena();
+  const x = allocateRows(arena, "x", tokens, hidden);
+  const xPacked = allocatePacked(arena, "x", "f32", tokens, hidden);
+  const router = allocateRouter(arena, shape);
+  const scratch = arena.allocate("packScratch", "scratch", packScratchBytes(hidden));
+  return {
+    buffers: arena.buffers,
+    totalBytes: arena.totalBytes(),
+    segmentWeights: [1],
+    prepare(exports) {
+      fillRows(exports, x, seed, 1);
+      packRouter(exports, router, 2, scratch.address);
+    },
+    steps: (rank, ranks) => [
+      ...packSteps(x, xPacked, rank, ranks),
+      barrier,
+      ...routerSteps(router, xPacked, rank, ranks),
+    ],
+    check: (memory) =>
+      worst(spread(tokens, 16).map((token) => checkRouted(memory, router, token, readRow(memory, x, token)).check)),
+  };
+}
+
+/** @throws InvalidInputError where the rule can't choose topK experts. */
+export function allocateRouter(arena: Arena, shape: RouterShape): Router {
+  const { tokens, hidden, experts, router } = shape;
+  checkRule(experts, router);
+  const bias = (name: string): Rows => allocateRows(arena, name, 1, experts, "weights");
+  return {
+    shape,
+    gate: allocateWeight(arena, "gate", { dtype: "f32", columns: experts, k: hidden }),
+    logitBias: router.logitBias ? bias("logitBias") : undefined,
+    choiceBias: choosesByScore(router) ? bias("choiceBias") : undefined,
+    choice: allocateRows(arena, "logits", tokens, experts),
+    scores: allocateRows(arena, "scores", tokens, experts),
+    groupScores: arena.allocate("groupScores", "scratch", tokens * router.groups * 4),
+    ids: arena.allocate("routedIds", "activations", tokens * router.topK * 4),
+    weights: arena.allocate("weights", "activations", tokens * router.topK * 4),
+  };
+}
+
+/** Packs the gate and makes the biases: logits to half their size, choices to a tenth. */
+export function packRouter(
+  exports: Parameters<typeof packSeededWeight>[0],
+  { shape, gate, logitBias, choiceBias }: Router,
+  tensor: number,
+  scratch: number,
+): void {
+  packSeededWeight(exports, gate, weightSource(shape.seed, tensor, shape.hidden), scratch);
+  if (logitBias !== undefined) fillRows(exports, logitBias, shape.seed, tensor + 100, 0.5);
+  if (choiceBias !== undefined && shape.router.correctionBias)
+    fillRows(exports, choiceBias, shape.seed, tensor + 101, 0.1);
+}
+
+/** Product, scores, choice. The product is shared out by experts, the rest by tokens. */
+export function routerSteps(router: Router, x: PackedRows, rank: number, ranks: number): Step[] {
+  const { tokens } = router.shape;
+  return [
+    ...matmulSteps(router.gate, x, router.choice, tokens, rank, ranks),
+    barrier,
+    ...choiceSteps(router, shareOf(tokens, rank, ranks)),
+  ];
+}
+
+function choiceSteps(router: Router, { first, last }: Share): Step[] {
+  if (first === last) return [];
+  const { choice, scores, logitBias, choiceBias, groupScores, ids, weights } = router;
+  const { experts, router: rule } = router.shape;
+  const logits = [choice.address, choice.strideBytes];
+  const scored = [scores.address, scores.strideBytes];
+  const bestCount = rule.groupRule === "sumOfBestTwo" ? 2 : 1;
+  const parts = rule.groupRule === "equalShares" ? rule.groups : 1;
+  return [
+    ...(logitBias === undefined ? [] : [call("addBiasRows", logitBias.address, ...logits, first, last, experts)]),
+    call(rule.score === "softmax" ? "softmaxScores" : "sigmoidScores", ...logits, ...scored, first, last, experts),
+    ...(choiceBias === undefined
+      ? []
+      : [call("biasedChoice", ...scored, choiceBias.address, ...logits, first, last, experts)]),
+    ...(dropsGroups(rule)
+      ? [
+          call(
+            "keepBestGroups",
+            ...logits,
+            groupScores.address,
+            first,
+            last,
+            experts,
+            rule.groups,
+            rule.groupsKept,
+            bestCount,
+          ),
+        ]
+      : []),
+    call(
+      "chooseExperts",
+      ...logits,
+      ...scored,
+      ids.address,
+      weights.address,
+      first,
+      last,
+      experts,
+      rule.topK,
+      parts,
+      Number(rule.normalizeTopK),
+      rule.scalingFactor,
+    ),
+  ];
+}
+
+/** Whether a token's experts and weights are right, the experts chosen, and the weights that these should have. */
+export interface Routed {
+  readonly check: Check;
+  readonly ids: readonly number[];
+  readonly weights: Float64Array;
+}
+
+/** Compares one token's choice and weights with the reference; `input` is what the gate saw. */
+export function checkRouted(memory: WebAssembly.Memory, router: Router, token: number, input: Float64Array): Routed {
+  const { hidden, experts, router: rule } = router.shape;
+  const { logitBias, choiceBias } = router;
+  const logits = matmul(input, experts, (column) => unpackColumn(memory, router.gate, column));
+  if (logitBias !== undefined)
+    for (const [expert, bias] of readRow(memory, logitBias, 0).entries())
+      logits[expert] = (logits[expert] as number) + bias;
+  const routerInput: RouterInput = {
+    logits,
+    ...(choiceBias === undefined ? {} : { correctionBias: readRow(memory, choiceBias, 0) }),
+  };
+  const slots = { from: token * rule.topK, to: (token + 1) * rule.topK };
+  const ids = Array.from(new Int32Array(memory.buffer, router.ids.address, slots.to).subarray(slots.from));
+  const given = new Float32Array(memory.buffer, router.weights.address, slots.to).subarray(slots.from);
+  const size = Math.sqrt(logits.reduce((sum, logit) => sum + logit * logit, 0) / experts);
+  const slack = float32Tolerance(hidden) * Math.max(1, size);
+  const weights = weightsOfChosen(routerInput, rule, ids, slack);
+  // An error of a logit is a relative error of its softmax or sigmoid, and once more of the sum that divides it.
+  return { check: compare(given, weights, 2 * slack + 2 ** -20), ids, weights };
+}
+
+/** Up to `most` whole numbers spread over [0, count). */
+export function spread(count: number, most: number): number[] {
+  const stride = Math.max(1, Math.ceil(count / most));
+  return Array.from({ length: Math.ceil(count / stride) }, (_, index) => index * stride);
+}
