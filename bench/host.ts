@@ -2,11 +2,13 @@ import { availableParallelism } from "node:os";
 import { median } from "simple-statistics";
 import { readCaches } from "../src/host/caches.ts";
 import { type ResidentPool, startResidentPool } from "../src/host/pool.ts";
+import { settleVectorBits } from "../src/host/vectorWidth.ts";
 import type { KernelCase } from "../src/kernels/case.ts";
 import { readKernelModule } from "../src/kernels/files.ts";
-import { compileKernels, createMemory, instantiateKernels } from "../src/kernels/load.ts";
+import { createMemory, instantiateKernels, type KernelModule } from "../src/kernels/load.ts";
 import { pickTarget, type Target } from "../src/kernels/target.ts";
 import type { Dtype } from "../src/kernels/weights.ts";
+import { compileForHost } from "../src/measure/calibration.ts";
 import { type HostRoofs, measureRoofs } from "../src/measure/roofs.ts";
 import { startRunner, workerUrl } from "../src/measure/runner.ts";
 import { type SamplePlan, type Samples, sampleCall } from "../src/measure/sample.ts";
@@ -18,6 +20,16 @@ export interface BenchHost {
   readonly roofs: HostRoofs;
   /** Samples a kernel with tinybench, after its check. @throws Error where it is off its reference. */
   sample(kernelCase: KernelCase): Promise<Samples>;
+  /** Puts a kernel on threads of its own, ready to be called, after its check. @throws Error where it is off its reference. */
+  start(kernelCase: KernelCase): Promise<StartedCase>;
+}
+
+/** A kernel on the threads of a host. */
+export interface StartedCase {
+  readonly memory: WebAssembly.Memory;
+  /** Calls it and gives the mean nanoseconds of a call. */
+  callNs(calls: number): Promise<number>;
+  stop(): Promise<void>;
 }
 
 const PLAN: SamplePlan = {
@@ -31,38 +43,78 @@ const PLAN: SamplePlan = {
 
 /** Starts the threads, measures the roofs, and ends the threads after `body`. */
 export async function onHost<Result>(threads: number, body: (host: BenchHost) => Promise<Result>): Promise<Result> {
+  // 256 where Node was started with the flag.
+  const vectorBits = settleVectorBits(128);
   const target = await pickTarget(undefined);
-  const module = compileKernels(readKernelModule(target, "plain"));
+  const module = compileForHost(readKernelModule(target, "plain"), target);
   const { l1d, l2, l3 } = readCaches();
   const sizes = { l1Bytes: l1d.sizeBytes, l2Bytes: l2.sizeBytes, l3Bytes: l3?.sizeBytes ?? 0 };
   const { signal } = new AbortController();
   const pool = startResidentPool(workerUrl, threads);
   try {
-    const roofs = await measureRoofs(pool, target, module, sizes, availableParallelism(), signal);
-    return await body({ target, roofs, sample: (kernelCase) => sampleOn(pool, module, kernelCase, signal) });
+    const roofs = await measureRoofs(pool, target, module, sizes, availableParallelism(), signal, vectorBits);
+    const start = (kernelCase: KernelCase): Promise<StartedCase> => startAlone(threads, module, kernelCase, signal);
+    return await body({
+      target,
+      roofs,
+      start,
+      sample: async (kernelCase) => sampled(await startOn(pool, module, kernelCase, signal), signal),
+    });
   } finally {
     await pool.destroy();
   }
 }
 
-async function sampleOn(
-  pool: ResidentPool,
-  module: WebAssembly.Module,
+async function sampled({ callNs, stop }: StartedCase, signal: AbortSignal): Promise<Samples> {
+  try {
+    return await sampleCall(callNs, PLAN, signal);
+  } finally {
+    await stop();
+  }
+}
+
+/** A thread keeps the kernel that it was given, so several at a time need threads of their own. */
+async function startAlone(
+  threads: number,
+  module: KernelModule,
   kernelCase: KernelCase,
   signal: AbortSignal,
-): Promise<Samples> {
+): Promise<StartedCase> {
+  const pool = startResidentPool(workerUrl, threads);
+  try {
+    const started = await startOn(pool, module, kernelCase, signal);
+    const stop = async (): Promise<void> => {
+      await started.stop();
+      await pool.destroy();
+    };
+    return { ...started, stop };
+  } catch (error) {
+    await pool.destroy();
+    throw error;
+  }
+}
+
+async function startOn(
+  pool: ResidentPool,
+  module: KernelModule,
+  kernelCase: KernelCase,
+  signal: AbortSignal,
+): Promise<StartedCase> {
   const memory = createMemory(kernelCase.totalBytes);
   kernelCase.prepare(instantiateKernels(module, memory), memory);
   const programs = Array.from({ length: pool.threads }, (_, rank) => kernelCase.steps(rank, pool.threads));
   const runner = startRunner(pool, module, memory, programs, availableParallelism(), signal);
-  try {
-    await runner.run(1);
-    const { ok, maxErrorFraction } = kernelCase.check(memory);
-    if (!ok) throw new Error(`off its reference: ${maxErrorFraction} times the tolerance`);
-    return await sampleCall(async (calls) => (await runner.run(calls))[0] as number, PLAN, signal);
-  } finally {
+  await runner.run(1);
+  const { ok, maxErrorFraction } = kernelCase.check(memory);
+  if (!ok) {
     await runner.stop();
+    throw new Error(`off its reference: ${maxErrorFraction} times the tolerance`);
   }
+  const callNs = async (calls: number): Promise<number> => {
+    const segments = await runner.run(calls);
+    return kernelCase.segmentWeights.reduce((sum, weight, segment) => sum + weight * (segments[segment] ?? 0), 0);
+  };
+  return { memory, callNs, stop: () => runner.stop() };
 }
 
 /** A kernel's rate as a share of the multiply-add (f32) or dot (int8) roof of the same run; undefined where the f32 roof is suspect. */

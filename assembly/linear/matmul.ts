@@ -1,28 +1,30 @@
-import { tileF32Panel } from "../tile/f32";
-import { tileInt8Panel } from "../tile/int8";
-import { kBlock, rowBlock } from "../tile/rows";
+import { tileF32Panels } from "../tile/f32";
+import { tileInt8Panels } from "../tile/int8";
+import { rowBlock, wordsAtOnce } from "../tile/rows";
 
 /**
  * c = a x w for the columns of panels firstPanel..lastPanel (exclusive), weights packed in panels of 8 columns.
  *
  * a: m packed rows of k float32 (tile/rows.ts), rowBytes each. w: panels of k x 8 float32. c: m rows, cStride bytes apart.
- * Loops: blocks of rows, then blocks of k (that part of a stays in L2), then panels (a panel's part stays in L1 while all row
- * tiles read it): every weight comes from memory once a row block. Partial sums pass through c between blocks of k, in the
- * same order as without blocks.
+ * Loops: blocks of rows, then blocks of k (that part of a stays in L2 or near it), then panels (which all row tiles read one after the
+ * other): every weight comes from memory once a row block. Partial sums pass through c between blocks of k, in the same order as without
+ * blocks.
  */
 export function matmulF32(
   a: usize, rowBytes: usize, w: usize, c: usize, cStride: usize, m: i32, k: i32, firstPanel: i32, lastPanel: i32,
 ): void {
+  const panelBytes = usize(k) << 5;
+  const wPanels = w + usize(firstPanel) * panelBytes;
+  const cPanels = c + (usize(firstPanel) << 5);
   for (let row = 0; row < m; row += rowBlock) {
     const rows = min(rowBlock, m - row);
     const aRows = a + usize(row) * rowBytes;
-    const cRows = c + usize(row) * cStride;
-    for (let word = 0; word < k; word += kBlock) {
-      const words = min(kBlock, k - word);
-      for (let panel = firstPanel; panel < lastPanel; panel++) {
-        const wPart = w + usize(panel) * (usize(k) << 5) + (usize(word) << 5);
-        tileF32Panel(rows, aRows, rowBytes, word, wPart, cRows + (usize(panel) << 5), cStride, words, word);
-      }
+    const cRows = cPanels + usize(row) * cStride;
+    const wordsMost = wordsAtOnce(rows, k);
+    for (let word = 0; word < k; word += wordsMost) {
+      const words = min(wordsMost, k - word);
+      const wPart = wPanels + (usize(word) << 5);
+      tileF32Panels(rows, aRows, rowBytes, word, wPart, panelBytes, lastPanel - firstPanel, cRows, cStride, words, word);
     }
   }
 }
@@ -31,16 +33,18 @@ export function matmulF32(
 export function matmulInt8(
   a: usize, rowBytes: usize, w: usize, c: usize, cStride: usize, m: i32, k: i32, firstPanel: i32, lastPanel: i32,
 ): void {
+  const panelBytes = usize(k) << 5;
+  const wPanels = w + usize(firstPanel) * panelBytes;
+  const cPanels = c + (usize(firstPanel) << 5);
   for (let row = 0; row < m; row += rowBlock) {
     const rows = min(rowBlock, m - row);
     const aRows = a + usize(row) * rowBytes;
-    const cRows = c + usize(row) * cStride;
-    for (let word = 0; word < k; word += kBlock) {
-      const words = min(kBlock, k - word);
-      for (let panel = firstPanel; panel < lastPanel; panel++) {
-        const wPart = w + usize(panel) * (usize(k) << 5) + (usize(word) << 5);
-        tileInt8Panel(rows, aRows, rowBytes, word, wPart, cRows + (usize(panel) << 5), cStride, words, word);
-      }
+    const cRows = cPanels + usize(row) * cStride;
+    const wordsMost = wordsAtOnce(rows, k);
+    for (let word = 0; word < k; word += wordsMost) {
+      const words = min(wordsMost, k - word);
+      const wPart = wPanels + (usize(word) << 5);
+      tileInt8Panels(rows, aRows, rowBytes, word, wPart, panelBytes, lastPanel - firstPanel, cRows, cStride, words, word);
     }
   }
 }

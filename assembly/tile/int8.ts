@@ -1,282 +1,376 @@
-import { dotAdd } from "./multiplyAdd";
-import { Rows1, Rows2, Rows3, Rows4, Rows5, Rows6 } from "./rows";
+import { int8DotInPairs, int8Panels } from "./choice";
+import { dotAdd, dotAddInPairs, ones } from "./multiplyAdd";
+import { Panels1, Panels2, Rows1, Rows2, Rows3, Rows4, Rows5, Rows6, zeros } from "./rows";
 
 /**
- * Register-blocked int8 micro-kernel: R x 8 int32 outputs from one tile of packed rows and one packed panel of 8 columns.
+ * Register-blocked int8 micro-kernel: R x 8 P int32 outputs from one tile of packed rows and P packed panels of 8 columns.
  *
  * a: k steps of R words of four activations in 0..127 (7 bits, zero point 64; rows.ts).
- * b: k steps of 8 columns x 4 consecutive int8 (32 bytes a step).
- * c: R rows of 8 int32, cStride bytes apart; read first where `accumulate` is not 0.
+ * b: k steps of 8 columns x 4 consecutive int8 (32 bytes a step); further panels panelBytes apart.
+ * c: R rows of 8 P int32, cStride bytes apart; read first where `accumulate` is not 0.
  *
- * k counts words. Integer sums are exact while 4 x k <= 132104 (128 x 127 x that stays below 2^31).
+ * k counts words. Integer sums are exact while 4 x k <= 132104 (128 x 127 x that stays below 2^31), so neither the tile nor the form D
+ * of the dot changes a bit. Loop and sums are written as in f32.ts, for the same reasons.
  */
 // @ts-ignore: decorator
 @inline
-function tile<R>(a: usize, b: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
-  let s00 = i32x4.splat(0), s01 = i32x4.splat(0);
-  let s10 = i32x4.splat(0), s11 = i32x4.splat(0);
-  let s20 = i32x4.splat(0), s21 = i32x4.splat(0);
-  let s30 = i32x4.splat(0), s31 = i32x4.splat(0);
-  let s40 = i32x4.splat(0), s41 = i32x4.splat(0);
-  let s50 = i32x4.splat(0), s51 = i32x4.splat(0);
-  if (accumulate) {
-    s00 = v128.load(c);
-    s01 = v128.load(c, 16);
-    if (offsetof<R>() > 4) {
-      s10 = v128.load(c + 1 * cStride);
-      s11 = v128.load(c + 1 * cStride, 16);
-    }
-    if (offsetof<R>() > 8) {
-      s20 = v128.load(c + 2 * cStride);
-      s21 = v128.load(c + 2 * cStride, 16);
-    }
-    if (offsetof<R>() > 12) {
-      s30 = v128.load(c + 3 * cStride);
-      s31 = v128.load(c + 3 * cStride, 16);
-    }
-    if (offsetof<R>() > 16) {
-      s40 = v128.load(c + 4 * cStride);
-      s41 = v128.load(c + 4 * cStride, 16);
-    }
-    if (offsetof<R>() > 20) {
-      s50 = v128.load(c + 5 * cStride);
-      s51 = v128.load(c + 5 * cStride, 16);
+function tile<R, P, D>(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  const from = accumulate ? c : zeros;
+  const fromStride = accumulate ? cStride : 0;
+  let s00 = i32x4.splat(0), s01 = i32x4.splat(0), s02 = i32x4.splat(0), s03 = i32x4.splat(0);
+  let s10 = i32x4.splat(0), s11 = i32x4.splat(0), s12 = i32x4.splat(0), s13 = i32x4.splat(0);
+  let s20 = i32x4.splat(0), s21 = i32x4.splat(0), s22 = i32x4.splat(0), s23 = i32x4.splat(0);
+  let s30 = i32x4.splat(0), s31 = i32x4.splat(0), s32 = i32x4.splat(0), s33 = i32x4.splat(0);
+  let s40 = i32x4.splat(0), s41 = i32x4.splat(0), s42 = i32x4.splat(0), s43 = i32x4.splat(0);
+  let s50 = i32x4.splat(0), s51 = i32x4.splat(0), s52 = i32x4.splat(0), s53 = i32x4.splat(0);
+  s00 = v128.load(from);
+  s01 = v128.load(from, 16);
+  if (offsetof<P>() > 4) {
+    s02 = v128.load(from, 32);
+    s03 = v128.load(from, 48);
+  }
+  if (offsetof<R>() > 4) {
+    s10 = v128.load(from + 1 * fromStride);
+    s11 = v128.load(from + 1 * fromStride, 16);
+    if (offsetof<P>() > 4) {
+      s12 = v128.load(from + 1 * fromStride, 32);
+      s13 = v128.load(from + 1 * fromStride, 48);
     }
   }
-  let b0: v128, b1: v128, x: v128;
-  const unrolled = k & ~3;
-  let word = 0;
-  for (; word < unrolled; word += 4) {
-    b0 = v128.load(b, 0);
+  if (offsetof<R>() > 8) {
+    s20 = v128.load(from + 2 * fromStride);
+    s21 = v128.load(from + 2 * fromStride, 16);
+    if (offsetof<P>() > 4) {
+      s22 = v128.load(from + 2 * fromStride, 32);
+      s23 = v128.load(from + 2 * fromStride, 48);
+    }
+  }
+  if (offsetof<R>() > 12) {
+    s30 = v128.load(from + 3 * fromStride);
+    s31 = v128.load(from + 3 * fromStride, 16);
+    if (offsetof<P>() > 4) {
+      s32 = v128.load(from + 3 * fromStride, 32);
+      s33 = v128.load(from + 3 * fromStride, 48);
+    }
+  }
+  if (offsetof<R>() > 16) {
+    s40 = v128.load(from + 4 * fromStride);
+    s41 = v128.load(from + 4 * fromStride, 16);
+    if (offsetof<P>() > 4) {
+      s42 = v128.load(from + 4 * fromStride, 32);
+      s43 = v128.load(from + 4 * fromStride, 48);
+    }
+  }
+  if (offsetof<R>() > 20) {
+    s50 = v128.load(from + 5 * fromStride);
+    s51 = v128.load(from + 5 * fromStride, 16);
+    if (offsetof<P>() > 4) {
+      s52 = v128.load(from + 5 * fromStride, 32);
+      s53 = v128.load(from + 5 * fromStride, 48);
+    }
+  }
+  let b0: v128, b1: v128, b2 = i32x4.splat(0), b3 = i32x4.splat(0), x: v128;
+  const one = v128.load(ones);
+  let second = b + panelBytes;
+  for (let word = 0; word < k; word++) {
+    b0 = v128.load(b);
     b1 = v128.load(b, 16);
-    x = v128.load32_splat(a, 0);
-    s00 = dotAdd(b0, x, s00);
-    s01 = dotAdd(b1, x, s01);
+    if (offsetof<P>() > 4) {
+      b2 = v128.load(second);
+      b3 = v128.load(second, 16);
+    }
+    x = v128.load32_splat(a);
+    s00 = dot<D>(b0, x, s00, one);
+    s01 = dot<D>(b1, x, s01, one);
+    if (offsetof<P>() > 4) {
+      s02 = dot<D>(b2, x, s02, one);
+      s03 = dot<D>(b3, x, s03, one);
+    }
     if (offsetof<R>() > 4) {
       x = v128.load32_splat(a, 4);
-      s10 = dotAdd(b0, x, s10);
-      s11 = dotAdd(b1, x, s11);
+      s10 = dot<D>(b0, x, s10, one);
+      s11 = dot<D>(b1, x, s11, one);
+      if (offsetof<P>() > 4) {
+        s12 = dot<D>(b2, x, s12, one);
+        s13 = dot<D>(b3, x, s13, one);
+      }
     }
     if (offsetof<R>() > 8) {
       x = v128.load32_splat(a, 8);
-      s20 = dotAdd(b0, x, s20);
-      s21 = dotAdd(b1, x, s21);
+      s20 = dot<D>(b0, x, s20, one);
+      s21 = dot<D>(b1, x, s21, one);
+      if (offsetof<P>() > 4) {
+        s22 = dot<D>(b2, x, s22, one);
+        s23 = dot<D>(b3, x, s23, one);
+      }
     }
     if (offsetof<R>() > 12) {
       x = v128.load32_splat(a, 12);
-      s30 = dotAdd(b0, x, s30);
-      s31 = dotAdd(b1, x, s31);
+      s30 = dot<D>(b0, x, s30, one);
+      s31 = dot<D>(b1, x, s31, one);
+      if (offsetof<P>() > 4) {
+        s32 = dot<D>(b2, x, s32, one);
+        s33 = dot<D>(b3, x, s33, one);
+      }
     }
     if (offsetof<R>() > 16) {
       x = v128.load32_splat(a, 16);
-      s40 = dotAdd(b0, x, s40);
-      s41 = dotAdd(b1, x, s41);
+      s40 = dot<D>(b0, x, s40, one);
+      s41 = dot<D>(b1, x, s41, one);
+      if (offsetof<P>() > 4) {
+        s42 = dot<D>(b2, x, s42, one);
+        s43 = dot<D>(b3, x, s43, one);
+      }
     }
     if (offsetof<R>() > 20) {
       x = v128.load32_splat(a, 20);
-      s50 = dotAdd(b0, x, s50);
-      s51 = dotAdd(b1, x, s51);
-    }
-    b0 = v128.load(b, 32);
-    b1 = v128.load(b, 48);
-    x = v128.load32_splat(a, 1 * offsetof<R>() + 0);
-    s00 = dotAdd(b0, x, s00);
-    s01 = dotAdd(b1, x, s01);
-    if (offsetof<R>() > 4) {
-      x = v128.load32_splat(a, 1 * offsetof<R>() + 4);
-      s10 = dotAdd(b0, x, s10);
-      s11 = dotAdd(b1, x, s11);
-    }
-    if (offsetof<R>() > 8) {
-      x = v128.load32_splat(a, 1 * offsetof<R>() + 8);
-      s20 = dotAdd(b0, x, s20);
-      s21 = dotAdd(b1, x, s21);
-    }
-    if (offsetof<R>() > 12) {
-      x = v128.load32_splat(a, 1 * offsetof<R>() + 12);
-      s30 = dotAdd(b0, x, s30);
-      s31 = dotAdd(b1, x, s31);
-    }
-    if (offsetof<R>() > 16) {
-      x = v128.load32_splat(a, 1 * offsetof<R>() + 16);
-      s40 = dotAdd(b0, x, s40);
-      s41 = dotAdd(b1, x, s41);
-    }
-    if (offsetof<R>() > 20) {
-      x = v128.load32_splat(a, 1 * offsetof<R>() + 20);
-      s50 = dotAdd(b0, x, s50);
-      s51 = dotAdd(b1, x, s51);
-    }
-    b0 = v128.load(b, 64);
-    b1 = v128.load(b, 80);
-    x = v128.load32_splat(a, 2 * offsetof<R>() + 0);
-    s00 = dotAdd(b0, x, s00);
-    s01 = dotAdd(b1, x, s01);
-    if (offsetof<R>() > 4) {
-      x = v128.load32_splat(a, 2 * offsetof<R>() + 4);
-      s10 = dotAdd(b0, x, s10);
-      s11 = dotAdd(b1, x, s11);
-    }
-    if (offsetof<R>() > 8) {
-      x = v128.load32_splat(a, 2 * offsetof<R>() + 8);
-      s20 = dotAdd(b0, x, s20);
-      s21 = dotAdd(b1, x, s21);
-    }
-    if (offsetof<R>() > 12) {
-      x = v128.load32_splat(a, 2 * offsetof<R>() + 12);
-      s30 = dotAdd(b0, x, s30);
-      s31 = dotAdd(b1, x, s31);
-    }
-    if (offsetof<R>() > 16) {
-      x = v128.load32_splat(a, 2 * offsetof<R>() + 16);
-      s40 = dotAdd(b0, x, s40);
-      s41 = dotAdd(b1, x, s41);
-    }
-    if (offsetof<R>() > 20) {
-      x = v128.load32_splat(a, 2 * offsetof<R>() + 20);
-      s50 = dotAdd(b0, x, s50);
-      s51 = dotAdd(b1, x, s51);
-    }
-    b0 = v128.load(b, 96);
-    b1 = v128.load(b, 112);
-    x = v128.load32_splat(a, 3 * offsetof<R>() + 0);
-    s00 = dotAdd(b0, x, s00);
-    s01 = dotAdd(b1, x, s01);
-    if (offsetof<R>() > 4) {
-      x = v128.load32_splat(a, 3 * offsetof<R>() + 4);
-      s10 = dotAdd(b0, x, s10);
-      s11 = dotAdd(b1, x, s11);
-    }
-    if (offsetof<R>() > 8) {
-      x = v128.load32_splat(a, 3 * offsetof<R>() + 8);
-      s20 = dotAdd(b0, x, s20);
-      s21 = dotAdd(b1, x, s21);
-    }
-    if (offsetof<R>() > 12) {
-      x = v128.load32_splat(a, 3 * offsetof<R>() + 12);
-      s30 = dotAdd(b0, x, s30);
-      s31 = dotAdd(b1, x, s31);
-    }
-    if (offsetof<R>() > 16) {
-      x = v128.load32_splat(a, 3 * offsetof<R>() + 16);
-      s40 = dotAdd(b0, x, s40);
-      s41 = dotAdd(b1, x, s41);
-    }
-    if (offsetof<R>() > 20) {
-      x = v128.load32_splat(a, 3 * offsetof<R>() + 20);
-      s50 = dotAdd(b0, x, s50);
-      s51 = dotAdd(b1, x, s51);
-    }
-    a += 4 * offsetof<R>();
-    b += 128;
-  }
-  for (; word < k; word++) {
-    b0 = v128.load(b, 0);
-    b1 = v128.load(b, 16);
-    x = v128.load32_splat(a, 0);
-    s00 = dotAdd(b0, x, s00);
-    s01 = dotAdd(b1, x, s01);
-    if (offsetof<R>() > 4) {
-      x = v128.load32_splat(a, 4);
-      s10 = dotAdd(b0, x, s10);
-      s11 = dotAdd(b1, x, s11);
-    }
-    if (offsetof<R>() > 8) {
-      x = v128.load32_splat(a, 8);
-      s20 = dotAdd(b0, x, s20);
-      s21 = dotAdd(b1, x, s21);
-    }
-    if (offsetof<R>() > 12) {
-      x = v128.load32_splat(a, 12);
-      s30 = dotAdd(b0, x, s30);
-      s31 = dotAdd(b1, x, s31);
-    }
-    if (offsetof<R>() > 16) {
-      x = v128.load32_splat(a, 16);
-      s40 = dotAdd(b0, x, s40);
-      s41 = dotAdd(b1, x, s41);
-    }
-    if (offsetof<R>() > 20) {
-      x = v128.load32_splat(a, 20);
-      s50 = dotAdd(b0, x, s50);
-      s51 = dotAdd(b1, x, s51);
+      s50 = dot<D>(b0, x, s50, one);
+      s51 = dot<D>(b1, x, s51, one);
+      if (offsetof<P>() > 4) {
+        s52 = dot<D>(b2, x, s52, one);
+        s53 = dot<D>(b3, x, s53, one);
+      }
     }
     a += offsetof<R>();
     b += 32;
+    if (offsetof<P>() > 4) {
+      second += 32;
+    }
   }
   v128.store(c, s00);
   v128.store(c, s01, 16);
+  if (offsetof<P>() > 4) {
+    v128.store(c, s02, 32);
+    v128.store(c, s03, 48);
+  }
   if (offsetof<R>() > 4) {
     v128.store(c + 1 * cStride, s10);
     v128.store(c + 1 * cStride, s11, 16);
+    if (offsetof<P>() > 4) {
+      v128.store(c + 1 * cStride, s12, 32);
+      v128.store(c + 1 * cStride, s13, 48);
+    }
   }
   if (offsetof<R>() > 8) {
     v128.store(c + 2 * cStride, s20);
     v128.store(c + 2 * cStride, s21, 16);
+    if (offsetof<P>() > 4) {
+      v128.store(c + 2 * cStride, s22, 32);
+      v128.store(c + 2 * cStride, s23, 48);
+    }
   }
   if (offsetof<R>() > 12) {
     v128.store(c + 3 * cStride, s30);
     v128.store(c + 3 * cStride, s31, 16);
+    if (offsetof<P>() > 4) {
+      v128.store(c + 3 * cStride, s32, 32);
+      v128.store(c + 3 * cStride, s33, 48);
+    }
   }
   if (offsetof<R>() > 16) {
     v128.store(c + 4 * cStride, s40);
     v128.store(c + 4 * cStride, s41, 16);
+    if (offsetof<P>() > 4) {
+      v128.store(c + 4 * cStride, s42, 32);
+      v128.store(c + 4 * cStride, s43, 48);
+    }
   }
   if (offsetof<R>() > 20) {
     v128.store(c + 5 * cStride, s50);
     v128.store(c + 5 * cStride, s51, 16);
+    if (offsetof<P>() > 4) {
+      v128.store(c + 5 * cStride, s52, 32);
+      v128.store(c + 5 * cStride, s53, 48);
+    }
   }
 }
 
-/** 1 row x 8 columns. */
-export function tileInt8Rows1(a: usize, b: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
-  tile<Rows1>(a, b, c, cStride, k, accumulate);
+// @ts-ignore: decorator
+@inline
+function dot<D>(signed: v128, unsigned: v128, sums: v128, one: v128): v128 {
+  return offsetof<D>() > 4 ? dotAddInPairs(signed, unsigned, sums, one) : dotAdd(signed, unsigned, sums);
 }
 
-/** 2 rows x 8 columns. */
-export function tileInt8Rows2(a: usize, b: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
-  tile<Rows2>(a, b, c, cStride, k, accumulate);
+/** Forms of the dot as types, told apart by their size. */
+@unmanaged class Fused { a: u32 = 0; }
+@unmanaged class InPairs { a: u32 = 0; b: u32 = 0; }
+
+/** 1 row x 8 columns, the dot as one instruction. */
+export function tileInt8Fused1x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows1, Panels1, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
-/** 3 rows x 8 columns. */
-export function tileInt8Rows3(a: usize, b: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
-  tile<Rows3>(a, b, c, cStride, k, accumulate);
+/** 2 rows x 8 columns, the dot as one instruction. */
+export function tileInt8Fused2x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows2, Panels1, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
-/** 4 rows x 8 columns. */
-export function tileInt8Rows4(a: usize, b: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
-  tile<Rows4>(a, b, c, cStride, k, accumulate);
+/** 3 rows x 8 columns, the dot as one instruction. */
+export function tileInt8Fused3x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows3, Panels1, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
-/** 5 rows x 8 columns. */
-export function tileInt8Rows5(a: usize, b: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
-  tile<Rows5>(a, b, c, cStride, k, accumulate);
+/** 4 rows x 8 columns, the dot as one instruction. */
+export function tileInt8Fused4x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows4, Panels1, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
-/** 6 rows x 8 columns. */
-export function tileInt8Rows6(a: usize, b: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
-  tile<Rows6>(a, b, c, cStride, k, accumulate);
+/** 5 rows x 8 columns, the dot as one instruction. */
+export function tileInt8Fused5x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows5, Panels1, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
-/**
- * m (at most rowBlock) x 8 outputs over one panel: every tile of a block of packed rows, from word `firstWord` on, k words.
- */
-export function tileInt8Panel(m: i32, a: usize, rowBytes: usize, firstWord: i32, b: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+/** 6 rows x 8 columns, the dot as one instruction. */
+export function tileInt8Fused6x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows6, Panels1, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
+}
+
+/** 1 row x 16 columns, the dot as one instruction. */
+export function tileInt8Fused1x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows1, Panels2, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
+}
+
+/** 2 rows x 16 columns, the dot as one instruction. */
+export function tileInt8Fused2x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows2, Panels2, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
+}
+
+/** 3 rows x 16 columns, the dot as one instruction. */
+export function tileInt8Fused3x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows3, Panels2, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
+}
+
+/** 4 rows x 16 columns, the dot as one instruction. */
+export function tileInt8Fused4x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows4, Panels2, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
+}
+
+/** 5 rows x 16 columns, the dot as one instruction. */
+export function tileInt8Fused5x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows5, Panels2, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
+}
+
+/** 6 rows x 16 columns, the dot as one instruction. */
+export function tileInt8Fused6x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows6, Panels2, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
+}
+
+/** 1 row x 8 columns, the dot in pairs. */
+export function tileInt8InPairs1x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows1, Panels1, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
+}
+
+/** 2 rows x 8 columns, the dot in pairs. */
+export function tileInt8InPairs2x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows2, Panels1, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
+}
+
+/** 3 rows x 8 columns, the dot in pairs. */
+export function tileInt8InPairs3x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows3, Panels1, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
+}
+
+/** 4 rows x 8 columns, the dot in pairs. */
+export function tileInt8InPairs4x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows4, Panels1, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
+}
+
+/** 5 rows x 8 columns, the dot in pairs. */
+export function tileInt8InPairs5x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows5, Panels1, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
+}
+
+/** 6 rows x 8 columns, the dot in pairs. */
+export function tileInt8InPairs6x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows6, Panels1, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
+}
+
+/** 1 row x 16 columns, the dot in pairs. */
+export function tileInt8InPairs1x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows1, Panels2, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
+}
+
+/** 2 rows x 16 columns, the dot in pairs. */
+export function tileInt8InPairs2x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows2, Panels2, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
+}
+
+/** 3 rows x 16 columns, the dot in pairs. */
+export function tileInt8InPairs3x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows3, Panels2, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
+}
+
+/** 4 rows x 16 columns, the dot in pairs. */
+export function tileInt8InPairs4x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows4, Panels2, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
+}
+
+/** 5 rows x 16 columns, the dot in pairs. */
+export function tileInt8InPairs5x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows5, Panels2, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
+}
+
+/** 6 rows x 16 columns, the dot in pairs. */
+export function tileInt8InPairs6x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tile<Rows6, Panels2, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
+}
+
+/** One tile of `rows` rows (1 to 6) and `panels` panels (1 or 2); the dot in pairs where `inPairs` is not 0. */
+export function tileInt8Any(inPairs: i32, rows: i32, panels: i32, a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  switch ((inPairs << 6) + (panels << 3) + rows) {
+    case 9: tileInt8Fused1x8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 10: tileInt8Fused2x8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 11: tileInt8Fused3x8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 12: tileInt8Fused4x8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 13: tileInt8Fused5x8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 14: tileInt8Fused6x8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 17: tileInt8Fused1x16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 18: tileInt8Fused2x16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 19: tileInt8Fused3x16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 20: tileInt8Fused4x16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 21: tileInt8Fused5x16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 22: tileInt8Fused6x16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 73: tileInt8InPairs1x8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 74: tileInt8InPairs2x8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 75: tileInt8InPairs3x8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 76: tileInt8InPairs4x8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 77: tileInt8InPairs5x8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 78: tileInt8InPairs6x8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 81: tileInt8InPairs1x16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 82: tileInt8InPairs2x16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 83: tileInt8InPairs3x16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 84: tileInt8InPairs4x16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 85: tileInt8InPairs5x16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 86: tileInt8InPairs6x16(a, b, panelBytes, c, cStride, k, accumulate); break;
+  }
+}
+
+/** As tileF32Panels: every tile of a block of packed rows over `panels` panels. */
+export function tileInt8Panels(
+  m: i32, a: usize, rowBytes: usize, firstWord: i32, b: usize, panelBytes: usize, panels: i32, c: usize, cStride: usize, k: i32, accumulate: i32,
+): void {
   const tiles = (m + 5) / 6;
   const shortRows = m / tiles;
   const longTiles = m % tiles;
-  for (let index = 0; index < tiles; index++) {
-    const rows = shortRows + i32(index < longTiles);
-    const at = a + usize(firstWord * rows << 2);
-    switch (rows) {
-      case 6: tileInt8Rows6(at, b, c, cStride, k, accumulate); break;
-      case 5: tileInt8Rows5(at, b, c, cStride, k, accumulate); break;
-      case 4: tileInt8Rows4(at, b, c, cStride, k, accumulate); break;
-      case 3: tileInt8Rows3(at, b, c, cStride, k, accumulate); break;
-      case 2: tileInt8Rows2(at, b, c, cStride, k, accumulate); break;
-      default: tileInt8Rows1(at, b, c, cStride, k, accumulate); break;
+  // One or two rows wait for memory: panels that follow each other in memory come faster than two at a time.
+  const most = m > 2 ? int8Panels : 1;
+  for (let panel = 0; panel < panels;) {
+    const atOnce = min(most, panels - panel);
+    let aTile = a;
+    let cTile = c;
+    for (let index = 0; index < tiles; index++) {
+      const rows = shortRows + i32(index < longTiles);
+      tileInt8Any(int8DotInPairs, rows, atOnce, aTile + usize(firstWord * rows << 2), b, panelBytes, cTile, cStride, k, accumulate);
+      aTile += usize(rows) * rowBytes;
+      cTile += usize(rows) * cStride;
     }
-    a += usize(rows) * rowBytes;
-    c += usize(rows) * cStride;
+    panel += atOnce;
+    b += usize(atOnce) * panelBytes;
+    c += usize(atOnce) << 5;
   }
+}
+
+/** As tileInt8Panels over one panel. */
+export function tileInt8Panel(m: i32, a: usize, rowBytes: usize, firstWord: i32, b: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  tileInt8Panels(m, a, rowBytes, firstWord, b, 0, 1, c, cStride, k, accumulate);
 }

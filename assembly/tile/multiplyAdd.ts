@@ -1,5 +1,5 @@
 /**
- * The only two operations in which the `simd` and the `relaxed` target differ.
+ * The only operations in which the `simd` and the `relaxed` target differ.
  * The branch is decided at compile time; both targets share every other line.
  */
 
@@ -31,5 +31,22 @@ export function dotAdd(signed: v128, unsigned: v128, sums: v128): v128 {
     const even = v128.shuffle<i32>(low, high, 0, 2, 4, 6);
     const odd = v128.shuffle<i32>(low, high, 1, 3, 5, 7);
     return i32x4.add(sums, i32x4.add(even, odd));
+  }
+}
+
+/** Eight 16-bit ones, in memory: as a constant, the engine would make them anew before each use. */
+export const ones: usize = memory.data<i16>([1, 1, 1, 1, 1, 1, 1, 1], 16);
+
+/**
+ * The same bits as dotAdd, through 16-bit sums of pairs and a product with ones: three instructions. For processors on which the engine has
+ * no single one for the dot and makes five of it (V8 14.6 on x64 without AVX-VNNI, such as Zen 4).
+ */
+// @ts-ignore: decorator
+@inline
+export function dotAddInPairs(signed: v128, unsigned: v128, sums: v128, one: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    return i32x4.add(sums, i32x4.dot_i16x8_s(i16x8.relaxed_dot_i8x16_i7x16_s(signed, unsigned), one));
+  } else {
+    return dotAdd(signed, unsigned, sums);
   }
 }

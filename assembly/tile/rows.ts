@@ -9,12 +9,36 @@
  * address arithmetic that one does not (6 x 8 tile over L1, Node 26, Zen 5: 50 GFLOP/s with six pointers, 58 with one).
  */
 
-/** Rows of a block: with kBlock words each they stay in half a MiB of L2 while every panel passes by. */
+/** Rows of a block: with the words that wordsAtOnce gives them, they take 2 MiB, the second-level cache of a large core, at most. */
 export const rowBlock = 288;
-/** Words of k that a block takes at a time: 8 columns of them, 16 KiB, stay in L1 while all row tiles read them. */
-export const kBlock = 512;
+/** Words of a block of rows. */
+const blockWords = 2 ** 19;
+/** Words of k that a panel is read for at least: shorter runs keep the processor from fetching ahead. */
+const wordsLeast = 1024;
 
 const tileRowsMost = 6;
+
+/** Zeros that sums begin with: a row of the widest tile. */
+export const zeros: usize = memory.data(128, 16);
+
+/**
+ * Panels that the next tile takes, of `left`: `most` for three rows and more. A tile of one or two rows has too few sums to hide how long
+ * a multiply-add takes, so it takes up to four panels.
+ */
+// @ts-ignore: decorator
+@inline
+export function panelsAtOnce(m: i32, most: i32, left: i32): i32 {
+  let panels = m > 2 ? most : m == 2 ? most << 1 : 4;
+  while (panels > left) panels >>= 1;
+  return panels;
+}
+
+/** Words of k that `rows` rows (at most rowBlock) take at a time, of k in all, in parts as even as they come; all of them where they may. */
+export function wordsAtOnce(rows: i32, k: i32): i32 {
+  const most = max(wordsLeast, blockWords / rows);
+  const parts = (k + most - 1) / most;
+  return (k + parts - 1) / parts;
+}
 
 /** Rows of the tile that holds `row`, of m rows in all. */
 // @ts-ignore: decorator
@@ -74,3 +98,8 @@ export function packRows(
 @unmanaged export class Rows4 { a: u32 = 0; b: u32 = 0; c: u32 = 0; d: u32 = 0; }
 @unmanaged export class Rows5 { a: u32 = 0; b: u32 = 0; c: u32 = 0; d: u32 = 0; e: u32 = 0; }
 @unmanaged export class Rows6 { a: u32 = 0; b: u32 = 0; c: u32 = 0; d: u32 = 0; e: u32 = 0; f: u32 = 0; }
+
+/** The same for the panels of a tile. */
+@unmanaged export class Panels1 { a: u32 = 0; }
+@unmanaged export class Panels2 { a: u32 = 0; b: u32 = 0; }
+@unmanaged export class Panels4 { a: u32 = 0; b: u32 = 0; c: u32 = 0; d: u32 = 0; }

@@ -28,6 +28,7 @@ export interface BenchOptions {
   k?: string;
   threads: string;
   target?: string;
+  revectorize?: boolean;
   hardware?: string;
   seed: string;
   quick?: boolean;
@@ -57,6 +58,7 @@ export function resolveBench(
     ...resolveDimensions(options),
     threads: parseList(options.threads, parseCount, "--threads"),
     ...(options.target === undefined ? {} : { target: requireKnown("--target", options.target, TARGETS) }),
+    ...(options.revectorize === true ? { revectorize: true } : {}),
     hardware: resolveHardware(options.hardware),
     seed: parseSeed(options.seed, "--seed"),
     quick: options.quick === true,

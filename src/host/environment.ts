@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from "node:os";
+import { flagsSetHere } from "./vectorWidth.ts";
 
 /** This machine and this Node at one moment; flat, so that it can stand in a record. */
 export interface HostEnvironment {
@@ -16,7 +17,7 @@ export interface HostEnvironment {
   readonly operatingSystem: string;
   readonly nodeVersion: string;
   readonly v8Version: string;
-  /** Flags given to Node, on the command line and in NODE_OPTIONS. */
+  /** Flags given to Node, on the command line and in NODE_OPTIONS, and those that this program set itself. */
   readonly nodeFlags: readonly string[];
   /** ISO 8601, UTC. */
   readonly date: string;
@@ -38,7 +39,7 @@ export function readEnvironment(): HostEnvironment {
     operatingSystem: `${type()} ${release()}`,
     nodeVersion: process.versions.node,
     v8Version: process.versions.v8,
-    nodeFlags: nodeFlags(process.execArgv, process.env["NODE_OPTIONS"]),
+    nodeFlags: [...nodeFlags(process.execArgv, process.env["NODE_OPTIONS"]), ...flagsSetHere()],
     date: new Date().toISOString(),
     loadAverage1m: loadavg()[0] ?? 0,
     ...(governor === undefined ? {} : { governor }),

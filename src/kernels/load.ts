@@ -1,5 +1,6 @@
 import { InfeasibleError } from "../units/errors.ts";
 import type { KernelExports } from "./exports.ts";
+import { plainTiles, type Tiles, tileImports } from "./tiles.ts";
 
 const pageBytes = 65536;
 /** A memory with 32-bit addresses ends here. */
@@ -22,9 +23,15 @@ export function createMemory(bytes: number): WebAssembly.Memory {
   }
 }
 
+/** A compiled target and the tiles that its matmuls use; threads share it. */
+export interface KernelModule {
+  readonly module: WebAssembly.Module;
+  readonly tiles: Tiles;
+}
+
 /** Compiles a kernel module. */
-export function compileKernels(wasm: Uint8Array<ArrayBuffer>): WebAssembly.Module {
-  return new WebAssembly.Module(wasm);
+export function compileKernels(wasm: Uint8Array<ArrayBuffer>, tiles: Tiles = plainTiles): KernelModule {
+  return { module: new WebAssembly.Module(wasm), tiles };
 }
 
 /** Reports one access of a traced module: address, bytes, 1 for a store. */
@@ -32,7 +39,7 @@ export type TraceAccess = (address: number, bytes: number, isStore: number) => v
 
 /** Instantiates a kernel module on a memory; a traced module reports to `trace` (best another module's export: no JS between). */
 export function instantiateKernels(
-  module: WebAssembly.Module,
+  { module, tiles }: KernelModule,
   memory: WebAssembly.Memory,
   trace?: TraceAccess,
 ): KernelExports {
@@ -43,6 +50,7 @@ export function instantiateKernels(
         throw new Error("a kernel's assertion failed");
       },
     },
+    tiles: tileImports(tiles),
   };
   if (trace !== undefined) imports.trace = { access: trace };
   return new WebAssembly.Instance(module, imports).exports as KernelExports;

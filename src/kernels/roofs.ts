@@ -1,6 +1,7 @@
 import { createArena } from "./arena.ts";
 import { type KernelExports, kernelFunction } from "./exports.ts";
 import { call, type Step } from "./program.ts";
+import type { Int8Dot, PanelsAtOnce } from "./tiles.ts";
 
 /** A calibration loop: how much work one call of one thread does, and its program. */
 export interface RoofLoop {
@@ -12,46 +13,61 @@ export interface RoofLoop {
   readonly steps: (rank: number) => Step[];
 }
 
-/** Steps of k in one tile: a of 6 rows, b of 8 columns and the tile together stay below 32 KiB. */
-const tileSteps = 512;
+/** Steps of k in one tile: a of 6 rows, b of 16 columns and the tile together stay below 32 KiB. */
+const tileSteps = 256;
+const repeats = 800;
 
-/** Float32 multiply-add in five register tiles; the best of them is the roof. */
-export function float32Forms(threads: number): RoofLoop[] {
-  const repeats = 400;
-  const tiles = [6, 5, 4, 3].map((rows) =>
-    loop(`${rows}x8`, threads, 6 * tileSteps * 4 + tileSteps * 32 + 256, rows * 16 * tileSteps * repeats, (at) =>
-      call(
-        "roofTileF32",
-        rows,
-        at,
-        at + 6 * tileSteps * 4,
-        at + 6 * tileSteps * 4 + tileSteps * 32,
-        tileSteps,
-        repeats,
-      ),
-    ),
-  );
-  const wide = loop("3x16", threads, tileSteps * 12 + tileSteps * 64 + 256, 96 * tileSteps * repeats, (at) =>
-    call("roofWideF32", at, at + tileSteps * 12, at + tileSteps * 76, tileSteps, repeats),
-  );
-  return [...tiles, wide];
+/** Rows and panels of a register tile. */
+interface TileForm {
+  readonly rows: number;
+  readonly panels: PanelsAtOnce;
 }
 
-/** Int8 dots in four register tiles. */
-export function int8Forms(threads: number): RoofLoop[] {
-  const repeats = 400;
-  return [6, 5, 4, 3].map((rows) =>
-    loop(`${rows}x8`, threads, 6 * tileSteps * 4 + tileSteps * 32 + 256, rows * 64 * tileSteps * repeats, (at) =>
-      call(
-        "roofTileInt8",
-        rows,
-        at,
-        at + 6 * tileSteps * 4,
-        at + 6 * tileSteps * 4 + tileSteps * 32,
-        tileSteps,
-        repeats,
-      ),
-    ),
+/** The tiles that are tried: those that keep both multiply-add units busy in 16 registers of 128, or of 256 bits. */
+const tileForms: readonly TileForm[] = [
+  { rows: 6, panels: 1 },
+  { rows: 5, panels: 1 },
+  { rows: 4, panels: 1 },
+  { rows: 6, panels: 2 },
+  { rows: 5, panels: 2 },
+  { rows: 4, panels: 2 },
+];
+
+/** Float32 multiply-add in each register tile; the best of them is the roof. */
+export function float32Forms(threads: number): RoofLoop[] {
+  return tileForms.map((form) => float32Loop(form, threads));
+}
+
+export function float32Loop({ rows, panels }: TileForm, threads: number): RoofLoop {
+  return tileLoop(`${rows}x${8 * panels}`, { rows, panels }, threads, 16, (...places) =>
+    call("roofTileF32", rows, panels, ...places),
+  );
+}
+
+/** Int8 dots in each register tile and each form of the dot that the target has. */
+export function int8Forms(threads: number, dots: readonly Int8Dot[]): RoofLoop[] {
+  return dots.flatMap((dot) => tileForms.map((form) => int8Loop(form, dot, threads)));
+}
+
+export function int8Loop({ rows, panels }: TileForm, dot: Int8Dot, threads: number): RoofLoop {
+  const name = `${rows}x${8 * panels}${dot === "inPairs" ? " in pairs" : ""}`;
+  return tileLoop(name, { rows, panels }, threads, 64, (...places) =>
+    call("roofTileInt8", dot === "inPairs" ? 1 : 0, rows, panels, ...places),
+  );
+}
+
+function tileLoop(
+  name: string,
+  { rows, panels }: TileForm,
+  threads: number,
+  workPerStep: number,
+  step: (...places: number[]) => Step,
+): RoofLoop {
+  const aBytes = 6 * tileSteps * 4;
+  const bBytes = panels * tileSteps * 32;
+  const cBytes = rows * panels * 32;
+  return loop(name, threads, aBytes + bBytes + cBytes, rows * panels * workPerStep * tileSteps * repeats, (at) =>
+    step(at, at + aBytes, at + aBytes + bBytes, tileSteps, repeats),
   );
 }
 

@@ -1,7 +1,9 @@
 import type { ResidentPool } from "../host/pool.ts";
-import { createMemory, instantiateKernels } from "../kernels/load.ts";
+import type { VectorBits } from "../host/vectorWidth.ts";
+import { createMemory, instantiateKernels, type KernelModule } from "../kernels/load.ts";
 import { clockLoop, float32Forms, int8Forms, type RoofLoop, readLoop } from "../kernels/roofs.ts";
 import type { Target } from "../kernels/target.ts";
+import { dotsOf } from "./calibration.ts";
 import { startRunner } from "./runner.ts";
 
 /** A roof with the spread of its samples. */
@@ -42,16 +44,17 @@ export interface CacheSizes {
 const callsPerForm = 7;
 
 /**
- * Measures the roofs: the best of five float32 tiles and four int8 tiles over operands in L1, read bandwidth at a working set of
- * each cache level and of memory, and the clock.
+ * Measures the roofs: the best of several float32 and int8 tiles over operands in L1, read bandwidth at a working set of each cache
+ * level and of memory, and the clock.
  */
 export async function measureRoofs(
   pool: ResidentPool,
   target: Target,
-  module: WebAssembly.Module,
+  module: KernelModule,
   caches: CacheSizes,
   cores: number,
   signal: AbortSignal,
+  vectorBits: VectorBits = 128,
 ): Promise<HostRoofs> {
   const { threads } = pool;
   const measure = (loop: RoofLoop, ranks: number): Promise<Roof> => runLoop(pool, module, loop, ranks, cores, signal);
@@ -66,7 +69,7 @@ export async function measureRoofs(
   };
   const clockBefore = await measure(clockLoop(), 1);
   const float32 = await best(float32Forms(threads));
-  const int8 = await best(int8Forms(threads));
+  const int8 = await best(int8Forms(threads, dotsOf(target)));
   const clockAfter = await measure(clockLoop(), 1);
   const clockHz = Math.max(clockBefore.perSecond, clockAfter.perSecond);
   const bandwidth: BandwidthRoof[] = [];
@@ -74,10 +77,13 @@ export async function measureRoofs(
     const roof = await measure(readLoop(bytes, threads), threads);
     bandwidth.push({ ...roof, level, workingSetBytes: bytes });
   }
-  // Two vector units of four lanes: 16 FLOP a cycle with a fused multiply-add, 8 where multiply and add are apart.
-  const flopsPerCycle = target === "relaxed" ? 16 : 8;
-  const suspect = float32.perSecond < 0.85 * clockHz * flopsPerCycle * threads;
+  const suspect = float32.perSecond < 0.85 * clockHz * flopsPerCycle(target, vectorBits) * threads;
   return { threads, clockHz, float32, int8, bandwidth, suspect };
+}
+
+/** Two vector units: of four lanes, 16 FLOP a cycle with a fused multiply-add, 8 where multiply and add are apart; twice that of eight. */
+export function flopsPerCycle(target: Target, vectorBits: VectorBits): number {
+  return (target === "relaxed" ? 16 : 8) * (vectorBits / 128);
 }
 
 /** The level whose bandwidth feeds a working set: the smallest cache that holds it. */
@@ -110,7 +116,7 @@ function workingSets(
 
 async function runLoop(
   pool: ResidentPool,
-  module: WebAssembly.Module,
+  module: KernelModule,
   loop: RoofLoop,
   ranks: number,
   cores: number,

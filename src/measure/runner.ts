@@ -1,4 +1,5 @@
 import type { ResidentPool } from "../host/pool.ts";
+import type { KernelModule } from "../kernels/load.ts";
 import type { Step } from "../kernels/program.ts";
 import { controlWords, createControl, maxSegments, segmentTimes, word } from "./control.ts";
 import type { KernelThread } from "./worker.ts";
@@ -28,7 +29,7 @@ export class TimedOutError extends Error {
  */
 export function startRunner(
   pool: ResidentPool,
-  module: WebAssembly.Module,
+  module: KernelModule,
   memory: WebAssembly.Memory,
   programs: readonly (readonly Step[])[],
   cores: number,

@@ -1,11 +1,11 @@
 import { kernelFunction } from "../kernels/exports.ts";
-import { instantiateKernels } from "../kernels/load.ts";
+import { instantiateKernels, type KernelModule } from "../kernels/load.ts";
 import type { Step } from "../kernels/program.ts";
 import { awaitChange, barrierWait, controlWords, segmentTimes, word } from "./control.ts";
 
 /** What a kernel thread is given: module, memory and control are shared, the steps are its own. */
 export interface KernelThread {
-  readonly module: WebAssembly.Module;
+  readonly module: KernelModule;
   readonly memory: WebAssembly.Memory;
   readonly control: SharedArrayBuffer;
   readonly rank: number;

@@ -47,6 +47,10 @@ const kernelRowFields = z.strictObject({
   weightDtype: text("How the weights are stored.").optional(),
   model: text("Model whose shapes these are.").optional(),
   target: text("WASM target: simd, relaxed or debug."),
+  revectorized: z
+    .boolean()
+    .optional()
+    .meta({ description: "True where V8 fused pairs of 128-bit vectors into 256 bits (--revectorize)." }),
   threads: whole("Threads the kernel ran on."),
   status: z.enum(STATUSES).meta({ description: "ok, or why numbers are missing." }),
   statusReason: text("One sentence on a status other than ok.").optional(),

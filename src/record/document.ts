@@ -24,7 +24,9 @@ export const environmentSchema = z.strictObject({
   governor: text("How the processor picks its clock; absent where the system does not say.").optional(),
   nodeVersion: text("Version of Node."),
   v8Version: text("Version of V8."),
-  nodeFlags: z.array(z.string()).meta({ description: "Flags given to Node, on the command line and in NODE_OPTIONS." }),
+  nodeFlags: z.array(z.string()).meta({
+    description: "Flags given to Node, on the command line, in NODE_OPTIONS or by this program (--revectorize).",
+  }),
   target: text("WASM target of the kernels: simd, relaxed or debug; absent where none is at work.").optional(),
 });
 

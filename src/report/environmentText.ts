@@ -3,8 +3,9 @@ import { formatBytes, formatNumber } from "../units/format.ts";
 
 /** Where a run was made, in one line. */
 export function environmentLine(environment: Environment): string {
-  const { afdbenchVersion, cpuModel, cpuCores, nodeVersion, v8Version, target, date } = environment;
-  const targetText = target === undefined ? "" : `, target ${target}`;
+  const { afdbenchVersion, cpuModel, cpuCores, nodeVersion, nodeFlags, v8Version, target, date } = environment;
+  const revectorized = nodeFlags.includes("--experimental-wasm-revectorize") ? ", revectorized" : "";
+  const targetText = target === undefined ? "" : `, target ${target}${revectorized}`;
   const cores = `${cpuCores} core${cpuCores === 1 ? "" : "s"}`;
   return `afdbench ${afdbenchVersion} on ${cpuModel}, ${cores}, Node ${nodeVersion} (V8 ${v8Version})${targetText}, ${date}.`;
 }

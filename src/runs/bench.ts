@@ -2,9 +2,8 @@ import type { Accelerator } from "../hardware/accelerator.ts";
 import { loadAccelerator } from "../hardware/catalog.ts";
 import { readCaches } from "../host/caches.ts";
 import { type ResidentPool, startResidentPool } from "../host/pool.ts";
-import { readKernelModule } from "../kernels/files.ts";
-import { compileKernels, memoryLimitBytes } from "../kernels/load.ts";
-import { pickTarget } from "../kernels/target.ts";
+import { settleVectorBits } from "../host/vectorWidth.ts";
+import { memoryLimitBytes } from "../kernels/load.ts";
 import { type CacheSizes, measureRoofs } from "../measure/roofs.ts";
 import { workerUrl } from "../measure/runner.ts";
 import type { SamplePlan } from "../measure/sample.ts";
@@ -19,6 +18,7 @@ import { planRows } from "./benchPlan.ts";
 import { roofRows } from "./benchRoofs.ts";
 import { type Bench, measureRow } from "./benchRow.ts";
 import { recordEnvironment } from "./environment.ts";
+import { kernelsHere } from "./kernelsHere.ts";
 import { loadModel } from "./models.ts";
 import type { PlannedRow } from "./plannedRow.ts";
 import type { BenchOutcome, BenchSettings } from "./settings.ts";
@@ -35,7 +35,9 @@ export async function bench(settings: BenchSettings): Promise<BenchOutcome> {
     settings.configFile === undefined ? { name: settings.model ?? "step3" } : { configFile: settings.configFile },
   );
   const accelerators = settings.hardware.map(loadAccelerator);
-  const target = await pickTarget(settings.target);
+  const vectorBits = settleVectorBits(settings.revectorize === true ? 256 : 128);
+  const { target, kernels, notices } = await kernelsHere(settings.target);
+  for (const notice of notices) settings.onNotice?.(notice);
   const environment = recordEnvironment(target);
   const caches = readCaches();
   const sizes: CacheSizes = {
@@ -48,7 +50,8 @@ export async function bench(settings: BenchSettings): Promise<BenchOutcome> {
 
   const run: Bench = {
     target,
-    module: compileKernels(readKernelModule(target, "plain")),
+    vectorBits,
+    module: kernels,
     caches,
     sizes,
     cores: environment.cpuCores,
@@ -66,8 +69,8 @@ export async function bench(settings: BenchSettings): Promise<BenchOutcome> {
       const pool = startResidentPool(workerUrl, threads);
       try {
         progress(`roofs of this host (${threads} thread${threads === 1 ? "" : "s"})`);
-        const roofs = await measureRoofs(pool, target, run.module, sizes, run.cores, settings.signal);
-        rows.push(...roofRows(roofs, target));
+        const roofs = await measureRoofs(pool, target, run.module, sizes, run.cores, settings.signal, vectorBits);
+        rows.push(...roofRows(roofs, target, vectorBits));
         for (const plannedRow of planned.filter(({ fields }) => fields.threads === threads)) {
           settings.signal.throwIfAborted();
           progress(`${plannedRow.fields.kernel} ${plannedRow.fields.dtype} ${plannedRow.fields.shape}`);
@@ -91,7 +94,7 @@ export async function bench(settings: BenchSettings): Promise<BenchOutcome> {
       command: "bench",
       environment,
       rows,
-      notes: notesOf(card, rows, environment.l2Bytes),
+      notes: [...notices, ...notesOf(card, rows, environment.l2Bytes)],
     },
     interrupted,
     failed: measured.some(({ row }) => row.status === "failedCheck" || row.status === "trapped"),

@@ -1,14 +1,16 @@
 import { median, medianAbsoluteDeviation } from "simple-statistics";
+import type { VectorBits } from "../host/vectorWidth.ts";
 import type { Target } from "../kernels/target.ts";
-import type { HostRoofs, Roof } from "../measure/roofs.ts";
+import { flopsPerCycle, type HostRoofs, type Roof } from "../measure/roofs.ts";
 import type { KernelRow } from "../record/benchRows.ts";
 
 /** Rows of this host's roofs: multiply-add, int8 dot, and reads at each level. */
-export function roofRows(roofs: HostRoofs, target: Target): KernelRow[] {
+export function roofRows(roofs: HostRoofs, target: Target, vectorBits: VectorBits): KernelRow[] {
   const base = {
     row: "kernel" as const,
     kind: "measured" as const,
     target,
+    ...revectorized(vectorBits),
     threads: roofs.threads,
     status: "ok" as const,
   };
@@ -25,7 +27,7 @@ export function roofRows(roofs: HostRoofs, target: Target): KernelRow[] {
     {
       ...peak("roof.multiplyAdd", "f32", roofs.float32),
       clockHz: roofs.clockHz,
-      ...(roofs.suspect ? { status: "roofSuspect" as const, statusReason: suspectReason(target) } : {}),
+      ...(roofs.suspect ? { status: "roofSuspect" as const, statusReason: suspectReason(target, vectorBits) } : {}),
     },
     peak("roof.int8Dot", "int8", roofs.int8),
     ...roofs.bandwidth.map(
@@ -44,8 +46,13 @@ export function roofRows(roofs: HostRoofs, target: Target): KernelRow[] {
 }
 
 /** Why a float32 roof is doubted. */
-export function suspectReason(target: Target): string {
-  return `the float32 roof is more than 15% below clock x ${target === "relaxed" ? 16 : 8} FLOP a cycle: a disturbed machine, or an engine that does not reach its units`;
+export function suspectReason(target: Target, vectorBits: VectorBits): string {
+  return `the float32 roof is more than 15% below clock x ${flopsPerCycle(target, vectorBits)} FLOP a cycle: a disturbed machine, or an engine that does not reach its units`;
+}
+
+/** The key of rows whose vectors were fused. */
+export function revectorized(vectorBits: VectorBits): Pick<KernelRow, "revectorized"> {
+  return vectorBits === 256 ? { revectorized: true } : {};
 }
 
 /** A roof's rate is that of its fastest sample, since disturbance only slows; median and spread say how steady it was. */

@@ -1,7 +1,8 @@
 import type { HostCaches } from "../host/caches.ts";
 import type { ResidentPool } from "../host/pool.ts";
+import type { VectorBits } from "../host/vectorWidth.ts";
 import type { KernelCase } from "../kernels/case.ts";
-import { createMemory, instantiateKernels } from "../kernels/load.ts";
+import { createMemory, instantiateKernels, type KernelModule } from "../kernels/load.ts";
 import type { Target } from "../kernels/target.ts";
 import { cacheGeometry } from "../measure/cacheModel.ts";
 import { countCase, type Traffic, traceCase } from "../measure/counting.ts";
@@ -12,13 +13,14 @@ import { type SamplePlan, type Samples, sampleCall } from "../measure/sample.ts"
 import type { KernelRow } from "../record/benchRows.ts";
 import { attainableFlopsPerSecond, boundOf } from "../theory/roofline.ts";
 import { InfeasibleError } from "../units/errors.ts";
-import { suspectReason } from "./benchRoofs.ts";
+import { revectorized, suspectReason } from "./benchRoofs.ts";
 import type { Modeled, PlannedRow, TracedShape } from "./plannedRow.ts";
 
 /** What every row of a run is measured with. */
 export interface Bench {
   readonly target: Target;
-  readonly module: WebAssembly.Module;
+  readonly vectorBits: VectorBits;
+  readonly module: KernelModule;
   readonly caches: HostCaches;
   readonly sizes: CacheSizes;
   readonly cores: number;
@@ -41,6 +43,7 @@ export async function measureRow(
     kind: "measured" as const,
     ...planned.fields,
     target: bench.target,
+    ...revectorized(bench.vectorBits),
     ...modeledFields(planned.modeled),
   };
   if (planned.build === undefined) return { ...base, status: "unsupported", ...reason(planned.unsupported) };
@@ -187,7 +190,7 @@ function roofFields(
   const suspect = roofs.suspect && !isInt8 && roofFlopsPerSecond === peak.perSecond;
   return {
     status: suspect ? "roofSuspect" : "ok",
-    ...(suspect ? { statusReason: suspectReason(bench.target) } : {}),
+    ...(suspect ? { statusReason: suspectReason(bench.target, bench.vectorBits) } : {}),
     flopsPerSecond,
     bytesPerSecond: (traffic.missedBytes / samples.medianNs) * 1e9,
     roofFlopsPerSecond,

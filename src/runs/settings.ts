@@ -59,6 +59,8 @@ export interface BenchSettings {
   threads: readonly number[];
   /** Absent: the best that this engine has. */
   target?: TargetName;
+  /** Has V8 fuse pairs of 128-bit vectors into 256 bits: for all kernels of this process, before the first is compiled. */
+  revectorize?: boolean;
   /** Catalog names of the accelerators to project to. */
   hardware: readonly string[];
   seed: number;
@@ -70,6 +72,8 @@ export interface BenchSettings {
   /** Ends the run after the kernel at work; what was measured is kept. */
   signal: AbortSignal;
   onProgress(event: ProgressEvent): void;
+  /** Told what a reader should know at once; it stands among the document's notes too. */
+  onNotice?(text: string): void;
 }
 
 /** What a run of `bench` gives back; `failed` where a kernel was off its reference. */

@@ -5,6 +5,7 @@ import { readKernelModule } from "../../src/kernels/files.ts";
 import { compileKernels, createMemory, instantiateKernels } from "../../src/kernels/load.ts";
 import type { Step } from "../../src/kernels/program.ts";
 import type { Target } from "../../src/kernels/target.ts";
+import { plainTiles, type Tiles } from "../../src/kernels/tiles.ts";
 
 /** A target's kernels on one memory, which many small cases use one after the other. */
 export interface Machine {
@@ -22,9 +23,9 @@ export const firstFreeAddress = 65536;
 /** Bytes beyond a case that must stay as they were. */
 const guardBytes = 4096;
 
-export function machineOf(target: Target): Machine {
+export function machineOf(target: Target, tiles: Tiles = plainTiles): Machine {
   const memory = createMemory(machineBytes);
-  const exports = instantiateKernels(compileKernels(readKernelModule(target, "plain")), memory);
+  const exports = instantiateKernels(compileKernels(readKernelModule(target, "plain"), tiles), memory);
   return { exports, memory, call: (name, ...args) => kernelFunction(exports, name)(...args), usedEnd: 0 };
 }
 

@@ -40,6 +40,7 @@ export function addBench(program: Command, context: CommandContext): void {
     .option("--k <list>", "inner dimension, for the same")
     .option("--threads <list>", "threads that a kernel runs on", "1")
     .option("--target <name>", "WASM target: simd, relaxed, debug (default: the fastest this engine has)")
+    .option("--revectorize", "let V8 fuse pairs of 128-bit vectors into 256 bits (Node 24 or newer, x64)")
     .option("--hardware <names>", "accelerators to project to, by comma (default: all)")
     .option("--seed <n>", "seed of the kernels' inputs", "1")
     .option("--quick", "fewer shapes and samples, for a first look")
@@ -79,8 +80,17 @@ async function runInterruptibly(settings: Resolved, progress: Progress, terminal
     progress.clear();
     terminal.err("afdbench: interrupted: ending after the kernel at work; press Ctrl-C again to end at once\n");
   });
+  const onNotice = (text: string): void => {
+    progress.clear();
+    terminal.err(`afdbench: notice: ${text}\n`);
+  };
   try {
-    return await bench({ ...settings, signal: interrupt.signal, onProgress: (event) => progress.show(event) });
+    return await bench({
+      ...settings,
+      signal: interrupt.signal,
+      onProgress: (event) => progress.show(event),
+      onNotice,
+    });
   } finally {
     interrupt.end();
     progress.clear();
