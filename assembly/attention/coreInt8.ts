@@ -1,10 +1,11 @@
 import { quantizeRows } from "../linear/quantize";
 import { log2e } from "../math/exp2";
 import { unitsPerValue } from "../math/steps";
+import { tileInt8Panels } from "../tile/int8";
 import { placeInTile, rowsOfTile } from "../tile/rows";
 import { blockAddress, blockTokens, panelBytes } from "./cache";
 import { turnPanelInt8 } from "./latent";
-import { panelsMost, panelsTogether, tileInt8Panels } from "./panels";
+import { panelsMost, panelsTogether } from "./panels";
 import { largestLane, largestOf, maskOutside, scaleAndAddSums, scaledWeights, softmaxShrink, softmaxStart } from "./softmax";
 import { expandInt4, storedInt4 } from "./storage";
 
