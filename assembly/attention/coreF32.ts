@@ -1,8 +1,9 @@
 import { log2e } from "../math/exp2";
+import { tileF32Panels } from "../tile/f32";
 import { packRows, placeInTile, rowsOfTile } from "../tile/rows";
 import { blockAddress, blockTokens, panelBytes } from "./cache";
 import { turnPanelF32 } from "./latent";
-import { panelsMost, panelsTogether, tileF32Panels } from "./panels";
+import { panelsMost, panelsTogether } from "./panels";
 import { largestOf, maskOutside, packWeights, scaleRow, softmaxShrink, softmaxStart } from "./softmax";
 import { expandFloats, storedF32 } from "./storage";
 

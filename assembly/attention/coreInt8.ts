@@ -1,10 +1,11 @@
 import { quantizeRows } from "../linear/quantize";
 import { log2e } from "../math/exp2";
 import { unitsPerValue } from "../math/steps";
+import { tileInt8Panels } from "../tile/int8";
 import { placeInTile, rowsOfTile } from "../tile/rows";
 import { blockAddress, blockTokens, panelBytes } from "./cache";
 import { turnPanelInt8 } from "./latent";
-import { panelsMost, panelsTogether, tileInt8Panels } from "./panels";
+import { panelsMost, panelsTogether } from "./panels";
 import { largestLane, largestOf, maskOutside, scaleAndAddSums, scaledWeights, softmaxShrink, softmaxStart } from "./softmax";
 import { expandInt4, storedInt4 } from "./storage";
 
@@ -136,7 +137,7 @@ export function attentionPartInt8(
   }
 }
 
-/** The sum of each of a panel's 8 keys: what the zero point of q adds to a score is 64 times it. */
+/** 64 times the sum of each of a panel's 8 keys: what the zero point of q adds to a score. */
 function sumKeys(panel: usize, destination: usize, groups: i32): void {
   let low = i32x4.splat(0);
   let high = i32x4.splat(0);
@@ -147,17 +148,17 @@ function sumKeys(panel: usize, destination: usize, groups: i32): void {
     high = i32x4.add(high, i32x4.extadd_pairwise_i16x8_s(i16x8.extadd_pairwise_i8x16_s(b)));
     panel += 32;
   }
-  v128.store(destination, low);
-  v128.store(destination, high, 16);
+  v128.store(destination, i32x4.shl(low, 6));
+  v128.store(destination, i32x4.shl(high, 6), 16);
 }
 
-/** scores = (sum - 64 x keySum) x keyScale x factor, in place. @returns the largest; NaN if one is. */
+/** scores = (sum - keySum) x keyScale x factor, in place. @returns the largest; NaN if one is. */
 function dequantizeScores(scores: usize, keySums: usize, keyScales: usize, paddedTokens: i32, factor: f32): f32 {
   const factors = f32x4.splat(factor);
   let lanes = f32x4.splat(-Infinity);
   let isNan = i32x4.splat(0);
   for (let at: usize = 0; at < usize(paddedTokens) << 2; at += 16) {
-    const sum = i32x4.sub(v128.load(scores + at), i32x4.shl(v128.load(keySums + at), 6));
+    const sum = i32x4.sub(v128.load(scores + at), v128.load(keySums + at));
     const score = f32x4.mul(f32x4.convert_i32x4_s(sum), f32x4.mul(v128.load(keyScales + at), factors));
     v128.store(scores + at, score);
     lanes = f32x4.pmax(lanes, score);
@@ -170,14 +171,17 @@ function addRow(x: usize, y: usize, count: i32): void {
   for (let at: usize = 0; at < usize(count) << 2; at += 16) v128.store(x + at, f32x4.add(v128.load(x + at), v128.load(y + at)));
 }
 
+/** 1.5 x 2^23 and 0x7f, in memory, as the engine makes a vector constant anew wherever it is used. */
+const table = memory.data<i32>([0x4b400000, 0x4b400000, 0x4b400000, 0x4b400000, 0x7f, 0x7f, 0x7f, 0x7f], 16);
+
 /**
  * P in 7 bits, words of four tokens `stride` bytes apart. Products are in 0..127, or NaN: added to 1.5 x 2^23 they are rounded to the nearest
  * whole number, ties to even, which stands in the low bits.
  */
 function packUnits(p: usize, packed: usize, stride: usize, paddedTokens: i32, unitsPerWeight: f32): void {
   const factors = f32x4.splat(unitsPerWeight);
-  const shifter = f32x4.splat(12582912);
-  const sevenBits = i32x4.splat(0x7f);
+  const shifter = v128.load(table);
+  const sevenBits = v128.load(table, 16);
   for (let i = 0; i < paddedTokens; i += 8) {
     const at = p + (usize(i) << 2);
     const q0 = v128.and(f32x4.add(f32x4.mul(v128.load(at), factors), shifter), sevenBits);

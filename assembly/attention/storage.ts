@@ -10,6 +10,21 @@ export const storedFp8 = 2;
 export const storedInt8 = 3;
 export const storedInt4 = 4;
 
+/** Constants of the loops below, in memory, as the engine makes a vector constant anew wherever it is used. */
+const table = memory.data<u8>([
+  0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f,
+  0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
+  0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07,
+  0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0,
+  0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c,
+  // 0x3c less the upper bytes of BF16 0, 2^-9, 2^-8, 3 x 2^-9, 2^-7, 5, 6 and 7 x 2^-9.
+  0x3c, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  // Lower bytes of the same, 00 00 80 c0 00 20 40 60, against 00 10 20 30 40 50 60 70.
+  0, 0x10, 0xa0, 0xf0, 0x40, 0x70, 0x20, 0x10, 0, 0, 0, 0, 0, 0, 0, 0,
+  0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f,
+  8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8,
+], 16);
+
 /** Bits of a stored value. */
 // @ts-ignore: decorator
 @inline
@@ -76,29 +91,25 @@ function expandFp8(source: usize, destination: usize, count: i32): void {
 // @ts-ignore: decorator
 @inline
 function fp8HighBytes(bytes: v128): v128 {
-  const magnitude = v128.and(bytes, i8x16.splat(0x7f));
-  const shifted = v128.and(i16x8.shr_u(magnitude, 4), i8x16.splat(0x07));
-  // 0x3c less the upper byte of BF16 0, 2^-9, 2^-8, 3 x 2^-9, 2^-7, 5, 6 and 7 x 2^-9.
-  const excess = i8x16.swizzle(i8x16(0x3c, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), magnitude);
-  const number = i8x16.sub(i8x16.add(shifted, i8x16.splat(0x3c)), excess);
-  const nan = v128.and(i8x16.eq(magnitude, i8x16.splat(0x7f)), i8x16.splat(0x3c));
-  return v128.or(v128.or(number, nan), v128.and(bytes, i8x16.splat(i8(0x80))));
+  const magnitude = v128.and(bytes, v128.load(table));
+  const shifted = v128.and(i16x8.shr_u(magnitude, 4), v128.load(table, 32));
+  const number = i8x16.sub(i8x16.add(shifted, v128.load(table, 64)), i8x16.swizzle(v128.load(table, 80), magnitude));
+  const nan = v128.and(i8x16.eq(magnitude, v128.load(table)), v128.load(table, 64));
+  return v128.or(v128.or(number, nan), v128.and(bytes, v128.load(table, 16)));
 }
 
 // @ts-ignore: decorator
 @inline
 function fp8LowBytes(bytes: v128): v128 {
-  const magnitude = v128.and(bytes, i8x16.splat(0x7f));
-  const shifted = v128.and(i16x8.shl(magnitude, 4), i8x16.splat(i8(0xf0)));
-  // Lower bytes of the same, 00 00 80 c0 00 20 40 60, against 00 10 20 30 40 50 60 70.
-  const differing = i8x16.swizzle(i8x16(0, 0x10, i8(0xa0), i8(0xf0), 0x40, 0x70, 0x20, 0x10, 0, 0, 0, 0, 0, 0, 0, 0), magnitude);
-  return v128.xor(shifted, differing);
+  const magnitude = v128.and(bytes, v128.load(table));
+  const shifted = v128.and(i16x8.shl(magnitude, 4), v128.load(table, 48));
+  return v128.xor(shifted, i8x16.swizzle(v128.load(table, 96), magnitude));
 }
 
 /** `steps` steps of 16 bytes become steps of 32 int8 each: the lower four bits of byte i are value i + 8, the upper ones value i + 16, plus 8. */
 export function expandInt4(source: usize, destination: usize, steps: i32): void {
-  const lower = i8x16.splat(0x0f);
-  const zero = i8x16.splat(8);
+  const lower = v128.load(table, 112);
+  const zero = v128.load(table, 128);
   for (let step = 0; step < steps; step++) {
     const pairs = v128.load(source);
     v128.store(destination, i8x16.sub(v128.and(pairs, lower), zero));
