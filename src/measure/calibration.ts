@@ -14,15 +14,21 @@ export function dotsOf(target: Target): readonly Int8Dot[] {
   return target === "relaxed" ? ["fused", "inPairs"] : ["fused"];
 }
 
+/** Rows of a target's largest tile (assembly/tile/rows.ts). */
+function tileRowsMost(target: Target): number {
+  return target === "relaxed" ? 6 : 5;
+}
+
 /**
  * Compiles a target for this host: times the candidates for its tiles on the calling thread, about a tenth of a second, and keeps the
  * fastest. A wrong choice on a disturbed machine costs speed alone.
  */
 export function compileForHost(wasm: Uint8Array<ArrayBuffer>, target: Target): KernelModule {
   const compiled = compileKernels(wasm);
-  const f32 = panelChoices.map((panels) => ({ panels, loop: float32Loop({ rows: 6, panels }, 1) }));
+  const rows = tileRowsMost(target);
+  const f32 = panelChoices.map((panels) => ({ panels, loop: float32Loop({ rows, panels }, 1) }));
   const int8 = dotsOf(target).flatMap((dot) =>
-    panelChoices.map((panels) => ({ panels, dot, loop: int8Loop({ rows: 6, panels }, dot, 1) })),
+    panelChoices.map((panels) => ({ panels, dot, loop: int8Loop({ rows, panels }, dot, 1) })),
   );
   const rates = ratesOf(
     compiled,
