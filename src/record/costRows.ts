@@ -26,6 +26,13 @@ export const costRowSchema = z.strictObject({
   attentionFlopsPerToken: amount("modeled", "FLOP", "Scores and weighted sums of one token."),
   linearFlopsPerToken: amount("modeled", "FLOP", "Projections around attention of one token."),
   ffnFlopsPerToken: amount("modeled", "FLOP", "FFN matrices of one token."),
+  onParetoFront: z
+    .boolean()
+    .meta({
+      description:
+        "Of a best pairing: whether no other model of this run activates at least as many parameters at no more cost at this context.",
+    })
+    .optional(),
   kvBits: whole("Bits of a cached element in every layer; absent: those that the model's card gives each.").optional(),
   draftTokens: whole("Tokens guessed ahead in a step; absent without multi-token prediction.").optional(),
   acceptance: amount("modeled", "fraction", "Share of guessed tokens that are kept, as given.").optional(),

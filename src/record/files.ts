@@ -4,13 +4,21 @@ import type { Document } from "./document.ts";
 import { documentText } from "./text.ts";
 
 /**
- * Writes a document to a path: beside it first, then renamed, so that a reader never meets half a record.
- * A path that is no regular file (a pipe, /dev/stdout) is written to directly.
+ * Writes a document to a path, as `saveText` does.
  *
  * @throws InfeasibleError naming the path and why it cannot be written.
  */
 export function saveDocument(path: string, document: Document): void {
-  const text = documentText(document);
+  saveText(path, documentText(document));
+}
+
+/**
+ * Writes a text to a path: beside it first, then renamed, so that a reader never meets half a file.
+ * A path that is no regular file (a pipe, /dev/stdout) is written to directly.
+ *
+ * @throws InfeasibleError naming the path and why it cannot be written.
+ */
+export function saveText(path: string, text: string): void {
   guard(path, () => {
     const place = placeOf(path);
     if (!place.replaceable) {
@@ -29,7 +37,7 @@ export function saveDocument(path: string, document: Document): void {
 }
 
 /**
- * Tries whether `saveDocument` could write here, and leaves nothing behind.
+ * Tries whether `saveText` could write here, and leaves nothing behind.
  *
  * @throws InfeasibleError naming the path and why it cannot be written.
  */

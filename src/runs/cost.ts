@@ -14,6 +14,7 @@ import {
   type UnitCost,
   unitCost,
 } from "../theory/decodeCost.ts";
+import { paretoFront, type Worth } from "../theory/paretoFront.ts";
 import { type Peak, type PrecisionChoice, peakFor } from "../theory/precision.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import { type FlopConvention, type TokenWork, tokenWork } from "../workload/per-token.ts";
@@ -69,8 +70,10 @@ export async function cost(settings: CostSettings): Promise<CostDocument> {
     schema: DOCUMENT_SCHEMA,
     command: "cost",
     environment: recordEnvironment(),
-    rows: models.flatMap((card) =>
-      settings.contexts.flatMap((contextTokens) => rowsOf(card, contextTokens, [first, ...others], settings)),
+    rows: withFronts(
+      models.flatMap((card) =>
+        settings.contexts.flatMap((contextTokens) => rowsOf(card, contextTokens, [first, ...others], settings)),
+      ),
     ),
     notes: [
       ...notesOf(settings, models, accelerators, priced),
@@ -131,6 +134,22 @@ function rowsOf(
   });
   const best = cheapestPairing(all);
   return [...all.map((one) => row("same", one, one)), row("best", best.attention, best.ffn)];
+}
+
+/** Says of each best pairing whether it is on the front of those at its context. */
+function withFronts(rows: readonly CostRow[]): CostRow[] {
+  const rowsAt = Map.groupBy(
+    rows.filter(({ pairing }) => pairing === "best"),
+    ({ contextTokens }) => contextTokens,
+  );
+  const fronts = [...rowsAt.values()].map((best) => paretoFront(best, worthOf));
+  const front = new Set(fronts.flat());
+  return rows.map((row) => (row.pairing === "best" ? { ...row, onParetoFront: front.has(row) } : row));
+}
+
+/** What more is better of, and what it costs. */
+function worthOf({ parametersActivated: gain, usdPerMillionTokens: cost }: CostRow): Worth {
+  return { gain, cost };
 }
 
 type Costed = Priced & { readonly cost: DecodeCost };

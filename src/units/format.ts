@@ -36,6 +36,14 @@ export function formatPercent(fraction: number, significantDigits = 3): string {
   return Number.isFinite(fraction) ? `${formatNumber(fraction * 100, significantDigits)}%` : String(fraction);
 }
 
+/** A round number, as the tick of an axis, in as few characters as it takes: "0.05", "200", "1e6". */
+export function formatTick(value: number): string {
+  const rounded = Number(value.toPrecision(12));
+  const magnitude = Math.abs(rounded);
+  if (magnitude === 0 || (magnitude >= 1e-4 && magnitude < 1e6)) return String(rounded);
+  return rounded.toExponential().replace("e+", "e");
+}
+
 function formatScaled(value: number, scales: readonly Scale[], unit: string, significantDigits: number): string {
   // The prefix is chosen by what will be printed, so that 999.9996 k becomes 1.00 M and not 1000 k.
   const printed = (factor: number) => Math.abs(Number((value / factor).toPrecision(significantDigits)));
