@@ -1,6 +1,7 @@
 import { styleText } from "node:util";
 import type { Command } from "commander";
 import type { AnyDocument } from "../record/schemas.ts";
+import type { Figure } from "../report/figures/figure.ts";
 import type { Style } from "../report/style.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import type { Terminal } from "./terminal.ts";
@@ -14,6 +15,7 @@ export interface OutputOptions {
   json?: boolean;
   rows?: string;
   save?: string;
+  svg?: string;
   color: boolean;
   quiet?: boolean;
 }
@@ -28,6 +30,11 @@ export interface Output {
 
 /** What `--hardware` takes, for the help of every command that has it. */
 export const HARDWARE_HELP = "names, YAML or JSON files, all (default: h800,h20,a800,910b)";
+
+/** Adds the option of commands that also draw. */
+export function addSvgOption(command: Command, drawn: string): Command {
+  return command.option("--svg <file>", `draw ${drawn} as SVG`);
+}
 
 /** Adds the options that every command has which prints a document. */
 export function addOutputOptions(command: Command): Command {
@@ -44,12 +51,17 @@ export function addOutputOptions(command: Command): Command {
  * Resolves the output options of a command before it runs.
  *
  * @throws InvalidInputError on an unknown format, or a row shape the command does not print.
+ * @throws InfeasibleError on a picture that cannot be written.
  */
 export async function resolveOutput(options: OutputOptions, command: AnyDocument["command"]): Promise<Output> {
   const format = formatOf(options);
   if (options.rows !== undefined) {
     const { rowShapesOf } = await import("../record/schemas.ts");
     requireKnown("--rows", options.rows, rowShapesOf(command));
+  }
+  if (options.svg !== undefined) {
+    const { checkWritable } = await import("../record/files.ts");
+    checkWritable(options.svg);
   }
   return {
     format,
@@ -76,6 +88,19 @@ export async function emit(
   if (output.savePath === undefined) return;
   const { saveDocument } = await import("../record/files.ts");
   saveDocument(output.savePath, document);
+}
+
+/**
+ * Draws a figure into the file that --svg names.
+ *
+ * @throws InvalidInputError on what no picture can show, InfeasibleError where the file cannot be written.
+ */
+export async function saveFigure(path: string, figure: Figure): Promise<void> {
+  const [{ figureSvg }, { saveText }] = await Promise.all([
+    import("../report/figures/figureSvg.ts"),
+    import("../record/files.ts"),
+  ]);
+  saveText(path, await figureSvg(figure));
 }
 
 /**

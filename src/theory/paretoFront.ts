@@ -14,9 +14,7 @@ export interface Worth {
 export function paretoFront<Entry>(entries: readonly Entry[], worthOf: (entry: Entry) => Worth): readonly Entry[] {
   const worths = entries.map((entry) => ({ entry, ...worthOf(entry) }));
   const beaten = (one: Worth) =>
-    worths.some(
-      ({ gain, cost }) => gain >= one.gain && cost <= one.cost && (gain > one.gain || cost < one.cost),
-    );
+    worths.some(({ gain, cost }) => gain >= one.gain && cost <= one.cost && (gain > one.gain || cost < one.cost));
   return worths
     .filter((one) => !beaten(one))
     .sort((one, other) => one.gain - other.gain)

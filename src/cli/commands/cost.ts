@@ -2,7 +2,16 @@ import type { Command } from "commander";
 import type { CostSettings } from "../../runs/cost.ts";
 import { InvalidInputError } from "../../units/errors.ts";
 import { parseCount, parseList, parseNames, parseTokens } from "../../units/parse.ts";
-import { addOutputOptions, emit, HARDWARE_HELP, type OutputOptions, requireKnown, resolveOutput } from "../output.ts";
+import {
+  addOutputOptions,
+  addSvgOption,
+  emit,
+  HARDWARE_HELP,
+  type OutputOptions,
+  requireKnown,
+  resolveOutput,
+  saveFigure,
+} from "../output.ts";
 import type { CommandContext } from "../terminal.ts";
 
 interface CostOptions extends OutputOptions {
@@ -27,6 +36,7 @@ Examples:
   $ afdbench cost step3 --hardware all,my-cards.yaml     all that have a price, and your own
   $ afdbench cost step3 --set h800.usdPerHour=1.6        at another price
   $ afdbench cost deepseek-v3 --mtp 1 --acceptance 0.85  with a drafted token a step
+  $ afdbench cost --svg pareto.svg                       parameters against cost, with Pareto fronts
   $ afdbench cost --config path/config.json --kv-bits 4  a configuration of your own
 `;
 
@@ -45,7 +55,7 @@ export function addCost(program: Command, { terminal }: CommandContext): void {
     .option("--mtp <tokens>", "tokens drafted in a step")
     .option("--acceptance <share>", "share of drafted tokens that are kept, from 0 to 1; needed with --mtp")
     .option("--exact", "count MLA's value product as wide as its latent, not as the report does");
-  addOutputOptions(command)
+  addOutputOptions(addSvgOption(command, "activated parameters against cost, with Pareto fronts,"))
     .addHelpText("after", HELP)
     .action(async (models: string[], options: CostOptions) => {
       const hardware = options.hardware === undefined ? [] : parseNames(options.hardware, "--hardware");
@@ -53,7 +63,11 @@ export function addCost(program: Command, { terminal }: CommandContext): void {
       const settings = resolveCost(models, options, await readHardware(hardware));
       const output = await resolveOutput(options, "cost");
       const { cost } = await import("../../runs/cost.ts");
-      await emit(await cost(settings), output, options, terminal);
+      const document = await cost(settings);
+      await emit(document, output, options, terminal);
+      if (options.svg === undefined) return;
+      const { costFigure } = await import("../../report/figures/costFigure.ts");
+      await saveFigure(options.svg, costFigure(document));
     });
 }
 

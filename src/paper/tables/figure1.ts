@@ -1,5 +1,6 @@
 import type { ModelCard } from "../../model/card.ts";
 import { embeddingParameters, parametersActivated } from "../../model/parameters.ts";
+import { paretoFront } from "../../theory/paretoFront.ts";
 import { CONTEXTS, type ContextName, type DrawnCell, type PaperTable } from "../cell.ts";
 import { bestPairingCost } from "../costs.ts";
 import { type PaperInputs, REPORT_MODEL_NAMES, type ReportModel } from "../inputs.ts";
@@ -58,12 +59,7 @@ function costCell({ row, usd }: Point, column: string): DrawnCell {
 }
 
 function frontOf(points: readonly Point[]): readonly Point[] {
-  return points.filter((point) => !points.some((other) => beats(other, point)));
-}
-
-function beats(one: Point, other: Point): boolean {
-  const noWorse = one.parameters >= other.parameters && one.usd <= other.usd;
-  return noWorse && (one.parameters > other.parameters || one.usd < other.usd);
+  return paretoFront(points, ({ parameters, usd }) => ({ gain: parameters, cost: usd }));
 }
 
 /** Every cache of the model is one of grouped-query attention; layers of linear attention have none. */

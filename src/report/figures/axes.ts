@@ -41,25 +41,23 @@ export function drawnAxis(axis: Axis, values: readonly number[], mostTicks: numb
   };
 }
 
-/** Grid lines and tick labels of the axes that a picture has. */
+/** Grid lines and tick labels of the axes that a picture has. The library's own axes drop texts of logarithmic ticks. */
 export function axisMarks(plot: PlotLibrary, { x, y }: { readonly x: DrawnAxis; readonly y?: DrawnAxis }): Markish[] {
   const values = (axis: DrawnAxis) => axis.ticks.map(({ value }) => value);
   const grid = { stroke: INK.grid, strokeOpacity: 1 } as const;
-  const texts = (axis: DrawnAxis) => ({
-    color: INK.quiet,
-    fontSize: FONT_SIZE.text,
-    tickSize: 0,
-    tickPadding: 7,
-    label: null,
-    tickFormat: (_value: unknown, index: number) => axis.ticks[index]?.text ?? "",
-  });
+  const texts = { text: "text", fill: INK.quiet, fontSize: FONT_SIZE.text } as const;
   return [
     plot.gridX(values(x), grid),
     ...(y === undefined ? [] : [plot.gridY(values(y), grid)]),
-    plot.axisX(values(x), texts(x)),
-    ...(y === undefined ? [] : [plot.axisY(values(y), texts(y))]),
+    plot.text(x.ticks, { ...texts, x: "value", frameAnchor: "bottom", lineAnchor: "top", dy: TICK_GAP }),
+    ...(y === undefined
+      ? []
+      : [plot.text(y.ticks, { ...texts, y: "value", frameAnchor: "left", textAnchor: "end", dx: -TICK_GAP })]),
   ];
 }
+
+/** Pixels between an axis and the texts of its ticks. */
+const TICK_GAP = 7;
 
 const PADDING = 0.07;
 /** An axis spans at least this ratio (log) or this share of its value (linear), however close the data is. */

@@ -39,24 +39,29 @@ export function barsDrawing(figure: BarsFigure): Drawing {
     marginLeft,
     marginRight: EDGE + NAME_GAP + widest(values, 1),
     marginBottom: MARGIN_BOTTOM,
-    scales: { x: { type: "linear", domain: [...axis.domain], label: null }, y: { type: "identity", label: null } },
+    scales: {
+      x: { type: "linear", domain: [...axis.domain], label: null, axis: null },
+      y: { type: "identity", label: null, axis: null },
+    },
     marks: (plot, top) => [
       ...axisMarks(plot, { x: axis }),
-      plot.rect(rows.flatMap((row) => row.parts.map((part) => ({ ...part, row }))), {
-        x1: ({ from }) => from / axis.unitSize,
-        x2: ({ to }) => to / axis.unitSize,
-        y1: ({ row }) => top + row.top,
-        y2: ({ row }) => top + row.bottom,
-        fill: (part) => seriesLook(series.indexOf(part.series)).color,
-        stroke: INK.background,
-        strokeWidth: 0.7,
-      }),
+      plot.rect(
+        rows.flatMap((row) => row.parts.map((part) => ({ ...part, row }))),
+        {
+          x1: ({ from }) => from / axis.unitSize,
+          x2: ({ to }) => to / axis.unitSize,
+          y1: ({ row }) => top + row.top,
+          y2: ({ row }) => top + row.bottom,
+          fill: (part) => seriesLook(series.indexOf(part.series)).color,
+          stroke: INK.background,
+          strokeWidth: 0.7,
+        },
+      ),
       plot.ruleX([0], { stroke: INK.axis }),
       textsMark(texts(top)),
       valuesMark(rows, values, top, axis.unitSize),
     ],
-    legend:
-      series.length === 1 ? [] : series.map((name, index) => ({ name, mark: "bar", look: seriesLook(index) })),
+    legend: series.length === 1 ? [] : series.map((name, index) => ({ name, mark: "bar", look: seriesLook(index) })),
     xLabel: axis.label,
     remarks: () => [],
   };
@@ -64,7 +69,12 @@ export function barsDrawing(figure: BarsFigure): Drawing {
 
 function textsMark(texts: readonly SvgText[]): Markish {
   const mark: RenderFunction = (_index, _scales, _values, _dimensions, { document }) =>
-    svgElement(document, "g", { "aria-label": "names" }, texts.map((text) => svgText(document, text)));
+    svgElement(
+      document,
+      "g",
+      { "aria-label": "names" },
+      texts.map((text) => svgText(document, text)),
+    );
   return mark;
 }
 

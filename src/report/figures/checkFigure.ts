@@ -41,7 +41,12 @@ function checkSeries(series: readonly PointSeries[], x: Axis, y: Axis): void {
     const known = points.map((point) => point.name);
     for (const value of front) {
       if (!known.includes(value)) {
-        throw new InvalidInputError({ field: `${field}: front`, value, expected: "the name of one of its points", known });
+        throw new InvalidInputError({
+          field: `${field}: front`,
+          value,
+          expected: "the name of one of its points",
+          known,
+        });
       }
     }
   }

@@ -56,7 +56,11 @@ function insideSvg(plot: PlotLibrary, document: Document, drawing: Drawing, head
 function roundNumbers(svg: Element): void {
   for (const element of [svg, ...svg.querySelectorAll("*")]) {
     for (const { name, value } of [...element.attributes]) {
-      if (value.includes(".")) element.setAttribute(name, value.replace(DECIMALS, (text) => String(rounded(text))));
+      if (value.includes("."))
+        element.setAttribute(
+          name,
+          value.replace(DECIMALS, (text) => String(rounded(text))),
+        );
     }
   }
 }

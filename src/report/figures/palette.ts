@@ -32,7 +32,13 @@ export function seriesLook(index: number): SeriesLook {
 }
 
 /** Colours of what is no series. */
-export const INK = { text: "#24292f", quiet: "#57606a", grid: "#e4e7eb", axis: "#8c959f", background: "#ffffff" } as const;
+export const INK = {
+  text: "#24292f",
+  quiet: "#57606a",
+  grid: "#e4e7eb",
+  axis: "#8c959f",
+  background: "#ffffff",
+} as const;
 
 function at<Item>(items: readonly [Item, ...Item[]], index: number): Item {
   return items[index % items.length] ?? items[0];

@@ -234,7 +234,8 @@ function crosses(segment: Segment, box: Box): boolean {
 
 /** Whether two segments cross. */
 function meet(one: Segment, other: Segment): boolean {
-  const side = ({ x1, y1, x2, y2 }: Segment, x: number, y: number) => Math.sign((x2 - x1) * (y - y1) - (y2 - y1) * (x - x1));
+  const side = ({ x1, y1, x2, y2 }: Segment, x: number, y: number) =>
+    Math.sign((x2 - x1) * (y - y1) - (y2 - y1) * (x - x1));
   return (
     side(one, other.x1, other.y1) * side(one, other.x2, other.y2) < 0 &&
     side(other, one.x1, one.y1) * side(other, one.x2, one.y2) < 0

@@ -18,8 +18,16 @@ export function pointsDrawing(figure: ScatterFigure | LinesFigure): Drawing {
   const { series } = figure;
   const lines = figure.kind === "lines" ? figure.lines : [];
   const extent = [...series.flatMap(({ points }) => points), ...lines.flatMap(extentOf)];
-  const x = drawnAxis(figure.x, extent.map((point) => point.x), MOST_X_TICKS);
-  const y = drawnAxis(figure.y, extent.map((point) => point.y), MOST_Y_TICKS);
+  const x = drawnAxis(
+    figure.x,
+    extent.map((point) => point.x),
+    MOST_X_TICKS,
+  );
+  const y = drawnAxis(
+    figure.y,
+    extent.map((point) => point.y),
+    MOST_Y_TICKS,
+  );
   const drawn = [
     ...lines.map((line, index) => drawnLine(line, seriesLook(index), x, y)),
     // Points take their looks after the lines, so that no two share one.
@@ -137,7 +145,7 @@ function pointLabels({ look, points }: DrawnPoints, seriesCount: number): Label[
 }
 
 function scaleOf({ scale, domain }: DrawnAxis) {
-  return { type: scale, domain: [...domain], label: null } as const;
+  return { type: scale, domain: [...domain], label: null, axis: null } as const;
 }
 
 function lineMark(plot: PlotLibrary, { kind, look, points }: DrawnLine): Markish {

@@ -58,7 +58,8 @@ export function addSurroundings(svg: Element, document: Document, { figure, draw
 const NOTES_GAP = 10;
 
 function swatch(document: Document, { look, mark, x, y }: PlacedLegendEntry): SVGElement {
-  if (mark === "bar") return svgElement(document, "rect", { x: x - 6, y: y - 6, width: 12, height: 12, fill: look.color });
+  if (mark === "bar")
+    return svgElement(document, "rect", { x: x - 6, y: y - 6, width: 12, height: 12, fill: look.color });
   const line = { x1: x - 9, y1: y, x2: x + 9, y2: y, stroke: look.color, "stroke-width": 2 };
   return svgElement(document, "line", { ...line, "stroke-dasharray": look.dash });
 }
@@ -73,5 +74,7 @@ function textElement(document: Document, name: "title" | "desc", text: string): 
 function describe(figure: Figure, { xLabel, yLabel, legend }: Drawing): string {
   const axes = yLabel === undefined ? `Bars of ${xLabel}.` : `${yLabel} against ${xLabel}.`;
   const series = legend.length === 0 ? [] : [`Series: ${legend.map(({ name }) => name).join(", ")}.`];
-  return [...(figure.subtitle === undefined ? [] : [`${figure.subtitle}.`]), axes, ...series, ...figure.notes].join(" ");
+  return [...(figure.subtitle === undefined ? [] : [`${figure.subtitle}.`]), axes, ...series, ...figure.notes].join(
+    " ",
+  );
 }

@@ -1,17 +1,17 @@
-import type { BarsFigure, Figure, LinesFigure, ScatterFigure } from "../../../src/report/figures/figure.ts";
 import { costFigure } from "../../../src/report/figures/costFigure.ts";
+import type { BarsFigure, Figure, LinesFigure, ScatterFigure } from "../../../src/report/figures/figure.ts";
 import { ACCELERATORS, PUBLISHED_MODELS, publishedCostRows } from "./publishedModels.ts";
 
 const MODELED = "Modeled: price per second over peak and bandwidth, from published prices and peaks.";
 const PUBLISHED = "Published: work of a token, Step-3 report, Tables 2 and 3.";
 
 /** Costs of nine models at two contexts: the picture of `cost --svg`. */
-export function costScatter(): ScatterFigure {
+function costScatter(): ScatterFigure {
   return costFigure({ rows: publishedCostRows(), notes: [MODELED, PUBLISHED] });
 }
 
 /** Costs of nine models on four accelerators, attention and FFN end to end. */
-export function accelerationBars(): BarsFigure {
+function accelerationBars(): BarsFigure {
   const rows = publishedCostRows().filter((row) => row.pairing === "same" && row.contextTokens === 8192);
   return {
     kind: "bars",
@@ -28,7 +28,7 @@ export function accelerationBars(): BarsFigure {
 }
 
 /** Two models on one accelerator, as printed and as computed. @source Step-3 report, Figure 4 */
-export function comparisonBars(): BarsFigure {
+function comparisonBars(): BarsFigure {
   const bar = (facet: string, group: string, published: number, modeled: number) => [
     { facet, group, series: "published", value: published },
     { facet, group, series: "modeled", value: modeled },
@@ -51,7 +51,7 @@ export function comparisonBars(): BarsFigure {
 }
 
 /** Attention FLOPs against KV bytes, accelerators as rays of their ridge points. */
-export function ridgeLines(): LinesFigure {
+function ridgeLines(): LinesFigure {
   return {
     kind: "lines",
     title: "Attention of one token against the accelerators' ridge points",
@@ -77,7 +77,7 @@ export function ridgeLines(): LinesFigure {
 }
 
 /** A host's rooflines with kernels at their measured intensities; values of a run, see README. */
-export function hostRoofline(): LinesFigure {
+function hostRoofline(): LinesFigure {
   const peaks = { int8: 218e9, f32: 54.6e9 };
   return {
     kind: "lines",
@@ -115,7 +115,7 @@ export function hostRoofline(): LinesFigure {
 }
 
 /** Cost over the context, between the two contexts that the report prints. */
-export function contextPaths(): LinesFigure {
+function contextPaths(): LinesFigure {
   const best = publishedCostRows().filter(({ pairing }) => pairing === "best");
   return {
     kind: "lines",

@@ -28,7 +28,16 @@ const MODELS: readonly (readonly [name: string, activated: number, ...figures: n
 ];
 
 export const PUBLISHED_MODELS: readonly PublishedModel[] = MODELS.map(
-  ([name, parametersActivated, kv8k = 0, kv32k = 0, attention8k = 0, attention32k = 0, linearFlops = 0, ffnFlops = 0]) => ({
+  ([
+    name,
+    parametersActivated,
+    kv8k = 0,
+    kv32k = 0,
+    attention8k = 0,
+    attention32k = 0,
+    linearFlops = 0,
+    ffnFlops = 0,
+  ]) => ({
     name,
     parametersActivated,
     work: new Map([
