@@ -17,7 +17,7 @@ export const solveLeastSquares: LeastSquares = (residuals, start) => {
       initialValues: [...start],
       damping: 1,
       gradientDifference: STEP,
-      maxIterations: Number(process.env["IT"] ?? ITERATIONS),
+      maxIterations: ITERATIONS,
       errorTolerance: 1e-9,
       minValues: start.map((value) => value - 4),
       maxValues: start.map((value) => value + 4),

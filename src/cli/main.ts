@@ -8,7 +8,9 @@ import { addEnv } from "./commands/env.ts";
 import { addHardware } from "./commands/hardware.ts";
 import { addModels } from "./commands/models.ts";
 import { addPaper } from "./commands/paper.ts";
+import { addProject } from "./commands/project.ts";
 import { addSchema } from "./commands/schema.ts";
+import { addValidate } from "./commands/validate.ts";
 import type { CommandContext, Terminal } from "./terminal.ts";
 
 const EXAMPLES = `
@@ -44,6 +46,20 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
   }
 }
 
+/** In the order of the help. */
+const COMMANDS = [
+  addBench,
+  addProject,
+  addValidate,
+  addModels,
+  addHardware,
+  addCost,
+  addCodesign,
+  addPaper,
+  addEnv,
+  addSchema,
+] as const;
+
 /** The line for an error that no one foresaw; with its stack where AFDBENCH_DEBUG is set. */
 export function internalErrorLine(error: unknown, debug: boolean): string {
   const message = error instanceof Error ? error.message : String(error);
@@ -68,8 +84,7 @@ function programFor(context: CommandContext): Command {
       getOutHasColors: () => false,
     })
     .addHelpText("after", EXAMPLES);
-  for (const add of [addBench, addModels, addHardware, addCost, addCodesign, addPaper, addEnv, addSchema])
-    add(program, context);
+  for (const add of COMMANDS) add(program, context);
   return program;
 }
 

@@ -27,11 +27,11 @@ export const rowSchema = z.looseObject({
   source: z.string().optional(),
 });
 
-const timed = { measuredUs: positive, dtype: z.string().min(1) };
+const timed = { measuredUs: positive, dtype: z.string().min(1), kernel: z.string().optional() };
 
 /** Fields of each kernel kind that has a time. */
 export const kernelRowSchemas = {
-  "attention-decode": z.looseObject({
+  "attention-decode": z.object({
     ...timed,
     batch: count,
     kvTokens: count,
@@ -41,7 +41,7 @@ export const kernelRowSchemas = {
     kvDtype: z.string().min(1),
     queryTokens: count.default(1),
   }),
-  "mla-decode": z.looseObject({
+  "mla-decode": z.object({
     ...timed,
     batch: count,
     kvTokens: count,
@@ -51,8 +51,8 @@ export const kernelRowSchemas = {
     kvDtype: z.string().min(1),
     queryTokens: count.default(1),
   }),
-  gemm: z.looseObject({ ...timed, m: count, n: count, k: count }),
-  "grouped-gemm": z.looseObject({
+  gemm: z.object({ ...timed, m: count, n: count, k: count }),
+  "grouped-gemm": z.object({
     ...timed,
     localExperts: count,
     m: positive,
@@ -60,7 +60,7 @@ export const kernelRowSchemas = {
     k: count,
     layout: z.string().optional(),
   }),
-  "moe-fused": z.looseObject({
+  "moe-fused": z.object({
     ...timed,
     experts: count,
     localExperts: count,

@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type FileKind, parseJsonText, readSmallText } from "../units/files.ts";
 import { InvalidInputError } from "../units/errors.ts";
+import { type FileKind, parseJsonText, readSmallText } from "../units/files.ts";
 import { type Measurements, readMeasurements } from "./reader.ts";
 
 const DATA_FILE: FileKind = { field: "--data", expected: "a JSON file of measurements", largestBytes: 2 ** 26 };
@@ -11,7 +11,9 @@ const DATA_FILE: FileKind = { field: "--data", expected: "a JSON file of measure
  * @throws InvalidInputError on a path that can't be read, or a file that is no file of measurements
  */
 export function readMeasurementFiles(path: string): readonly Measurements[] {
-  return filesOf(path).map((file) => readMeasurements(parseJsonText(readSmallText(file, DATA_FILE), file, DATA_FILE), file));
+  return filesOf(path).map((file) =>
+    readMeasurements(parseJsonText(readSmallText(file, DATA_FILE), file, DATA_FILE), file),
+  );
 }
 
 function filesOf(path: string): readonly string[] {

@@ -81,11 +81,7 @@ function modeledNs({ shape, hardware }: FitRow, constants: LatencyConstants): nu
   return kernelLatency(shape, hardware, constants).latencyNs;
 }
 
-function constantsFrom(
-  parameters: readonly number[],
-  priors: readonly Prior[],
-  tileRows: TileRows,
-): LatencyConstants {
+function constantsFrom(parameters: readonly number[], priors: readonly Prior[], tileRows: TileRows): LatencyConstants {
   const values = priors.map(({ scale }, index) => {
     const parameter = parameters[index] ?? 0;
     return scale === "logarithm" ? Math.exp(parameter) : Math.max(0, parameter);

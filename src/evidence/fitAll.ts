@@ -13,7 +13,7 @@ export function fitAll(measurements: readonly Measurement[], solve: LeastSquares
   const rows = measurements.filter(({ certain }) => certain);
   return KERNEL_KINDS.flatMap((kind) => {
     const ofKind = rows.filter(({ shape }) => shape.kind === kind);
-    return [...groupBy(ofKind, familyIn)].flatMap(([family, ofFamily]) => fitsOf(kind, family, ofFamily, solve));
+    return [...groupBy(ofKind, familyIn).values()].flatMap((ofFamily) => fitsOf(kind, ofFamily, solve));
   });
 }
 
@@ -22,6 +22,21 @@ export function familyIn({ peaks }: Measurement): FamilyName {
   const family = ownFamily(peaks.name);
   if (family === undefined) throw new Error(`${peaks.name} is of no family: add it to theory/families.ts`);
   return family;
+}
+
+/** What a fit says of itself beside its constants. */
+export function describeFit(rows: readonly Measurement[]): Omit<BareFit, "constants"> {
+  const [first] = rows;
+  if (first === undefined) throw new Error("a fit without rows");
+  return {
+    kind: first.shape.kind,
+    family: familyIn(first),
+    engine: first.engine,
+    ...operandsOf(first.shape),
+    rows: rows.length,
+    accelerators: [...new Set(rows.map(({ peaks }) => peaks.name))],
+    ranges: rangesOf(rows),
+  };
 }
 
 /** What an engine is told apart by. */
@@ -42,27 +57,11 @@ export function groupBy<Item, Key>(items: readonly Item[], keyOf: (item: Item) =
   return groups;
 }
 
-function fitsOf(
-  kind: KernelKind,
-  family: FamilyName,
-  rows: readonly Measurement[],
-  solve: LeastSquares,
-): readonly BareFit[] {
+function fitsOf(kind: KernelKind, rows: readonly Measurement[], solve: LeastSquares): readonly BareFit[] {
   const familyFit = fitFamily(kind, rows.map(fitRow), solve);
-  return [...groupBy(rows, engineKey).values()].flatMap((ofEngine) => {
-    const [first] = ofEngine;
-    if (first === undefined) return [];
+  return [...groupBy(rows, engineKey).values()].map((ofEngine) => {
     const { constants } = fitEngine(kind, ofEngine.map(fitRow), familyFit, solve);
-    return {
-      kind,
-      family,
-      engine: first.engine,
-      ...operandsOf(first.shape),
-      constants: vectorOf(constants),
-      rows: ofEngine.length,
-      accelerators: [...new Set(ofEngine.map(({ peaks }) => peaks.name))],
-      ranges: rangesOf(ofEngine),
-    };
+    return { ...describeFit(ofEngine), constants: vectorOf(constants) };
   });
 }
 

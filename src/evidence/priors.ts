@@ -27,7 +27,11 @@ const PRIORS: Readonly<Record<ConstantName, Prior>> = {
 };
 
 /** A fused MoE moves activations more often than its shape says, and its layout matters more. */
-const WIDER: Readonly<Partial<Record<ConstantName, number>>> = { activationTraffic: 0.5, layoutShare: 0.2, loneTokenShare: 0.3 };
+const WIDER: Readonly<Partial<Record<ConstantName, number>>> = {
+  activationTraffic: 0.5,
+  layoutShare: 0.2,
+  loneTokenShare: 0.3,
+};
 
 /** Priors of a kernel kind, in the order of `CONSTANT_NAMES`. */
 export function priorsOf(kind: KernelKind): readonly Prior[] {

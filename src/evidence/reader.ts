@@ -138,7 +138,7 @@ function moeShape(
   const { experts, localExperts, topK, tokens, hiddenSize, expertIntermediateSize } = row;
   const routedTokens = row.routedTokens ?? (tokens * topK * localExperts) / experts;
   const touched = row.expertsTouched ?? row.expertsTouchedExpected ?? Math.min(localExperts, routedTokens);
-  const dispatched = row.routedTokens !== undefined || /deepep|masked/i.test(String(row["kernel"]));
+  const dispatched = row.routedTokens !== undefined || /deepep|masked/i.test(row.kernel ?? "");
   const random = row.expertsTouched !== undefined || (row.routing ?? "").includes("random");
   return {
     kind: row.kernelKind,

@@ -20,6 +20,8 @@ import { type CodesignRow, codesignRowSchema } from "./codesignRows.ts";
 import { type CostRow, costRowSchema } from "./costRows.ts";
 import { type Document, documentSchema } from "./document.ts";
 import { type PaperRow, paperRowSchema } from "./paperRows.ts";
+import { type LatencyRow, latencyRowSchema, type PartRow, partRowSchema } from "./projectRows.ts";
+import { type MeasurementRow, measurementRowSchema, type SummaryRow, summaryRowSchema } from "./validateRows.ts";
 
 export type BenchDocument = Document<"bench", BenchRow>;
 export type ModelsDocument = Document<"models", ModelRow | LayersRow>;
@@ -27,6 +29,8 @@ export type HardwareDocument = Document<"hardware", HardwareRow>;
 export type CostDocument = Document<"cost", CostRow>;
 export type CodesignDocument = Document<"codesign", CodesignRow>;
 export type PaperDocument = Document<"paper", PaperRow>;
+export type ProjectDocument = Document<"project", LatencyRow | PartRow>;
+export type ValidateDocument = Document<"validate", MeasurementRow | SummaryRow>;
 export type EnvDocument = Document<"env", EnvRow>;
 
 /** Any document that a command of this version prints. */
@@ -37,6 +41,8 @@ export type AnyDocument =
   | CostDocument
   | CodesignDocument
   | PaperDocument
+  | ProjectDocument
+  | ValidateDocument
   | EnvDocument;
 
 /** A command that prints a document. */
@@ -48,6 +54,8 @@ const SCHEMAS = {
   hardware: documentSchema("hardware", hardwareRowSchema),
   cost: documentSchema("cost", costRowSchema),
   codesign: documentSchema("codesign", codesignRowSchema),
+  project: documentSchema("project", z.discriminatedUnion("row", [latencyRowSchema, partRowSchema])),
+  validate: documentSchema("validate", z.discriminatedUnion("row", [measurementRowSchema, summaryRowSchema])),
   paper: documentSchema("paper", paperRowSchema),
   env: documentSchema("env", envRowSchema),
 } as const;
@@ -63,6 +71,8 @@ const ROW_KEYS: Readonly<Record<RecordedCommand, Readonly<Record<string, readonl
   hardware: { accelerator: Object.keys(hardwareRowSchema.shape) },
   cost: { cost: Object.keys(costRowSchema.shape) },
   codesign: { finding: Object.keys(codesignRowSchema.shape) },
+  project: { latency: Object.keys(latencyRowSchema.shape), part: Object.keys(partRowSchema.shape) },
+  validate: { measurement: Object.keys(measurementRowSchema.shape), summary: Object.keys(summaryRowSchema.shape) },
   paper: { cell: Object.keys(paperRowSchema.shape) },
   env: { environment: Object.keys(envRowSchema.shape) },
 };

@@ -7,6 +7,7 @@ import { codesignBlocks, costBlocks } from "./costBlocks.ts";
 import { csvText } from "./csv.ts";
 import { markdownText } from "./markdown.ts";
 import { paperBlocks } from "./paperBlocks.ts";
+import { projectBlocks, validateBlocks } from "./projectBlocks.ts";
 import type { Style } from "./style.ts";
 import { tableText } from "./table.ts";
 
@@ -45,6 +46,10 @@ function onlyShape(document: AnyDocument, shape: string): AnyDocument {
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "models":
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
+    case "project":
+      return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
+    case "validate":
+      return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     default:
       return document;
   }
@@ -62,6 +67,10 @@ function blocksOf(document: AnyDocument, columns: number): Block[] {
       return costBlocks(document);
     case "codesign":
       return codesignBlocks(document);
+    case "project":
+      return projectBlocks(document);
+    case "validate":
+      return validateBlocks(document);
     case "paper":
       return paperBlocks(document);
     case "env":

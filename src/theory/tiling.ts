@@ -42,7 +42,7 @@ export function paddedRows(shape: KernelShape, tileRows: TileRows): PaddedRows {
 
 /** Waves over the cores, and what splitting a cache costs. */
 export function coreUse(shape: KernelShape, cores: number, tileRows: TileRows): CoreUse {
-  if (shape.kind === "attention-decode" || shape.kind === "mla-decode") return attentionUse(shape, cores);
+  if ("kvTokens" in shape) return attentionUse(shape, cores);
   const used = usedRows(shape);
   const rows = waveTileRows(tileRows, used);
   const groups = shape.kind === "moe-fused" ? shape.touchedExperts : shape.groups;
