@@ -1,7 +1,6 @@
 import type { ConstantVector } from "../theory/constantVector.ts";
 import type { FittedConstants } from "../theory/fittedConstants.ts";
-import { projectLatency } from "../theory/projectLatency.ts";
-import { type LeftOut, withBands, withoutBands } from "./bands.ts";
+import { type LeftOut, projectMeasured, withBands, withoutBands } from "./bands.ts";
 import { type BareFit, describeFit, engineKey, groupBy } from "./fitAll.ts";
 import { FOLDS, foldsOf } from "./folds.ts";
 import type { Measurement } from "./measurement.ts";
@@ -53,6 +52,6 @@ export function fitsFrom(
 function projectAll(rows: readonly Measurement[], fitted: FittedConstants): readonly LeftOut[] {
   return rows.map((measurement) => ({
     measurement,
-    projected: projectLatency(measurement.shape, measurement.peaks, fitted, measurement.engine),
+    projected: projectMeasured(measurement, fitted),
   }));
 }

@@ -27,7 +27,10 @@ export const rowSchema = z.looseObject({
   source: z.string().optional(),
 });
 
-const timed = { measuredUs: positive, dtype: z.string().min(1), kernel: z.string().optional() };
+/** Whether calls were timed on the device alone (events around graph replays, a profiler) or with the host's launches. */
+const timing = z.enum(["device", "eager"]).default("device");
+
+const timed = { measuredUs: positive, dtype: z.string().min(1), kernel: z.string().optional(), timing };
 
 /** Fields of each kernel kind that has a time. */
 export const kernelRowSchemas = {

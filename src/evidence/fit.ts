@@ -10,6 +10,8 @@ export interface FitRow {
   readonly shape: KernelShape;
   readonly hardware: KernelHardware;
   readonly measuredNs: number;
+  /** Part of the measured time that is the host's. */
+  readonly hostNs: number;
 }
 
 /** Finds parameters near `start` that make the sum of squared residuals small. */
@@ -77,8 +79,8 @@ function fitWith(rows: readonly FitRow[], priors: readonly Prior[], tileRows: Ti
   return { constants: constantsFrom(parameters, priors, tileRows), parameters, cost };
 }
 
-function modeledNs({ shape, hardware }: FitRow, constants: LatencyConstants): number {
-  return kernelLatency(shape, hardware, constants).latencyNs;
+function modeledNs({ shape, hardware, hostNs }: FitRow, constants: LatencyConstants): number {
+  return kernelLatency(shape, hardware, constants).latencyNs + hostNs;
 }
 
 function constantsFrom(parameters: readonly number[], priors: readonly Prior[], tileRows: TileRows): LatencyConstants {

@@ -66,8 +66,8 @@ function fitsOf(kind: KernelKind, rows: readonly Measurement[], solve: LeastSqua
 }
 
 function fitRow(measurement: Measurement): FitRow {
-  const { shape, peaks, engine, measuredNs } = measurement;
-  return { shape, hardware: kernelHardware(peaks, familyIn(measurement), engine), measuredNs };
+  const { shape, peaks, engine, measuredNs, hostNs } = measurement;
+  return { shape, hardware: kernelHardware(peaks, familyIn(measurement), engine), measuredNs, hostNs };
 }
 
 function rangesOf(rows: readonly Measurement[]): Ranges {

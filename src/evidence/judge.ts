@@ -1,6 +1,5 @@
-import { projectLatency } from "../theory/projectLatency.ts";
 import { SHIPPED_CONSTANTS } from "../theory/shippedConstants.ts";
-import type { LeftOut } from "./bands.ts";
+import { type LeftOut, projectMeasured } from "./bands.ts";
 import { crossValidate, type FoldVectors, fitsFrom, type SeedResult } from "./crossValidation.ts";
 import generated from "./foldConstants.json" with { type: "json" };
 import { SEEDS } from "./folds.ts";
@@ -49,6 +48,5 @@ function judgeKnown(
 }
 
 function judgeUnknown(measurement: Measurement): Judged {
-  const { shape, peaks, engine } = measurement;
-  return { measurement, projected: projectLatency(shape, peaks, SHIPPED_CONSTANTS, engine), fitted: false };
+  return { measurement, projected: projectMeasured(measurement, SHIPPED_CONSTANTS), fitted: false };
 }

@@ -17,11 +17,10 @@ const PRIORS: Readonly<Record<ConstantName, Prior>> = {
   // Of the exponent less 1, which keeps it above 1.
   smoothness: { scale: "logarithm", center: Math.log(2), width: 0.5 },
   waveWeight: { scale: "plain", center: 0.4, width: 0.4 },
-  l2Gain: { scale: "plain", center: 0.3, width: 0.3 },
+  l2Gain: { scale: "plain", center: 0.1, width: 0.6 },
   activationTraffic: { scale: "logarithm", center: 0, width: 0.15 },
   coreStreams: { scale: "logarithm", center: Math.log(4), width: 0.8 },
   layoutShare: { scale: "logarithm", center: 0, width: 0.1 },
-  expertNs: { scale: "logarithm", center: Math.log(50), width: 1 },
   loneTokenShare: { scale: "logarithm", center: 0, width: 0.05 },
   prologueK: { scale: "logarithm", center: Math.log(150), width: 0.5 },
 };

@@ -12,7 +12,7 @@ import {
   rowSchema,
   type StatedPeaks,
 } from "./dataSchema.ts";
-import { engineName, type Measurement } from "./measurement.ts";
+import { EAGER_HOST_NS, engineName, type Measurement } from "./measurement.ts";
 
 /** A row that could not be read: the others are used. */
 export interface RowFault {
@@ -98,6 +98,7 @@ function readRow(row: DataRow, place: Place, read: Collected): void {
       engine: engineName(row.kernel ?? place.file.replace(/\.json$/, "")),
       shape: shapeOf(kernelRow, operand, kvBytes ?? 2),
       measuredNs: kernelRow.measuredUs * 1e3,
+      hostNs: kernelRow.timing === "eager" ? EAGER_HOST_NS : 0,
       certain: row.gpuCertain !== false,
     });
   }

@@ -12,7 +12,6 @@ export const CONSTANT_NAMES = [
   "activationTraffic",
   "coreStreams",
   "layoutShare",
-  "expertNs",
   "loneTokenShare",
   "prologueK",
 ] as const;

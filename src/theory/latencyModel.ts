@@ -29,8 +29,6 @@ export interface LatencyConstants {
   readonly coreStreams: number;
   /** Share of the bandwidth left where the layout is hard: several KV heads a token, or wide tiles of a fused MoE. */
   readonly layoutShare: number;
-  /** Of each expert that gets a token: sorting, launching its tiles. */
-  readonly expertNs: number;
   /** Share of the fixed time that a fused MoE of one token takes: it has nothing to sort. */
   readonly loneTokenShare: number;
   /** Steps of k that a tile's prologue and epilogue are worth. */
@@ -94,10 +92,8 @@ export function kernelLatency(shape: KernelShape, hardware: KernelHardware, cons
   };
 }
 
-function fixedTimeNs(shape: KernelShape, constants: LatencyConstants): number {
-  if (shape.kind !== "moe-fused") return constants.fixedNs;
-  const callNs = constants.fixedNs * (shape.tokens === 1 ? constants.loneTokenShare : 1);
-  return callNs + constants.expertNs * shape.touchedExperts;
+function fixedTimeNs(shape: KernelShape, { fixedNs, loneTokenShare }: LatencyConstants): number {
+  return shape.kind === "moe-fused" && shape.tokens === 1 ? fixedNs * loneTokenShare : fixedNs;
 }
 
 function bandwidthShare(
