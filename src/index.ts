@@ -49,6 +49,8 @@ export { DOCUMENT_SCHEMA, environmentSchema } from "./record/document.ts";
 export { saveDocument } from "./record/files.ts";
 export type { PaperRow } from "./record/paperRows.ts";
 export { paperRowSchema } from "./record/paperRows.ts";
+export type { LatencyRow, PartRow } from "./record/projectRows.ts";
+export { latencyRowSchema, partRowSchema } from "./record/projectRows.ts";
 export type {
   AnyDocument,
   BenchDocument,
@@ -58,10 +60,14 @@ export type {
   HardwareDocument,
   ModelsDocument,
   PaperDocument,
+  ProjectDocument,
   RecordedCommand,
+  ValidateDocument,
 } from "./record/schemas.ts";
 export { checkDocument, jsonSchemaOf, RECORDED_COMMANDS } from "./record/schemas.ts";
 export { documentText } from "./record/text.ts";
+export type { MeasurementRow, SummaryRow } from "./record/validateRows.ts";
+export { measurementRowSchema, summaryRowSchema } from "./record/validateRows.ts";
 export { bench } from "./runs/bench.ts";
 export type { CodesignSettings } from "./runs/codesign.ts";
 export { codesign } from "./runs/codesign.ts";
@@ -74,18 +80,27 @@ export type { ModelChoice, ModelsSettings } from "./runs/models.ts";
 export { loadModel, models, showModel } from "./runs/models.ts";
 export type { PaperOutcome, PaperSettings } from "./runs/paper.ts";
 export { paper } from "./runs/paper.ts";
+export type { ProjectSettings } from "./runs/project.ts";
+export { project } from "./runs/project.ts";
 export type { BenchOutcome, BenchSettings, Dtype, KernelName, ProgressEvent, TargetName } from "./runs/settings.ts";
 export { DEFAULT_KERNELS, KERNELS } from "./runs/settings.ts";
+export type { ValidateSettings } from "./runs/validate.ts";
+export { validate } from "./runs/validate.ts";
 export type { DecodeCost, Drafting, PricedRoofs, UnitCost } from "./theory/decodeCost.ts";
 export { cheapestPairing, decodeCost, NO_DRAFTS, pricedRoofs, tokensPerStep, unitCost } from "./theory/decodeCost.ts";
 export type { Deployment, DeploymentTerm, DeploymentWork } from "./theory/deployment.ts";
 export { cheapestDeployment, deployments } from "./theory/deployment.ts";
+export type { AcceleratorPeaks } from "./theory/families.ts";
+export type { FittedConstants } from "./theory/fittedConstants.ts";
 export type { ComputePrecision, Peak, PrecisionChoice } from "./theory/precision.ts";
 export { PRECISION_CHOICES, peakFor } from "./theory/precision.ts";
 export type { KernelDtype, Projection } from "./theory/projection.ts";
 export { projectKernel, roofsFor } from "./theory/projection.ts";
+export type { ProjectedLatency } from "./theory/projectLatency.ts";
+export { engineNames, projectLatency } from "./theory/projectLatency.ts";
 export type { Roofs, Work } from "./theory/roofline.ts";
 export { attainableFlopsPerSecond, boundOf, ridgeFlopsPerByte, roofTimeNs } from "./theory/roofline.ts";
+export { SHIPPED_CONSTANTS } from "./theory/shippedConstants.ts";
 export type { SparsitySetting } from "./theory/sparsity.ts";
 export {
   denseBatchTokens,
@@ -105,6 +120,7 @@ export {
   stageNs,
 } from "./theory/stageBudget.ts";
 export { InfeasibleError, type InvalidInput, InvalidInputError } from "./units/errors.ts";
+export type { KernelShape } from "./workload/kernelShape.ts";
 export type { KvFormat } from "./workload/kv-cache.ts";
 export {
   attendedTokens,

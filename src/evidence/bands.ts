@@ -88,7 +88,7 @@ export function projectMeasured(measurement: Measurement, fitted: FittedConstant
 }
 
 /** Distance of projection and measurement, as a logarithm. */
-export function logError({ measurement, projected }: LeftOut): number {
+function logError({ measurement, projected }: LeftOut): number {
   return Math.abs(Math.log(projected.latencyNs / measurement.measuredNs));
 }
 

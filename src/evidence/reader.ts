@@ -213,7 +213,12 @@ function statedPeaks(name: string, { memGBps, bf16TFLOPS, fp8TFLOPS, int8TOPS }:
 
 function faultOf(error: z.ZodError, file: string, row: number): RowFault {
   const [issue] = error.issues;
-  return { file, row, field: issue?.path.join(".") || "row", expected: issue?.message ?? "another value" };
+  return { file, row, field: issue?.path.join(".") || "row", expected: expectation(issue?.message) };
+}
+
+/** What zod says, without its own preface. */
+function expectation(message = "another value"): string {
+  return message.replace(/^Invalid input: /, "").replace(/received undefined$/, "nothing stands there");
 }
 
 function notMeasurements(error: z.ZodError, content: unknown, file: string): InvalidInputError {

@@ -19,21 +19,8 @@ import {
 import { recordEnvironment } from "./environment.ts";
 import { chooseHardware, type HardwareItem } from "./hardware.ts";
 import { loadModel, type ModelChoice } from "./models.ts";
+import type { ProjectedKernel, ProjectedPrecision } from "./projectChoices.ts";
 import { shapeText } from "./validate.ts";
-
-/** Kernels that `project` takes, each with what it is on a card. */
-export const PROJECTED_KERNELS = [
-  "attention.layer",
-  "attention.core",
-  "moe.layer",
-  "moe.expertMatmul",
-  "linear.gemm",
-] as const;
-
-export type ProjectedKernel = (typeof PROJECTED_KERNELS)[number];
-
-/** What products and experts multiply in: `auto` is FP8 where the card has it, else INT8 storage at the card's own rate. */
-export const PROJECTED_PRECISIONS = ["auto", "bf16", "fp8", "int8"] as const;
 
 /** What `project` works out. */
 export interface ProjectSettings {
@@ -48,7 +35,7 @@ export interface ProjectSettings {
   readonly settings: readonly string[];
   /** A part of an engine's name; absent: the family's median engine. */
   readonly engine?: string;
-  readonly precision: (typeof PROJECTED_PRECISIONS)[number];
+  readonly precision: ProjectedPrecision;
   readonly kvBits: number;
   /** Dimensions of a product, in place of a model's. */
   readonly dimensions?: { readonly m: readonly number[]; readonly n: number; readonly k: number };
@@ -239,7 +226,7 @@ function moeOf(card: ModelCard): MoeFfnSpec {
   throw new InvalidInputError({ field: "--model", value: card.name, expected: "a model with experts" });
 }
 
-function operandFor(accelerator: Accelerator, precision: ProjectSettings["precision"]): Operand {
+function operandFor(accelerator: Accelerator, precision: ProjectedPrecision): Operand {
   if (precision !== "auto") return precision;
   return accelerator.peakFp8FlopsPerSecond === undefined ? "int8" : "fp8";
 }
@@ -285,7 +272,7 @@ function notesOf(rows: readonly LatencyRow[], { engine, kernel }: ProjectSetting
       : []),
     ...nearest.map(
       ({ accelerator, family }) =>
-        `${accelerator}: no kernel of its family was measured; constants of ${family}, whose ridge point is nearest, carried by peaks, with a wider band.`,
+        `${accelerator}: no such kernel was measured in its family; constants of ${family}, the nearest, carried by peaks, with a wider band.`,
     ),
     ...(outside ? ["Some shapes lie outside the measured ones (outsideDoublings): their bands are wider."] : []),
   ];

@@ -13,7 +13,7 @@ export interface ValidateSettings {
 }
 
 /** Kernels as `bench` names them. */
-export const KERNEL_NAMES: Readonly<Record<KernelKind, string>> = {
+const KERNEL_NAMES: Readonly<Record<KernelKind, string>> = {
   "attention-decode": "attention.core",
   "mla-decode": "attention.core",
   gemm: "linear.gemm",
@@ -154,10 +154,10 @@ function notesOf(
       : [
           `${withFold} rows ship: each is projected with constants that were fitted without its fold, which holds all shapes that differ in their rows alone; row numbers are of the first of five divisions into folds, summaries of all five.`,
         ]),
-    ...(withFold === judged.length ? [] : [`${judged.length - withFold} rows took no part in any fit.`]),
+    ...(withFold === judged.length ? [] : [`Rows that took no part in any fit: ${judged.length - withFold}.`]),
     ...(unsupported.length === 0
       ? []
-      : [`${unsupported.length} rows have no kernel time (links, whole systems) and are unsupported.`]),
+      : [`Unsupported, having no kernel time (links, whole systems): ${unsupported.length}.`]),
     ...named,
     ...(faults.length > MOST_FAULTS ? [`${faults.length - MOST_FAULTS} more rows were left out.`] : []),
     "Peaks are those that each file states (peaksUsed); docs/projection.md has the model, its terms and their gains.",

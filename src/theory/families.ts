@@ -58,6 +58,13 @@ const FAMILY_OF: Readonly<Record<string, FamilyName>> = {
   "910b-376": "ascend",
 };
 
+/**
+ * Families of one architecture, of which one stands for the other where a kernel was not measured. Not so for H20, a
+ * Hopper with fewer cores: its kernels are bound by compute where Hopper's never are, and err more by Hopper's constants
+ * than by those of the nearest ridge point (103% to 63%).
+ */
+const KIN: Readonly<Partial<Record<FamilyName, FamilyName>>> = { hopper: "h20", ga102: "ampere" };
+
 /** What stands for a family where an accelerator has none of its own. */
 const TYPICAL: Readonly<Record<FamilyName, { readonly accelerator: string; readonly ridgeFlopsPerByte: number }>> = {
   ampere: { accelerator: "a100", ridgeFlopsPerByte: 312e12 / 2.039e12 },
@@ -86,6 +93,8 @@ export interface FamilyChoice {
 export function familyOf(peaks: AcceleratorPeaks, available: readonly FamilyName[]): FamilyChoice {
   const own = FAMILY_OF[peaks.name];
   if (own !== undefined && available.includes(own)) return { family: own, nearest: false };
+  const kin = own === undefined ? undefined : KIN[own];
+  if (kin !== undefined && available.includes(kin)) return { family: kin, nearest: true };
   const ridge = peaks.bf16FlopsPerSecond / peaks.bytesPerSecond;
   const distance = (family: FamilyName) => Math.abs(Math.log(ridge / TYPICAL[family].ridgeFlopsPerByte));
   const [first, ...others] = own === "ascend" ? available : gpus(available);

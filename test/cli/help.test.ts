@@ -5,6 +5,8 @@ describe("help", () => {
   it.each([
     [],
     ["bench"],
+    ["project"],
+    ["validate"],
     ["models"],
     ["models", "show"],
     ["hardware"],
@@ -21,7 +23,17 @@ describe("help", () => {
   });
 
   it("fits 100 columns", async () => {
-    for (const words of [[], ["bench"], ["models"], ["hardware"], ["cost"], ["codesign"], ["paper"]]) {
+    for (const words of [
+      [],
+      ["bench"],
+      ["project"],
+      ["validate"],
+      ["models"],
+      ["hardware"],
+      ["cost"],
+      ["codesign"],
+      ["paper"],
+    ]) {
       const { out } = await run([...words, "--help"]);
       expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
     }

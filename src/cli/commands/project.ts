@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { ProjectSettings } from "../../runs/project.ts";
+import { PROJECTED_KERNELS, PROJECTED_PRECISIONS } from "../../runs/projectChoices.ts";
 import { InvalidInputError } from "../../units/errors.ts";
 import { parseCount, parseList, parseNames, parseTokens } from "../../units/parse.ts";
 import { addOutputOptions, emit, HARDWARE_HELP, type OutputOptions, requireKnown, resolveOutput } from "../output.ts";
@@ -23,13 +24,11 @@ interface ProjectOptions extends OutputOptions {
   kvBits: string;
 }
 
-const KERNELS = ["attention.layer", "attention.core", "moe.layer", "moe.expertMatmul", "linear.gemm"] as const;
-const PRECISIONS = ["auto", "bf16", "fp8", "int8"] as const;
 const KV_BITS = ["16", "8"] as const;
 
 const HELP = `
-Kernels: ${KERNELS.join(", ")}.
-No kernel is run: constants come from published kernel times (\`afdbench validate\` has the errors).
+Kernels: ${PROJECTED_KERNELS.join(", ")}.
+No kernel is run: constants come from published kernel times (see \`afdbench validate\`).
 
 Examples:
   $ afdbench project attention.layer --model step3 --batch 64 --context 8k,32k
@@ -58,7 +57,7 @@ export function addProject(program: Command, { terminal }: CommandContext): void
     .option("--hardware <list>", `accelerators: ${HARDWARE_HELP}`)
     .option("--set <figure>", "replace a figure: NAME.FIELD=VALUE; may be repeated", collect, [])
     .option("--engine <name>", "kernel library, or a part of its name (default: the family's median one)")
-    .option("--precision <precision>", `what products multiply in: ${PRECISIONS.join(", ")}`, "auto")
+    .option("--precision <precision>", `what products multiply in: ${PROJECTED_PRECISIONS.join(", ")}`, "auto")
     .option("--kv-bits <bits>", "bits of a cached element, 16 or 8", "16");
   addOutputOptions(command)
     .addHelpText("after", HELP)
@@ -78,7 +77,7 @@ function resolveProject(
   hardware: ProjectSettings["hardware"],
 ): ProjectSettings {
   return {
-    kernel: requireKnown("kernel", kernel, KERNELS),
+    kernel: requireKnown("kernel", kernel, PROJECTED_KERNELS),
     ...modelOf(options),
     batches: parseList(options.batch, parseCount, "--batch"),
     contexts: parseList(options.context, parseTokens, "--context"),
@@ -87,7 +86,7 @@ function resolveProject(
     hardware,
     settings: options.set,
     ...(options.engine === undefined ? {} : { engine: options.engine }),
-    precision: requireKnown("--precision", options.precision, PRECISIONS),
+    precision: requireKnown("--precision", options.precision, PROJECTED_PRECISIONS),
     kvBits: Number(requireKnown("--kv-bits", options.kvBits, KV_BITS)),
     ...dimensionsOf(options),
   };

@@ -7,8 +7,8 @@ interface ValidateOptions extends OutputOptions {
 }
 
 const HELP = `
-Rows that ship are projected with constants that were fitted without their fold; others with those that
-ship. docs/projection.md has the format of a file.
+Rows that ship are projected with constants that were fitted without their fold, others with those
+that ship. docs/projection.md has the format of a file.
 
 Examples:
   $ afdbench validate                                  the measurements that ship
