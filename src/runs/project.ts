@@ -7,7 +7,7 @@ import type { AcceleratorPeaks } from "../theory/families.ts";
 import { type Basis, engineNames, type ProjectedLatency, projectLatency } from "../theory/projectLatency.ts";
 import { SHIPPED_CONSTANTS } from "../theory/shippedConstants.ts";
 import { InvalidInputError } from "../units/errors.ts";
-import type { KernelShape, Operand } from "../workload/kernelShape.ts";
+import { type KernelShape, type Operand, shapeText } from "../workload/kernelShape.ts";
 import {
   attentionCore,
   attentionLayer,
@@ -20,7 +20,6 @@ import { recordEnvironment } from "./environment.ts";
 import { chooseHardware, type HardwareItem } from "./hardware.ts";
 import { loadModel, type ModelChoice } from "./models.ts";
 import type { ProjectedKernel, ProjectedPrecision } from "./projectChoices.ts";
-import { shapeText } from "./validate.ts";
 
 /** What `project` works out. */
 export interface ProjectSettings {

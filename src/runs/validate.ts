@@ -1,9 +1,9 @@
-import { type Judged, judge } from "../evidence/judge.ts";
+import type { Judged } from "../evidence/judge.ts";
 import type { Measurements, RowFault, UnsupportedRow } from "../evidence/reader.ts";
 import { DOCUMENT_SCHEMA } from "../record/document.ts";
 import type { ValidateDocument } from "../record/schemas.ts";
 import type { MeasurementRow, SummaryRow } from "../record/validateRows.ts";
-import { type KernelKind, type KernelShape, shapeDimensions } from "../workload/kernelShape.ts";
+import { type KernelKind, shapeText } from "../workload/kernelShape.ts";
 import { recordEnvironment } from "./environment.ts";
 
 /** What `validate` compares with. */
@@ -33,6 +33,8 @@ export async function validate({ dataPath }: ValidateSettings): Promise<Validate
   const measured = files.flatMap((file) => file.measured);
   const unsupported = files.flatMap((file) => file.unsupported);
   const faults = files.flatMap((file) => file.faults);
+  // Loaded here alone: it brings all measurements that ship.
+  const { judge } = await import("../evidence/judge.ts");
   const bySeed = judge(measured);
   const [first = []] = bySeed;
   return {
@@ -42,13 +44,6 @@ export async function validate({ dataPath }: ValidateSettings): Promise<Validate
     rows: [...summaries(bySeed), ...first.map(measurementRow), ...unsupported.map(unsupportedRow)],
     notes: notesOf(first, unsupported, faults),
   };
-}
-
-/** A shape as text, in the words of the data. */
-export function shapeText(shape: KernelShape): string {
-  return Object.entries(shapeDimensions(shape))
-    .map(([name, value]) => `${name}=${Number(value.toPrecision(6))}`)
-    .join(" ");
 }
 
 async function shipped(): Promise<readonly Measurements[]> {

@@ -147,3 +147,10 @@ export function shapeDimensions(shape: KernelShape): Readonly<Record<string, num
     }
   }
 }
+
+/** A shape as text, in the words of the data. */
+export function shapeText(shape: KernelShape): string {
+  return Object.entries(shapeDimensions(shape))
+    .map(([name, value]) => `${name}=${Number(value.toPrecision(6))}`)
+    .join(" ");
+}
