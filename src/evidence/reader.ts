@@ -95,7 +95,7 @@ function readRow(row: DataRow, place: Place, read: Collected): void {
       file: place.file,
       row: place.row,
       peaks,
-      engine: engineName(row.kernel ?? place.file.replace(/\.json$/, "")),
+      engine: engineName(row.kernel ?? baseName(place.file)),
       shape: shapeOf(kernelRow, operand, kvBytes ?? 2),
       measuredNs: kernelRow.measuredUs * 1e3,
       hostNs: kernelRow.timing === "eager" ? EAGER_HOST_NS : 0,
@@ -172,11 +172,16 @@ function elementBytes(dtype: string): number | undefined {
 
 const BYTES: Readonly<Record<string, number>> = { bf16: 2, fp16: 2, fp8: 1, int8: 1, fp4: 0.5, int4: 0.5 };
 
+/** A file without its folder and ending stands for the kernel where its rows name none. */
+function baseName(file: string): string {
+  return file.replace(/^.*[\\/]/, "").replace(/\.json$/, "");
+}
+
 /** As flags name accelerators: without the maker, in lower case. */
 function acceleratorName(gpu: string): string {
   return gpu
     .toLowerCase()
-    .replace(/^(nvidia|amd|huawei|ascend|instinct)\s+/g, "")
+    .replace(/^((nvidia|amd|huawei|ascend|instinct)\s+)+/, "")
     .trim();
 }
 

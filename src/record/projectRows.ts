@@ -10,7 +10,7 @@ const projection = {
   model: text("Model that the shape is of; absent where dimensions were given.").optional(),
   accelerator: text("Name of the accelerator."),
   shape: text("Dimensions as one text."),
-  precision: text("What projections, products and experts multiply in."),
+  precision: text("What it multiplies in; of a layer its projections and experts, attention cores being BF16."),
   kvBits: whole("Bits of a cached element; absent where the kernel has no cache.").optional(),
   latencyNs: amount("modeled", "ns", "Projected time."),
   lowNs: amount("modeled", "ns", "Lower end of the 80% band."),

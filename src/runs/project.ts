@@ -91,12 +91,12 @@ function projectTask(
     kernel: settings.kernel,
     ...(task.model === undefined ? {} : { model: task.model }),
     accelerator: accelerator.name,
-    precision: operand,
   };
   const parts = kernels.map(
     ({ part, shape, projected }): PartRow => ({
       row: "part",
       ...common,
+      precision: shape.operand,
       shape: shapeText(shape),
       ...kvBitsOf(shape),
       ...timesOf([projected]),
@@ -107,9 +107,11 @@ function projectTask(
     }),
   );
   const cached = kernels.map(({ shape }) => shape).find((shape) => "bytesPerKvElement" in shape);
+  const only = kernels.length === 1 ? kernels[0] : undefined;
   const whole: LatencyRow = {
     row: "latency",
     ...common,
+    precision: only === undefined ? operand : only.shape.operand,
     shape: task.shape,
     ...(cached === undefined ? {} : kvBitsOf(cached)),
     ...timesOf(kernels.map(({ projected }) => projected)),

@@ -1,4 +1,6 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { ProjectDocument, ValidateDocument } from "../../src/record/schemas.ts";
 import { checkDocument } from "../../src/record/schemas.ts";
@@ -46,6 +48,20 @@ describe("project and validate", () => {
     const { rows } = checkDocument(JSON.parse((await run(words)).out)) as ProjectDocument;
     expect(rows.map(({ accelerator }) => accelerator)).toContain("mine");
     expect(rows.find(({ accelerator }) => accelerator === "mine")).toMatchObject({ nearestFamily: true });
+  });
+
+  it("draws measured against projected times", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "afdbench-validate-"));
+    try {
+      const path = join(folder, "errors.svg");
+      const { exitCode } = await run(["validate", "--data", "test/cli/kernels.json", "--svg", path]);
+      const svg = readFileSync(path, "utf8");
+      expect(exitCode).toBe(0);
+      expect(svg).toContain("Projected against measured kernel times");
+      expect(svg).toContain("mine");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("validates a copy of the data as the data itself", async () => {

@@ -60,6 +60,13 @@ describe("a file of measurements", () => {
     expect(faults).toEqual([{ file: "own.json", row: 2, field, expected: expect.any(String) }]);
   });
 
+  it("takes a file's own name for a kernel that its rows do not name", () => {
+    const { kernel: _, ...unnamed } = GEMM;
+    expect(readMeasurements(file(unnamed), "/some/folder/vidur.json").measured[0]?.engine).toBe("vidur");
+    const amd = { ...file({ ...GEMM, gpu: "AMD Instinct MI300X" }) };
+    expect(readMeasurements(amd, "own.json").measured[0]?.peaks.name).toBe("mi300x");
+  });
+
   it("counts rows without a kernel time", () => {
     const { unsupported, faults } = readMeasurements(file({ gpu: "H100", kernelKind: "nccl-all_reduce" }), "own.json");
     expect({ kinds: unsupported.map(({ kernelKind }) => kernelKind), faults }).toEqual({
