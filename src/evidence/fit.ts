@@ -28,7 +28,7 @@ export interface Fit {
 }
 
 /** Relative error that weighs as much as a constant one width from its prior. */
-const ERROR_SCALE = 0.1;
+const ERROR_SCALE = 0.06;
 
 /** How far a family may move from the priors and an engine from its family, over the widths of the priors. */
 const FAMILY_WIDTH = 0.8;

@@ -20,15 +20,14 @@ const PRIORS: Readonly<Record<ConstantName, Prior>> = {
   l2Gain: { scale: "plain", center: 0.1, width: 0.6 },
   activationTraffic: { scale: "logarithm", center: 0, width: 0.15 },
   coreStreams: { scale: "logarithm", center: Math.log(4), width: 0.8 },
-  layoutShare: { scale: "logarithm", center: 0, width: 0.1 },
+  layoutShare: { scale: "logarithm", center: 0, width: 0.2 },
   loneTokenShare: { scale: "logarithm", center: 0, width: 0.05 },
   prologueK: { scale: "logarithm", center: Math.log(150), width: 0.5 },
 };
 
-/** A fused MoE moves activations more often than its shape says, and its layout matters more. */
+/** A fused MoE moves activations more often than its shape says, and has a call for one token. */
 const WIDER: Readonly<Partial<Record<ConstantName, number>>> = {
   activationTraffic: 0.5,
-  layoutShare: 0.2,
   loneTokenShare: 0.3,
 };
 
