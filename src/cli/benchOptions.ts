@@ -5,6 +5,7 @@ import {
   KERNELS,
   type KernelName,
   KV_DTYPES,
+  type KvDtype,
   type TargetName,
 } from "../runs/settings.ts";
 import { InvalidInputError } from "../units/errors.ts";
@@ -82,7 +83,7 @@ function kernelsNamed(name: string): readonly KernelName[] {
   return [requireKnown("kernel", name, known)];
 }
 
-function resolveKvDtypes(names: string, dtypes: readonly Dtype[]): readonly (typeof KV_DTYPES)[number]["name"][] {
+function resolveKvDtypes(names: string, dtypes: readonly Dtype[]): readonly KvDtype[] {
   const known = KV_DTYPES.map(({ name }) => name);
   return parseNames(names, "--kv-dtype").map((given) => {
     const name = requireKnown("--kv-dtype", given, known);

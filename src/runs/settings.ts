@@ -26,6 +26,8 @@ export const DEFAULT_KERNELS: readonly KernelName[] = [
 
 export type Dtype = "f32" | "int8";
 
+export type { KvDtype } from "../kernels/kvFormat.ts";
+
 /** Formats that `bench` takes for the KV cache, each with what it is multiplied in. */
 export const KV_DTYPES = (Object.keys(kvFormats) as KvDtype[]).map((name) => ({ name, dtype: kvFormats[name].dtype }));
 export type TargetName = "simd" | "relaxed" | "debug";
