@@ -22,22 +22,22 @@ export function attentionQueriesInt8(q: usize, qStride: usize, scratch: usize, h
 /**
  * As attentionPartF32 over a cache of int8 or int4: both products run as int8 dots.
  *
- * P takes in the V scale of its token and becomes 7 bits with one unit a head and step (largest / 127). A latent key has two scales, for
+ * P takes in the V scale of its token and becomes 7 bits with one unit a head and block (largest / 127). A latent key has two scales, for
  * its first valueDim elements, which are the value, and for the rest: its score is the sum of two dots.
  * scratch: the queries (attentionQueriesInt8), heads x (keyDim + 4) bytes; from the next multiple of 16 on
- * heads x (9 x stepTokens + 4 x valueDim) + 8 x stepTokens + 32 x max(keyDim, 256) + (latent) stepTokens x valueDim bytes.
+ * heads x (9 x 256 + 4 x valueDim) + 8 x 256 + 32 x max(keyDim, 256) + (latent) 256 x valueDim bytes.
  */
 export function attentionPartInt8(
   out: usize, outStride: usize, state: usize, sinks: usize, scratch: usize,
   cache: usize, blockStride: usize, table: usize, valueOffset: usize, scaleOffset: usize, storage: i32,
-  heads: i32, keyDim: i32, valueDim: i32, firstToken: i32, lastToken: i32, stepTokens: i32,
+  heads: i32, keyDim: i32, valueDim: i32, firstToken: i32, lastToken: i32,
 ): void {
-  const scoreStride = usize(stepTokens) << 2;
+  const scoreStride: usize = blockTokens << 2;
   const sumStride = usize(valueDim) << 2;
   const packedQ = scratch;
   const qScales = packedQ + usize(heads) * usize(keyDim);
   const packedP = qScales + (usize(heads * 4 + 15) & ~15);
-  const scores = packedP + usize(heads) * usize(stepTokens);
+  const scores = packedP + usize(heads) * usize(blockTokens);
   const restScores = scores + usize(heads) * scoreStride;
   const sums = restScores + usize(heads) * scoreStride;
   const keySums = sums + usize(heads) * sumStride;
@@ -53,18 +53,17 @@ export function attentionPartInt8(
   softmaxStart(state, sinks, heads);
   for (let head = 0; head < heads; head++) memory.fill(out + usize(head) * outStride, 0, sumStride);
 
-  for (let step = firstToken - firstToken % stepTokens; step < lastToken; step += stepTokens) {
+  for (let step = firstToken - firstToken % blockTokens; step < lastToken; step += blockTokens) {
     const block = blockAddress(cache, blockStride, table, step / blockTokens);
-    const stepInBlock = step % blockTokens;
     const from = max(firstToken - step, 0);
-    const to = min(stepTokens, lastToken - step);
+    const to = min(blockTokens, lastToken - step);
     const firstPanel = from >> 3;
     const lastPanel = (to + 7) >> 3;
     const paddedTokens = (lastPanel - firstPanel) << 3;
     const firstByte = usize(firstPanel) << 5;
     for (let panel = firstPanel; panel < lastPanel;) {
       const panels = panelsTogether(heads, lastPanel - panel);
-      let keys = block + usize((stepInBlock >> 3) + panel) * keyBytes;
+      let keys = block + usize(panel) * keyBytes;
       if (storage == storedInt4) {
         expandInt4(keys, expanded, panels * keyDim >> 2);
         keys = expanded;
@@ -85,7 +84,7 @@ export function attentionPartInt8(
       }
       panel += panels;
     }
-    const kScales = block + scaleOffset + (usize(stepInBlock) << 2);
+    const kScales = block + scaleOffset;
     const nextScales = kScales + (blockTokens << 2);
     const vScales = valueOffset ? nextScales : kScales;
     for (let head = 0; head < heads; head++) {
@@ -107,7 +106,7 @@ export function attentionPartInt8(
       const most = scaledWeights(row, vScales + firstByte, from & 7, to - (firstPanel << 3), paddedTokens, headState);
       const place = placeInTile(heads, head);
       const stride = usize(rowsOfTile(heads, head)) << 2;
-      const packed = packedP + usize(head - place) * usize(stepTokens) + (usize(place) << 2) + usize(firstPanel << 1) * stride;
+      const packed = packedP + usize(head - place) * usize(blockTokens) + (usize(place) << 2) + usize(firstPanel << 1) * stride;
       packUnits(row, packed, stride, paddedTokens, unitsPerValue(127, most));
       // The row of scores is spent: it carries shrink and unit to the sums below.
       store<f32>(row, shrink);
@@ -119,9 +118,9 @@ export function attentionPartInt8(
     const valuePanels = valueDim >> 3;
     if (!valueOffset) {
       const values = turned + (usize(firstWord) << 5);
-      tileInt8Panels(heads, packedP, usize(stepTokens), firstWord, values, scoreStride << 1, valuePanels, sums, sumStride, words, 0);
+      tileInt8Panels(heads, packedP, usize(blockTokens), firstWord, values, scoreStride << 1, valuePanels, sums, sumStride, words, 0);
     } else {
-      const values = block + valueOffset + usize((stepInBlock >> 2) + firstWord) * wordBytes;
+      const values = block + valueOffset + usize(firstWord) * wordBytes;
       for (let panel = 0; panel < valuePanels;) {
         // As they lie, all panels go together.
         const panels = storage == storedInt4 ? panelsTogether(heads, valuePanels - panel) : valuePanels;
@@ -134,7 +133,7 @@ export function attentionPartInt8(
           }
           value = expanded;
         }
-        tileInt8Panels(heads, packedP, usize(stepTokens), firstWord, value, valueStride, panels, sums + (usize(panel) << 5), sumStride, words, 0);
+        tileInt8Panels(heads, packedP, usize(blockTokens), firstWord, value, valueStride, panels, sums + (usize(panel) << 5), sumStride, words, 0);
         panel += panels;
       }
     }

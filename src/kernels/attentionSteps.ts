@@ -143,6 +143,6 @@ function partStep(core: CoreBuffers, strand: Strand, part: number, rank: number,
     isFloat ? "attentionPartF32" : "attentionPartInt8",
     ...[rows.address, rows.strideBytes, state, sinks, scratch],
     ...[view.cache, view.blockStride, view.table, cache.valueOffset, ...(isFloat ? [] : [cache.scaleOffset]), code],
-    ...[strand.heads.last - strand.heads.first, cache.keyDim, cache.valueDim, first, last, dims.stepTokens],
+    ...[strand.heads.last - strand.heads.first, cache.keyDim, cache.valueDim, first, last],
   );
 }
