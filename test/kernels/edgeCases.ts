@@ -103,7 +103,11 @@ function layers(dtype: Dtype): EdgeCase[] {
     { batch: 3, kvTokens: 256, queryHeads: 5, kvHeads: 1, headDim: 8, hidden: 64, queryRank: 32 },
     { batch: 2, kvTokens: 257, queryHeads: 6, kvHeads: 2, headDim: 24, hidden: 70, queryRank: 40 },
   ];
-  return shapes.map((shape, index) => ({
+  const stored = kvDtypes.filter((kvDtype) => kvFormats[kvDtype].dtype === dtype);
+  const inFormats = stored.map((kvDtype) => ({
+    ...{ batch: 2, kvTokens: 258, queryHeads: 4, kvHeads: 1, headDim: 16, hidden: 40, queryRank: 16, kvDtype },
+  }));
+  return [...shapes, ...inFormats].map((shape, index) => ({
     name: `attentionLayer ${dtype} ${text(shape)}`,
     build: () => attentionLayerCase({ ...shape, dtype, seed: index, ropeTheta: 500_000, epsilon: 1e-5 }),
     output: "out",
