@@ -1,12 +1,13 @@
 /**
  * Runs the benches one after the other, or those named.
  *
- *   node bench/all.ts [expertMatmul] [attention] [threads]
+ *   node bench/all.ts [expertMatmul] [attention] [threads] [tiles]
  */
 const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   expertMatmul: () => import("./expertMatmul.bench.ts"),
   attention: () => import("./attention.bench.ts"),
   threads: () => import("./threads.bench.ts"),
+  tiles: () => import("./tiles.bench.ts"),
 };
 
 const asked = process.argv.slice(2);
