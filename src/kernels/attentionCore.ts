@@ -66,7 +66,7 @@ export function coreReference(
   row: number,
   query: Float64Array,
 ): Float64Array {
-  const { dtype, scale, queryHeads, attended, stepTokens } = core.dims;
+  const { dtype, scale, queryHeads, attended } = core.dims;
   const { first, last } = attended[Math.floor(row / queryHeads)] as { readonly first: number; readonly last: number };
   const keys = stored.keys.slice(first, last);
   const values = stored.values.slice(first, last);
@@ -74,7 +74,7 @@ export function coreReference(
   if (last === first) return new Float64Array(core.cache.valueDim);
   if (dtype === "f32") return attend(query, keys, values, scale, sink);
   const valueScales = stored.valueScales.slice(first, last);
-  return attendRounded(round7(query), keys, values, valueScales, scale, sink, { first, tokens: stepTokens });
+  return attendRounded(round7(query), keys, values, valueScales, scale, sink, first);
 }
 
 function range(count: number): number[] {

@@ -17,17 +17,14 @@ export function attend(
   return weightedSum(weights, values, sum);
 }
 
-/** Tokens that the kernel takes at a time: steps begin at multiples of `tokens` in a cache whose token `first` is the first attended one. */
-export interface RoundingSteps {
-  readonly first: number;
-  readonly tokens: number;
-}
+/** Tokens that the kernel takes at a time: a block of the cache. */
+const blockTokens = 256;
 
 /**
- * As attend, with P rounded to 7 bits as attentionPartInt8 does: within each step of tokens, weights that hold their value's
- * scale are rounded to 1/127 of the step's largest.
+ * As attend, with P rounded to 7 bits as attentionPartInt8 does: within each block of tokens, weights that hold their value's
+ * scale are rounded to 1/127 of the block's largest.
  *
- * @param unitValues - values as whole numbers. @param valueScales - one a token.
+ * @param unitValues - values as whole numbers. @param valueScales - one a token. @param firstToken - where the first of them stands in the cache.
  */
 export function attendRounded(
   q: Float64Array,
@@ -36,13 +33,13 @@ export function attendRounded(
   valueScales: Float64Array,
   scale: number,
   sink: number,
-  steps: RoundingSteps,
+  firstToken: number,
 ): Float64Array {
   const { weights, sum } = exponentials(q, keys, scale, sink);
   const rounded = weights.map((weight, token) => weight * (valueScales[token] as number));
   let begin = 0;
   while (begin < rounded.length) {
-    const end = Math.min(rounded.length, begin + steps.tokens - ((steps.first + begin) % steps.tokens));
+    const end = Math.min(rounded.length, begin + blockTokens - ((firstToken + begin) % blockTokens));
     let most = 0;
     for (let token = begin; token < end; token++) most = Math.max(most, rounded[token] as number);
     const unit = most / 127;
