@@ -6,6 +6,7 @@ import { matmulSteps, packSteps } from "../src/kernels/linear.ts";
 import { matmulCase } from "../src/kernels/matmul.ts";
 import { moeLayerCase } from "../src/kernels/moe.ts";
 import { barrier } from "../src/kernels/program.ts";
+import type { RouterRule } from "../src/kernels/routerRule.ts";
 import {
   allocateWeight,
   type Dtype,
@@ -53,6 +54,19 @@ export type Work = MatmulWork | AttentionWork | MoeWork;
 
 export const moeEpsilon = 1e-5;
 
+/** Softmax over all experts, the best of them, weights divided by their sum: what peers have an operator for. */
+const mixtureRule: Omit<RouterRule, "topK"> = {
+  score: "softmax",
+  normalizeTopK: true,
+  scalingFactor: 1,
+  correctionBias: false,
+  logitBias: false,
+  scalesInput: false,
+  groups: 1,
+  groupsKept: 1,
+  groupRule: "none",
+};
+
 /** One line that names a work; dtype stands apart. */
 export function nameOf(work: Work): string {
   switch (work.kind) {
@@ -99,7 +113,7 @@ export function caseOf(work: Work): KernelCase {
       return moeLayerCase({
         ...work,
         ...{
-          normalizeTopK: true,
+          router: { ...mixtureRule, topK: work.topK },
           residentExperts: work.experts,
           sharedDim: 0,
           epsilon: moeEpsilon,
