@@ -8,7 +8,7 @@ export * from "./math/seeded";
 export { matmulF32, matmulInt4, matmulInt8 } from "./linear/matmul";
 export { quantizeRows, dequantizeSums } from "./linear/quantize";
 export { rmsNormRows, addBiasRows, addRows, clearBytes } from "./linear/norm";
-export { ropeRows } from "./linear/rope";
+export { ropeNeighbourRows, ropeRows } from "./linear/rope";
 export { appendF32, appendInt8 } from "./attention/cache";
 export { attentionCoreF32, attentionCoreInt8 } from "./attention/core";
 export { biasedChoice, chooseExperts, keepBestGroups, sigmoidScores, softmaxScores } from "./moe/router";

@@ -1,45 +1,72 @@
 /**
- * Writes an ONNX model of a few nodes, float32 throughout, in protobuf's wire format: a field is a varint key
+ * Writes an ONNX model of a few nodes, float32 but for inputs said otherwise, in protobuf's wire format: a field is a varint key
  * (number x 8 + wire type), then a varint (wire type 0) or a length and as many bytes (wire type 2).
  *
- * @source ONNX onnx/onnx.proto: ModelProto, GraphProto, NodeProto, ValueInfoProto
+ * @source ONNX onnx/onnx.proto: ModelProto, GraphProto, NodeProto, AttributeProto, ValueInfoProto
  */
 export interface OnnxGraph {
   readonly nodes: readonly OnnxNode[];
   /** Names with their dimensions. */
   readonly inputs: Readonly<Record<string, readonly number[]>>;
   readonly outputs: Readonly<Record<string, readonly number[]>>;
+  /** Element types of inputs and outputs that are not float32. */
+  readonly types?: Readonly<Record<string, OnnxType>>;
 }
 
 export interface OnnxNode {
-  /** Operator of ONNX's default domain, such as MatMul. */
+  /** Operator of ONNX's default domain, such as MatMul, or of `domain`. */
   readonly operator: string;
+  readonly domain?: string;
   readonly inputs: readonly string[];
   readonly output: string;
+  /** Outputs after the first. */
+  readonly moreOutputs?: readonly string[];
+  /** Whole numbers. */
+  readonly attributes?: Readonly<Record<string, number>>;
 }
 
-const irVersion = 8;
-const operatorSetVersion = 17;
-const float32 = 1;
+/** TensorProto.DataType, also what the attribute `to` of Cast takes. */
+export const onnxTypes = { float32: 1, int64: 7, bfloat16: 16, float8e4m3fn: 17 } as const;
+export type OnnxType = keyof typeof onnxTypes;
+
+const irVersion = 9;
+/** The first with float8 in Cast. */
+const operatorSetVersion = 19;
+const attributeInt = 2;
 
 /** The bytes of a model file. */
-export function onnxModel({ nodes, inputs, outputs }: OnnxGraph): Uint8Array {
+export function onnxModel({ nodes, inputs, outputs, types = {} }: OnnxGraph): Uint8Array {
+  const typeOf = (name: string): number => onnxTypes[types[name] ?? "float32"];
   const graph = [
-    ...nodes.map(({ operator, inputs: names, output }) =>
-      nested(1, [...names.map((name) => text(1, name)), text(2, output), text(4, operator)]),
-    ),
+    ...nodes.map((node) => nested(1, nodeFields(node))),
     text(2, "graph"),
-    ...Object.entries(inputs).map(([name, dims]) => nested(11, tensorInfo(name, dims))),
-    ...Object.entries(outputs).map(([name, dims]) => nested(12, tensorInfo(name, dims))),
+    ...Object.entries(inputs).map(([name, dims]) => nested(11, tensorInfo(name, dims, typeOf(name)))),
+    ...Object.entries(outputs).map(([name, dims]) => nested(12, tensorInfo(name, dims, typeOf(name)))),
   ];
-  const operatorSet = [text(1, ""), number(2, operatorSetVersion)];
-  return Uint8Array.from([number(1, irVersion), nested(7, graph), nested(8, operatorSet)].flat());
+  const domains = new Set(nodes.flatMap(({ domain }) => domain ?? []));
+  const operatorSets = [
+    [text(1, ""), number(2, operatorSetVersion)],
+    ...[...domains].map((domain) => [text(1, domain), number(2, 1)]),
+  ];
+  return Uint8Array.from([number(1, irVersion), nested(7, graph), ...operatorSets.map((set) => nested(8, set))].flat());
 }
 
-/** ValueInfoProto: name, then a tensor type of float32 and one dimension after the other. */
-function tensorInfo(name: string, dims: readonly number[]): number[][] {
+function nodeFields({ operator, domain, inputs, output, moreOutputs = [], attributes = {} }: OnnxNode): number[][] {
+  return [
+    ...inputs.map((name) => text(1, name)),
+    ...[output, ...moreOutputs].map((name) => text(2, name)),
+    text(4, operator),
+    ...Object.entries(attributes).map(([name, value]) =>
+      nested(5, [text(1, name), number(3, value), number(20, attributeInt)]),
+    ),
+    ...(domain === undefined ? [] : [text(7, domain)]),
+  ];
+}
+
+/** ValueInfoProto: name, then a tensor type of one element type and one dimension after the other. */
+function tensorInfo(name: string, dims: readonly number[], elementType: number): number[][] {
   const shape = dims.map((dim) => nested(1, [number(1, dim)]));
-  const tensorType = [number(1, float32), nested(2, shape)];
+  const tensorType = [number(1, elementType), nested(2, shape)];
   return [text(1, name), nested(2, [nested(1, tensorType)])];
 }
 
