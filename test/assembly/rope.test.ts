@@ -1,10 +1,10 @@
 import fc from "fast-check";
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 import { fillRopeTable, ropeFrequencies } from "../../src/kernels/rope.ts";
 import { targets } from "../../src/kernels/target.ts";
 import { firstFreeAddress, type Machine, machineOf } from "../kernels/machine.ts";
-import { onnxModel } from "../support/onnxModel.ts";
+import type { OnnxGraph } from "../support/onnxModel.ts";
+import { runOnnx } from "../support/onnxRun.ts";
 
 type Style = "halves" | "neighbours";
 
@@ -93,7 +93,7 @@ async function rotaryEmbedding(
     Float32Array.from({ length: (position + rows) * half }, (_, index) =>
       of(Math.floor(index / half) * theta ** ((-2 * (index % half)) / ropeDims)),
     );
-  const model = onnxModel({
+  const graph: OnnxGraph = {
     nodes: [
       {
         operator: "RotaryEmbedding",
@@ -115,16 +115,10 @@ async function rotaryEmbedding(
     },
     types: { positions: "int64" },
     outputs: { y: [1, rows, heads * headDim] },
-  });
-  const session = await InferenceSession.create(model, { intraOpNumThreads: 1 });
-  const { y } = await session.run({
-    x: new Tensor(x, [1, rows, heads * headDim]),
-    positions: new Tensor("int64", BigInt64Array.of(BigInt(position)), [1]),
-    cosines: new Tensor(entries(Math.cos), [position + rows, half]),
-    sines: new Tensor(entries(Math.sin), [position + rows, half]),
-  });
-  await session.release();
-  return y?.data as Float32Array;
+  };
+  const tables = { cosines: entries(Math.cos), sines: entries(Math.sin) };
+  const { y } = await runOnnx(graph, { x, positions: BigInt64Array.of(BigInt(position)), ...tables });
+  return y as Float32Array;
 }
 
 function valuesOf({ rows, heads, headDim }: RopeShape): Float32Array {

@@ -1,6 +1,6 @@
 /**
  * Writes an ONNX model of a few nodes, float32 but for inputs said otherwise, in protobuf's wire format: a field is a varint key
- * (number x 8 + wire type), then a varint (wire type 0) or a length and as many bytes (wire type 2).
+ * (number x 8 + wire type), then a varint (wire type 0), a length and as many bytes (wire type 2), or four bytes (wire type 5).
  *
  * @source ONNX onnx/onnx.proto: ModelProto, GraphProto, NodeProto, AttributeProto, ValueInfoProto
  */
@@ -21,18 +21,19 @@ export interface OnnxNode {
   readonly output: string;
   /** Outputs after the first. */
   readonly moreOutputs?: readonly string[];
-  /** Whole numbers. */
-  readonly attributes?: Readonly<Record<string, number>>;
+  /** Whole numbers, texts, or float32 as `{ float }`. */
+  readonly attributes?: Readonly<Record<string, number | string | { readonly float: number }>>;
 }
 
 /** TensorProto.DataType, also what the attribute `to` of Cast takes. */
-export const onnxTypes = { float32: 1, int64: 7, bfloat16: 16, float8e4m3fn: 17 } as const;
+export const onnxTypes = { float32: 1, int8: 3, int64: 7, bfloat16: 16, float8e4m3fn: 17 } as const;
 export type OnnxType = keyof typeof onnxTypes;
 
 const irVersion = 9;
 /** The first with float8 in Cast. */
 const operatorSetVersion = 19;
-const attributeInt = 2;
+/** AttributeProto.AttributeType. */
+const attributeTypes = { float: 1, int: 2, string: 3 } as const;
 
 /** The bytes of a model file. */
 export function onnxModel({ nodes, inputs, outputs, types = {} }: OnnxGraph): Uint8Array {
@@ -56,10 +57,17 @@ function nodeFields({ operator, domain, inputs, output, moreOutputs = [], attrib
     ...inputs.map((name) => text(1, name)),
     ...[output, ...moreOutputs].map((name) => text(2, name)),
     text(4, operator),
-    ...Object.entries(attributes).map(([name, value]) =>
-      nested(5, [text(1, name), number(3, value), number(20, attributeInt)]),
-    ),
+    ...Object.entries(attributes).map(([name, value]) => nested(5, [text(1, name), ...attributeValue(value)])),
     ...(domain === undefined ? [] : [text(7, domain)]),
+  ];
+}
+
+function attributeValue(value: number | string | { readonly float: number }): number[][] {
+  if (typeof value === "number") return [number(3, value), number(20, attributeTypes.int)];
+  if (typeof value === "string") return [text(4, value), number(20, attributeTypes.string)];
+  return [
+    [...varint(2 * 8 + 5), ...new Uint8Array(Float32Array.of(value.float).buffer)],
+    number(20, attributeTypes.float),
   ];
 }
 
