@@ -1,6 +1,7 @@
 import type { Buffer } from "./arena.ts";
 import type { KernelExports } from "./exports.ts";
 import type { Step } from "./program.ts";
+import type { Bounded } from "./reference/bounded.ts";
 
 /** A kernel at one shape, laid out in memory: what it needs, how to fill it, what each thread does, how to check it. */
 export interface KernelCase {
@@ -40,6 +41,17 @@ export function compare(actual: ArrayLike<number>, expected: ArrayLike<number>, 
     maxErrorFraction,
     compared: expected.length,
   };
+}
+
+/** Compares outputs with a reference that says how far each may be off. */
+export function compareBounded(actual: ArrayLike<number>, { values, errors }: Bounded): Check {
+  let maxErrorFraction = 0;
+  for (let i = 0; i < values.length; i++) {
+    const fraction =
+      Math.abs((actual[i] as number) - (values[i] as number)) / ((errors[i] as number) + Number.MIN_VALUE);
+    if (!(fraction <= maxErrorFraction)) maxErrorFraction = fraction;
+  }
+  return { ok: values.length === actual.length && maxErrorFraction <= 1, maxErrorFraction, compared: values.length };
 }
 
 /** The worse of several checks. */
