@@ -1,6 +1,6 @@
 import { f32Panels } from "./choice";
 import { multiplyAdd } from "./multiplyAdd";
-import { Panels1, Panels2, Panels4, panelsAtOnce, Rows1, Rows2, Rows3, Rows4, Rows5, Rows6, zeros } from "./rows";
+import { Panels1, Panels2, Panels4, panelsAtOnce, Rows1, Rows2, Rows3, Rows4, Rows5, Rows6, tilesOf, zeros } from "./rows";
 
 /**
  * Register-blocked float32 micro-kernel: R x 8 P outputs from one tile of packed rows and P packed panels of 8 columns.
@@ -333,7 +333,7 @@ export function tileF32Any(rows: i32, panels: i32, a: usize, b: usize, panelByte
 export function tileF32Panels(
   m: i32, a: usize, rowBytes: usize, firstWord: i32, b: usize, panelBytes: usize, panels: i32, c: usize, cStride: usize, k: i32, accumulate: i32,
 ): void {
-  const tiles = (m + 5) / 6;
+  const tiles = tilesOf(m);
   const shortRows = m / tiles;
   const longTiles = m % tiles;
   for (let panel = 0; panel < panels;) {

@@ -1,6 +1,6 @@
 import { int8DotInPairs, int8Panels } from "./choice";
 import { dotAdd, dotAddInPairs, ones } from "./multiplyAdd";
-import { Panels1, Panels2, Rows1, Rows2, Rows3, Rows4, Rows5, Rows6, zeros } from "./rows";
+import { Panels1, Panels2, Rows1, Rows2, Rows3, Rows4, Rows5, Rows6, tilesOf, zeros } from "./rows";
 
 /**
  * Register-blocked int8 micro-kernel: R x 8 P int32 outputs from one tile of packed rows and P packed panels of 8 columns.
@@ -349,7 +349,7 @@ export function tileInt8Any(inPairs: i32, rows: i32, panels: i32, a: usize, b: u
 export function tileInt8Panels(
   m: i32, a: usize, rowBytes: usize, firstWord: i32, b: usize, panelBytes: usize, panels: i32, c: usize, cStride: usize, k: i32, accumulate: i32,
 ): void {
-  const tiles = (m + 5) / 6;
+  const tiles = tilesOf(m);
   const shortRows = m / tiles;
   const longTiles = m % tiles;
   // One or two rows wait for memory: panels that follow each other in memory come faster than two at a time.

@@ -2,7 +2,8 @@
  * How the rows of a left-hand side are laid out for the micro-kernels: 32-bit words (one float32, or four 7-bit activations),
  * interleaved tile by tile, so that a tile reads one stream.
  *
- *   block of at most 288 rows, split into the fewest tiles of at most six rows, as even as they come (16 = 6 + 5 + 5):
+ *   block of at most 288 rows, split into the fewest tiles of at most six rows (five without a fused multiply-add), as even as they
+ *   come (16 = 6 + 5 + 5):
  *   tile of R rows that begins at row r:  at r x rowBytes, [words of a row][R rows]
  *
  * Even tiles, because a short last one leaves the multiply-add units waiting; interleaved, because six row pointers cost the engine
@@ -16,7 +17,15 @@ const blockWords = 2 ** 19;
 /** Words of k that a panel is read for at least: shorter runs keep the processor from fetching ahead. */
 const wordsLeast = 1024;
 
-const tileRowsMost = 6;
+/** A multiplication apart from its addition takes a register of its own: with six rows, sums would be spilled. */
+const tileRowsMost = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
+
+/** Tiles that m rows (at most rowBlock) are split into. */
+// @ts-ignore: decorator
+@inline
+export function tilesOf(m: i32): i32 {
+  return (m + tileRowsMost - 1) / tileRowsMost;
+}
 
 /** Zeros that sums begin with: a row of the widest tile. */
 export const zeros: usize = memory.data(128, 16);
@@ -45,7 +54,7 @@ export function wordsAtOnce(rows: i32, k: i32): i32 {
 @inline
 export function rowsOfTile(m: i32, row: i32): i32 {
   const rows = min(rowBlock, m - (row / rowBlock) * rowBlock);
-  const tiles = (rows + tileRowsMost - 1) / tileRowsMost;
+  const tiles = tilesOf(rows);
   const shortRows = rows / tiles;
   return shortRows + i32(row % rowBlock < (rows % tiles) * (shortRows + 1));
 }
@@ -55,7 +64,7 @@ export function rowsOfTile(m: i32, row: i32): i32 {
 @inline
 export function placeInTile(m: i32, row: i32): i32 {
   const rows = min(rowBlock, m - (row / rowBlock) * rowBlock);
-  const tiles = (rows + tileRowsMost - 1) / tileRowsMost;
+  const tiles = tilesOf(rows);
   const shortRows = rows / tiles;
   const longRows = (rows % tiles) * (shortRows + 1);
   const inBlock = row % rowBlock;
