@@ -18,6 +18,11 @@ describe("wrong input", () => {
     [["bench", "--batch", "-1"], "--batch: expected"],
     [["bench", "--batch", "1,,2"], "--batch: expected"],
     [["bench", "--dtype", "f16"], "--dtype: expected one of f32, int8"],
+    [["bench", "--weight-dtype", "int5"], "--weight-dtype: expected one of f32, int8, int4"],
+    [
+      ["bench", "moe.layer", "--dtype", "f32", "--weight-dtype", "int4"],
+      "--weight-dtype: expected dtypes that --dtype f32",
+    ],
     [["bench", "--target", "relax"], 'did you mean "relaxed"?'],
     [["bench", "--threads", "0"], "--threads: expected"],
     [["bench", "--min-time", "50"], "--min-time: expected a duration"],
