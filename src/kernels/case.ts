@@ -1,7 +1,6 @@
 import type { Buffer } from "./arena.ts";
 import type { KernelExports } from "./exports.ts";
 import type { Step } from "./program.ts";
-import type { Bounded } from "./reference/bounded.ts";
 
 /** A kernel at one shape, laid out in memory: what it needs, how to fill it, what each thread does, how to check it. */
 export interface KernelCase {
@@ -41,6 +40,17 @@ export function compare(actual: ArrayLike<number>, expected: ArrayLike<number>, 
     maxErrorFraction,
     compared: expected.length,
   };
+}
+
+/**
+ * A float64 reference's values, and how far a right kernel may be from each: what follows from the roundings on the way there, so that
+ * neither few outputs nor cancellation make a right kernel look wrong, and no row's size hides a wrong output.
+ *
+ * Rounding errors of a sum are taken as a random walk, of which sixteen steps are allowed (docs/numerics.md).
+ */
+export interface Bounded {
+  readonly values: Float64Array;
+  readonly errors: Float64Array;
 }
 
 /** Compares outputs with a reference that says how far each may be off. */

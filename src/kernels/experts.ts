@@ -1,15 +1,9 @@
 import { allocatePacked, allocateRows, fillRows, type PackedRows, type Rows, readRow } from "./activations.ts";
 import type { Arena, Buffer } from "./arena.ts";
+import type { Bounded } from "./case.ts";
 import type { KernelExports } from "./exports.ts";
 import { barrier, call, type Step, shareOf } from "./program.ts";
-import {
-  type Bounded,
-  boundedActivate,
-  boundedAdd,
-  boundedMatmul,
-  boundedRound7,
-  type Chain,
-} from "./reference/bounded.ts";
+import { boundedActivate, boundedAdd, boundedMatmul, boundedRound7, type Chain } from "./reference/bounded.ts";
 import type { Activation } from "./reference/linear.ts";
 import {
   allocateWeight,

@@ -1,12 +1,12 @@
 import { InvalidInputError } from "../units/errors.ts";
 import { allocatePacked, allocateRows, fillNormWeight, fillRows, readRow } from "./activations.ts";
 import { createArena } from "./arena.ts";
-import { type Check, compareBounded, type KernelCase, worst } from "./case.ts";
+import { type Bounded, type Check, compareBounded, type KernelCase, worst } from "./case.ts";
 import { checkDimensions } from "./dimensions.ts";
 import { allocateExperts, type Experts, expertReference, expertSteps, packExperts } from "./experts.ts";
 import { addSteps, packSteps, rmsNormSteps, rowSteps } from "./linear.ts";
 import { barrier, call, type Step, segment, shareOf } from "./program.ts";
-import { type Bounded, boundedMatmul, boundedNorm, boundedScale, boundedTotal, exactly } from "./reference/bounded.ts";
+import { boundedMatmul, boundedNorm, boundedScale, boundedTotal, exactly } from "./reference/bounded.ts";
 import type { Activation } from "./reference/linear.ts";
 import { allocateRouter, checkRouted, packRouter, type RouterShape, routerSteps, spread } from "./router.ts";
 import { packScratchBytes, type WeightDtype } from "./weights.ts";

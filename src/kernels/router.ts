@@ -1,10 +1,10 @@
 import { allocatePacked, allocateRows, fillRows, type PackedRows, type Rows, readRow } from "./activations.ts";
 import { type Arena, type Buffer, createArena } from "./arena.ts";
-import { type Check, compareBounded, type KernelCase, worst } from "./case.ts";
+import { type Bounded, type Check, compareBounded, type KernelCase, worst } from "./case.ts";
 import { checkDimensions } from "./dimensions.ts";
 import { matmulSteps, packSteps } from "./linear.ts";
 import { barrier, call, type Share, type Step, shareOf } from "./program.ts";
-import { type Bounded, boundedAdd, boundedMatmul, exactly } from "./reference/bounded.ts";
+import { boundedAdd, boundedMatmul, exactly } from "./reference/bounded.ts";
 import { type RouterInput, weightsOfChosen } from "./reference/router.ts";
 import { checkRule, choosesByScore, dropsGroups, type RouterRule } from "./routerRule.ts";
 import {

@@ -1,15 +1,5 @@
+import { type Bounded, float32Tolerance } from "../case.ts";
 import { type Activation, activate, rmsNorm, roundHalfEven } from "./linear.ts";
-
-/**
- * A float64 reference's values, and how far a right kernel may be from each: what follows from the roundings on the way there, so that
- * neither few outputs nor cancellation make a right kernel look wrong, and no row's size hides a wrong output.
- *
- * Rounding errors of a sum are taken as a random walk, of which sixteen steps are allowed (docs/numerics.md).
- */
-export interface Bounded {
-  readonly values: Float64Array;
-  readonly errors: Float64Array;
-}
 
 /** How a kernel adds up: in float32, term by term, or in int32, exactly. */
 export type Chain = "float32" | "int32";
@@ -26,11 +16,6 @@ export function exactly(values: Float64Array): Bounded {
   return { values, errors: new Float64Array(values.length) };
 }
 
-/** Relative rounding error of a float32 sum of `terms` terms, against the root of the sum of their squares. */
-export function sumTolerance(terms: number): number {
-  return 16 * halfUlp * Math.sqrt(terms) + fewRoundings;
-}
-
 /**
  * x W for the given columns, each a vector of k.
  *
@@ -44,7 +29,7 @@ export function boundedMatmul(
   chain: Chain,
 ): Bounded {
   const y = { values: new Float64Array(columns), errors: new Float64Array(columns) };
-  const ofSum = chain === "float32" ? sumTolerance(x.values.length) : fewRoundings;
+  const ofSum = chain === "float32" ? float32Tolerance(x.values.length) : fewRoundings;
   for (let index = 0; index < columns; index++) {
     const { sum, squares, errorSum, errorSquares } = terms(x, column(index));
     y.values[index] = sum;
@@ -57,7 +42,7 @@ export function boundedMatmul(
 /** x / sqrt(mean(x^2) + epsilon) w of values that are exact. */
 export function boundedNorm(x: Float64Array, weight: Float64Array, epsilon: number): Bounded {
   const values = rmsNorm(x, weight, epsilon);
-  return { values, errors: values.map((value) => sumTolerance(x.length) * Math.abs(value)) };
+  return { values, errors: values.map((value) => float32Tolerance(x.length) * Math.abs(value)) };
 }
 
 /** act(gate) x up: the farthest of the corners that gate and up may stand at. */
