@@ -8,7 +8,7 @@ export * from "./math/seeded";
 export { matmulF32, matmulInt4, matmulInt8 } from "./linear/matmul";
 export { quantizeRows, dequantizeSums } from "./linear/quantize";
 export { rmsNormRows, addBiasRows, addRows, clearBytes } from "./linear/norm";
-export { ropeRows } from "./linear/rope";
+export { ropeNeighbourRows, ropeRows } from "./linear/rope";
 export { appendToken } from "./attention/cache";
 export { attentionPartF32, attentionQueriesF32 } from "./attention/coreF32";
 export { attentionPartInt8, attentionQueriesInt8 } from "./attention/coreInt8";

@@ -1,10 +1,11 @@
 /**
  * Runs the benches one after the other, or those named.
  *
- *   node bench/all.ts [expertMatmul] [attention] [threads] [sweep] [tiles]
+ *   node bench/all.ts [expertMatmul] [storedWeights] [attention] [threads] [sweep] [tiles]
  */
 const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   expertMatmul: () => import("./expertMatmul.bench.ts"),
+  storedWeights: () => import("./storedWeights.bench.ts"),
   attention: () => import("./attention.bench.ts"),
   threads: () => import("./threads.bench.ts"),
   sweep: () => import("./sweep.bench.ts"),

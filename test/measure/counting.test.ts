@@ -54,6 +54,7 @@ describe.each(targets)("counts of target %s", (target) => {
   it.each([
     { m: 1, n: 8, k: 4 },
     { m: 1, n: 40, k: 36 },
+    { m: 3, n: 16, k: 28 },
     { m: 7, n: 24, k: 1028 },
   ])("matmul int4 m=$m n=$n k=$k executes the operations of int8, over half the bytes", (shape) => {
     const kernelCase = matmulCase({ ...shape, dtype: "int4", seed: 1 });
