@@ -49,7 +49,7 @@ async function main(): Promise<number> {
     return 2;
   }
   const peers = await startPeers(notes);
-  const sampling = options.quick ? { rounds: 5, sampleMs: 15 } : { rounds: 7, sampleMs: 60 };
+  const sampling = options.quick ? { rounds: 5, samples: 3, sampleMs: 5 } : { rounds: 7, samples: 5, sampleMs: 10 };
   await onHost(1, async (one) => {
     say(roofLine(one));
     const measureAll = async (two: BenchHost | undefined): Promise<void> => {
