@@ -10,6 +10,8 @@ import type { Goals, PlannedWork } from "./rows.ts";
 /** How often and how long. */
 export interface Sampling {
   readonly rounds: number;
+  /** Samples that a contender takes in a row in each round. */
+  readonly samples: number;
   readonly sampleMs: number;
 }
 
@@ -52,7 +54,7 @@ interface Contender {
 
 /**
  * Measures a work with our kernels, with those peers that have something for it, and with the loop of its roof: results are compared,
- * then every contender takes one sample a round, in turn; medians over the rounds make the rates.
+ * then every contender takes its samples of a round, in turn; medians over the rounds make the rates.
  */
 export async function measureWork(
   planned: PlannedWork,
@@ -136,24 +138,28 @@ function timed(run: PeerRun): Pick<Contender, "callNs" | "stop"> {
   };
 }
 
-/** Median nanoseconds of each contender's call. */
+/** Median over the rounds of each contender's nanoseconds a call; of a round the fastest sample counts, since disturbance only slows. */
 async function inRounds(
   contenders: readonly Contender[],
-  { rounds, sampleMs }: Sampling,
+  { rounds, samples, sampleMs }: Sampling,
 ): Promise<ReadonlyMap<string, number>> {
   const calls = new Map<string, number>();
   for (const { name, callNs } of contenders) {
     await callNs(1);
     // Engines compile a kernel anew once it is hot: a second, longer look tells how many calls make a sample.
     const coldNs = await callNs(1);
-    const warmNs = await callNs(Math.max(2, Math.min(500, Math.ceil((sampleMs * 1e6) / coldNs))));
+    const warmNs = await callNs(Math.max(2, Math.min(500, Math.ceil((samples * sampleMs * 1e6) / coldNs))));
     calls.set(name, Math.max(1, Math.ceil((sampleMs * 1e6) / warmNs)));
   }
-  const samples = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
+  const fastest = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++) {
-    for (const { name, callNs } of contenders) samples.get(name)?.push(await callNs(calls.get(name) ?? 1));
+    for (const { name, callNs } of contenders) {
+      let best = Number.POSITIVE_INFINITY;
+      for (let sample = 0; sample < samples; sample++) best = Math.min(best, await callNs(calls.get(name) ?? 1));
+      fastest.get(name)?.push(best);
+    }
   }
-  return new Map([...samples].map(([name, values]) => [name, median(values)]));
+  return new Map([...fastest].map(([name, values]) => [name, median(values)]));
 }
 
 function rowsOf(
