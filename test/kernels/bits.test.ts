@@ -45,6 +45,16 @@ describe.each(targets)("bits of target %s", (target) => {
       });
     });
 
+    it("a row has the bits of the row alone where k is taken in parts", () => {
+      // 257 rows take 2040 words of k at a time (assembly/tile/rows.ts): 8209 float32, or 2053 words of int8.
+      const shape = { n: 8, k: 8209, dtype, seed: 7 };
+      sameAlone(machine, matmulCase({ ...shape, m: 257 }), matmulCase({ ...shape, m: 1 }), {
+        input: { name: "x", width: shape.k },
+        output: { name: "y", width: shape.n },
+        rows: [0, 130, 256],
+      });
+    });
+
     it("a row of a matmul does not see what stands in the rows beside it", () => {
       const [m, k, n] = [8, 45, 16];
       const kernelCase = matmulCase({ m, n, k, dtype, seed: 6 });
