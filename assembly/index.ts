@@ -9,8 +9,10 @@ export { matmulF32, matmulInt4, matmulInt8 } from "./linear/matmul";
 export { quantizeRows, dequantizeSums } from "./linear/quantize";
 export { rmsNormRows, addBiasRows, addRows, clearBytes } from "./linear/norm";
 export { ropeNeighbourRows, ropeRows } from "./linear/rope";
-export { appendF32, appendInt8 } from "./attention/cache";
-export { attentionCoreF32, attentionCoreInt8 } from "./attention/core";
+export { appendToken } from "./attention/cache";
+export { attentionPartF32, attentionQueriesF32 } from "./attention/coreF32";
+export { attentionPartInt8, attentionQueriesInt8 } from "./attention/coreInt8";
+export { finishAttention, mergeAttentionPart } from "./attention/merge";
 export { biasedChoice, chooseExperts, keepBestGroups, sigmoidScores, softmaxScores } from "./moe/router";
 export { groupByExpert, combineRows, gatherRows, gatherScaledRows } from "./moe/group";
 export {

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { median } from "simple-statistics";
 import { readCaches } from "../src/host/caches.ts";
 import { type ResidentPool, startResidentPool } from "../src/host/pool.ts";
 import { settleVectorBits } from "../src/host/vectorWidth.ts";
@@ -117,7 +118,12 @@ async function startOn(
 }
 
 /** A kernel's rate as a share of the multiply-add (f32) or dot (int8) roof of the same run; undefined where the f32 roof is suspect. */
-export function shareOfRoof(host: BenchHost, dtype: Dtype, flops: number, samples: Samples): number | undefined {
+export function shareOfRoof(
+  host: BenchHost,
+  dtype: Dtype,
+  flops: number,
+  samples: Pick<Samples, "medianNs">,
+): number | undefined {
   const { float32, int8, suspect } = host.roofs;
   if (dtype === "f32" && suspect) return undefined;
   return ((flops / samples.medianNs) * 1e9) / (dtype === "f32" ? float32 : int8).perSecond;
@@ -135,9 +141,19 @@ export function roofLine({ target, roofs }: BenchHost): string {
 }
 
 /** One kernel: time, rate, share of the roof. */
-export function sampleLine(name: string, flops: number, samples: Samples, share: number | undefined): string {
+export function sampleLine(
+  name: string,
+  flops: number,
+  samples: Pick<Samples, "medianNs" | "madNs">,
+  share: number | undefined,
+): string {
   const { medianNs, madNs } = samples;
   const time = `${formatDuration(medianNs)} ± ${formatDuration(madNs, 2)}`;
   const ofRoof = share === undefined ? "no share: suspect roof" : `${formatPercent(share)} of the roof`;
   return `  ${name.padEnd(40)}${time.padEnd(24)}${formatRate((flops / medianNs) * 1e9).padEnd(16)}${ofRoof}`;
+}
+
+/** The median of a few numbers. */
+export function medianOf(values: readonly number[]): number {
+  return median([...values]);
 }

@@ -4,6 +4,8 @@ import {
   type Dtype,
   KERNELS,
   type KernelName,
+  KV_DTYPES,
+  type KvDtype,
   type TargetName,
   type WeightDtype,
 } from "../runs/settings.ts";
@@ -23,6 +25,7 @@ export interface BenchOptions {
   context: string;
   dtype: string;
   weightDtype?: string;
+  kvDtype?: string;
   tokensPerExpert: string;
   m?: string;
   n?: string;
@@ -47,12 +50,14 @@ export function resolveBench(
   kernels: readonly string[],
   options: BenchOptions,
 ): Omit<BenchSettings, "signal" | "onProgress"> {
+  const dtypes = parseNames(options.dtype, "--dtype").map((name) => requireKnown("--dtype", name, DTYPES));
   return {
     kernels: resolveKernels(kernels),
     ...resolveModel(options),
     batches: parseList(options.batch, parseCount, "--batch"),
     contexts: parseList(options.context, parseTokens, "--context"),
-    dtypes: parseNames(options.dtype, "--dtype").map((name) => requireKnown("--dtype", name, DTYPES)),
+    dtypes,
+    ...(options.kvDtype === undefined ? {} : { kvDtypes: resolveKvDtypes(options.kvDtype, dtypes) }),
     ...resolveWeightDtypes(options),
     tokensPerExpert: parseList(options.tokensPerExpert, parseTokens, "--tokens-per-expert"),
     ...resolveDimensions(options),
@@ -80,6 +85,21 @@ function kernelsNamed(name: string): readonly KernelName[] {
     if (matching.length > 0) return matching;
   }
   return [requireKnown("kernel", name, known)];
+}
+
+function resolveKvDtypes(names: string, dtypes: readonly Dtype[]): readonly KvDtype[] {
+  const known = KV_DTYPES.map(({ name }) => name);
+  return parseNames(names, "--kv-dtype").map((given) => {
+    const name = requireKnown("--kv-dtype", given, known);
+    const dtype = KV_DTYPES.find((format) => format.name === name)?.dtype ?? "f32";
+    if (dtypes.includes(dtype)) return name;
+    const fitting = KV_DTYPES.filter((format) => dtypes.includes(format.dtype)).map((format) => format.name);
+    throw new InvalidInputError({
+      field: "--kv-dtype",
+      value: name,
+      expected: `${fitting.join(", ")} with --dtype ${dtypes.join(",")} (${name} is multiplied in ${dtype})`,
+    });
+  });
 }
 
 function resolveModel({ model, config }: BenchOptions): Pick<BenchSettings, "model" | "configFile"> {

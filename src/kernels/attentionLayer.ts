@@ -9,12 +9,17 @@ import {
   readRow,
 } from "./activations.ts";
 import { createArena } from "./arena.ts";
-import { type AttentionCoreShape, allocateCore, coreReference, coreSteps } from "./attentionCore.ts";
+import { allocateCore } from "./attentionBuffers.ts";
+import { coreReference } from "./attentionCore.ts";
+import { type AttentionCoreShape, resolveCore } from "./attentionShape.ts";
+import { coreSteps } from "./attentionSteps.ts";
 import { type Check, compare, float32Tolerance, type KernelCase, requantizedTolerance } from "./case.ts";
-import { blockTokens, cacheAddress, fillKvCache, fillScratchBytes, readKv } from "./kvCache.ts";
+import { requireFits } from "./fit.ts";
+import { appendArguments, fillKvCache, fillScratchBytes } from "./kvCache.ts";
 import { addSteps, matmulSteps, packSteps, rmsNormSteps, rowSteps } from "./linear.ts";
 import { barrier, call, type Step, shareOf } from "./program.ts";
 import { dot, matmul, rmsNorm, rope, round7 } from "./reference/linear.ts";
+import { readKv } from "./reference/storedKv.ts";
 import { fillRopeTable, ropeFrequencies } from "./rope.ts";
 import {
   allocateWeight,
@@ -26,7 +31,10 @@ import {
 } from "./weights.ts";
 
 /** Step-3's MFA attention: low-rank query, one shared KV head. headDim is a multiple of 8, queryRank of 8. */
-export interface AttentionLayerShape extends AttentionCoreShape {
+export interface AttentionLayerShape
+  extends Pick<AttentionCoreShape, "batch" | "queryHeads" | "kvHeads" | "headDim" | "dtype" | "kvDtype" | "seed"> {
+  /** Cached tokens of every sequence, the new one among them. */
+  readonly kvTokens: number;
   readonly hidden: number;
   readonly queryRank: number;
   readonly ropeTheta: number;
@@ -42,6 +50,8 @@ export interface AttentionLayerShape extends AttentionCoreShape {
  */
 export function attentionLayerCase(shape: AttentionLayerShape): KernelCase {
   const { batch, hidden, queryHeads, kvHeads, headDim, queryRank, dtype, seed } = shape;
+  const dims = resolveCore(shape);
+  const { kvDtype } = dims.cache;
   const arena = createArena();
   const kvWidth = kvHeads * headDim;
   const queryWidth = queryHeads * headDim;
@@ -58,7 +68,7 @@ export function attentionLayerCase(shape: AttentionLayerShape): KernelCase {
   const latentPacked = packed("latent", queryRank);
   const up = allocateWeight(arena, "queryUp", { dtype, columns: queryWidth, k: queryRank });
   const tables = arena.allocate("ropeTables", "activations", batch * headDim * 4);
-  const core = allocateCore(arena, shape);
+  const core = allocateCore(arena, dims);
   const attendedPacked = packed("attended", queryWidth);
   const output = allocateWeight(arena, "output", { dtype, columns: hidden, k: queryWidth });
   const out = allocateRows(arena, "out", batch, hidden);
@@ -77,14 +87,13 @@ export function attentionLayerCase(shape: AttentionLayerShape): KernelCase {
   const position = shape.kvTokens - 1;
 
   function steps(rank: number, ranks: number): Step[] {
-    const append = dtype === "f32" ? "appendF32" : "appendInt8";
     const share = shareOf(batch, rank, ranks);
     const appends: Step[] = [];
     for (let sequence = share.first; sequence < share.last; sequence++) {
       for (let kvHead = 0; kvHead < kvHeads; kvHead++) {
         const at = sequence * projected.strideBytes + kvHead * headDim * 4;
-        const cache = cacheAddress(core.cache, sequence, kvHead);
-        appends.push(call(append, cache, position, keys.address + at, values.address + at, headDim, blockTokens));
+        const [key, value] = [keys.address + at, values.address + at];
+        appends.push(call("appendToken", ...appendArguments(core.cache, sequence, kvHead, position, key, value)));
       }
     }
     const ropeOf = (rows: Rows, heads: number): Step[] =>
@@ -131,7 +140,7 @@ export function attentionLayerCase(shape: AttentionLayerShape): KernelCase {
     const attendedRow = new Float64Array(queryWidth);
     for (let kvHead = 0; kvHead < kvHeads; kvHead++) {
       const stored = readKv(memory, core.cache, sequence, kvHead);
-      if (dtype === "f32") {
+      if (kvDtype === "f32") {
         // The reference's own new token, not the kernel's.
         const key = rope(kv.slice(kvHead * headDim, (kvHead + 1) * headDim), position, shape.ropeTheta);
         (stored.keys as Float64Array[])[position] = key;
@@ -143,7 +152,7 @@ export function attentionLayerCase(shape: AttentionLayerShape): KernelCase {
       const groupHeads = queryHeads / kvHeads;
       for (let head = kvHead * groupHeads; head < (kvHead + 1) * groupHeads; head++) {
         const rotated = rope(query.slice(head * headDim, (head + 1) * headDim), position, shape.ropeTheta);
-        attendedRow.set(coreReference(core, stored, rotated), head * headDim);
+        attendedRow.set(coreReference(memory, core, stored, sequence * queryHeads + head, rotated), head * headDim);
       }
     }
     const attendedIn = seen(attendedRow);
@@ -169,13 +178,14 @@ export function attentionLayerCase(shape: AttentionLayerShape): KernelCase {
     totalBytes: arena.totalBytes(),
     segmentWeights: [1],
     prepare(exports, memory) {
+      requireFits(arena.buffers, memory);
       fillRows(exports, x, seed, 1);
       fillNormWeight(exports, memory, inputNorm, seed, 2);
       fillNormWeight(exports, memory, queryNorm, seed, 3);
       packSeededWeight(exports, down, weightSource(seed, 4, hidden), scratch.address);
       packSeededWeight(exports, up, weightSource(seed, 5, queryRank), scratch.address);
       packSeededWeight(exports, output, weightSource(seed, 6, queryWidth), scratch.address);
-      fillKvCache(exports, memory, core.cache, headDim, seed, scratch.address);
+      fillKvCache(exports, memory, core.cache, dims.elements, seed, scratch.address);
       const table = new Float32Array(memory.buffer, tables.address, batch * headDim);
       for (let row = 0; row < batch; row++)
         fillRopeTable(

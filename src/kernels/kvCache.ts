@@ -1,36 +1,97 @@
 import type { Arena, Buffer } from "./arena.ts";
 import { type KernelExports, kernelFunction } from "./exports.ts";
-import { type Dtype, tensorSeed } from "./weights.ts";
+import { type KvDtype, kvFormats } from "./kvFormat.ts";
+import { tensorSeed } from "./weights.ts";
 
-/** Tokens of a cache block (and of one step of the online softmax). Measured: 256 keeps the softmax and the sums of a block below 6% of the two products. */
+/** Tokens of a cache block. Measured as a step of the online softmax: 256 keeps the softmax and the sums of a block below 6% of the two products. */
 export const blockTokens = 256;
 
-/** Caches of `batch` sequences x kvHeads heads, one after the other, each of whole blocks (assembly/attention/cache.ts draws them). */
-export interface KvCache {
-  readonly buffer: Buffer;
-  readonly dtype: Dtype;
-  readonly batch: number;
+/** Bytes of the float32 scales beside a block of int8 or int4: two a token. */
+const scaleBytes = blockTokens * 8;
+
+export interface KvCacheShape {
+  readonly kvDtype: KvDtype;
   readonly kvHeads: number;
-  /** Rounded up to a multiple of 8; the padding is zero. */
-  readonly headDim: number;
-  readonly kvTokens: number;
-  readonly strideBytes: number;
+  /** Cached tokens of each sequence. */
+  readonly kvTokens: readonly number[];
+  /** Multiples of 8; padding is zero. Elements below keyRanges and valueRange are real. */
+  readonly keyDim: number;
+  readonly valueDim: number;
+  /** Whether values are kept beside the keys, or are the first valueDim elements of them (MLA). */
+  readonly layout: "keysAndValues" | "latent";
+  /** Whether a sequence's blocks lie one after the other, or in seeded disorder behind a block table. */
+  readonly paging: "contiguous" | "permuted";
 }
 
-export function allocateKvCache(
-  arena: Arena,
-  shape: { dtype: Dtype; batch: number; kvHeads: number; headDim: number; kvTokens: number },
-): KvCache {
-  const headDim = Math.ceil(shape.headDim / 8) * 8;
-  const blocks = Math.ceil(shape.kvTokens / blockTokens);
-  const strideBytes = blocks * blockBytes(shape.dtype, headDim);
-  const buffer = arena.allocate("kvCache", "kv", strideBytes * shape.batch * shape.kvHeads);
-  return { ...shape, buffer, headDim, strideBytes };
+/** Caches of all sequences and KV heads, in blocks (assembly/attention/cache.ts draws them). */
+export interface KvCache extends KvCacheShape {
+  readonly buffer: Buffer;
+  /** uint32 page numbers of each sequence's blocks in turn; a page holds one block of every KV head. Absent where contiguous. */
+  readonly table: Buffer | undefined;
+  readonly blockBytes: number;
+  /** 0 for a latent cache. */
+  readonly valueOffset: number;
+  readonly scaleOffset: number;
+  /** Blocks of the sequences before each. */
+  readonly firstBlocks: readonly number[];
+  readonly blocks: number;
 }
 
-/** Where the cache of one sequence and KV head begins. */
-export function cacheAddress(cache: KvCache, sequence: number, kvHead: number): number {
-  return cache.buffer.address + (sequence * cache.kvHeads + kvHead) * cache.strideBytes;
+export function allocateKvCache(arena: Arena, shape: KvCacheShape): KvCache {
+  const { kvDtype, keyDim, valueDim, kvHeads, kvTokens, layout } = shape;
+  const { bits, dtype } = kvFormats[kvDtype];
+  const keyBytes = (keyDim * blockTokens * bits) / 8;
+  const scaleOffset = keyBytes + (layout === "latent" ? 0 : (valueDim * blockTokens * bits) / 8);
+  const blockBytes = scaleOffset + (dtype === "int8" ? scaleBytes : 0);
+  const firstBlocks: number[] = [];
+  let blocks = 0;
+  for (const tokens of kvTokens) {
+    firstBlocks.push(blocks);
+    blocks += Math.ceil(tokens / blockTokens);
+  }
+  const buffer = arena.allocate("kvCache", "kv", blocks * kvHeads * blockBytes);
+  const table = shape.paging === "permuted" ? arena.allocate("blockTable", "activations", blocks * 4) : undefined;
+  const valueOffset = layout === "latent" ? 0 : keyBytes;
+  return { ...shape, buffer, table, blockBytes, valueOffset, scaleOffset, firstBlocks, blocks };
+}
+
+/** Where the cache of one sequence and KV head lies, as the kernels take it: block b at cache + (table ? table[b] : b) x blockStride. */
+export interface CacheView {
+  readonly cache: number;
+  readonly blockStride: number;
+  readonly table: number;
+}
+
+export function viewOf(cache: KvCache, sequence: number, kvHead: number): CacheView {
+  const { buffer, table, blockBytes, kvHeads } = cache;
+  const firstBlock = cache.firstBlocks[sequence] as number;
+  if (table !== undefined) {
+    const blockStride = kvHeads * blockBytes;
+    return { cache: buffer.address + kvHead * blockBytes, blockStride, table: table.address + firstBlock * 4 };
+  }
+  const blocks = Math.ceil((cache.kvTokens[sequence] as number) / blockTokens);
+  const before = firstBlock * kvHeads + kvHead * blocks;
+  return { cache: buffer.address + before * blockBytes, blockStride: blockBytes, table: 0 };
+}
+
+/** Arguments of appendToken for one sequence and KV head: k and v are addresses of keyDim and valueDim float32. */
+export function appendArguments(
+  cache: KvCache,
+  sequence: number,
+  kvHead: number,
+  position: number,
+  k: number,
+  v: number,
+): number[] {
+  const view = viewOf(cache, sequence, kvHead);
+  const where = [view.cache, view.blockStride, view.table, cache.valueOffset, cache.scaleOffset];
+  return [...where, position, k, v, cache.keyDim, cache.valueDim, kvFormats[cache.kvDtype].code];
+}
+
+/** Elements of a key, or of a value, that are no padding: ranges of [first, last). */
+export interface TrueElements {
+  readonly key: readonly (readonly [number, number])[];
+  readonly value: readonly (readonly [number, number])[];
 }
 
 /** Fills every cache with seeded keys and values (uniform, variance 1), token by token through the append kernel. */
@@ -38,83 +99,52 @@ export function fillKvCache(
   exports: KernelExports,
   memory: WebAssembly.Memory,
   cache: KvCache,
-  trueHeadDim: number,
+  elements: TrueElements,
   seed: number,
   scratch: number,
 ): void {
   const fill = kernelFunction(exports, "fillUniform");
-  const append = kernelFunction(exports, cache.dtype === "f32" ? "appendF32" : "appendInt8");
-  const { headDim } = cache;
-  const rows = new Float32Array(memory.buffer, scratch, headDim * 2);
-  for (let index = 0; index < cache.batch * cache.kvHeads; index++) {
-    for (let token = 0; token < cache.kvTokens; token++) {
-      fill(scratch, headDim * 2, tensorSeed(seed, 1000 + index), token * headDim * 2, Math.sqrt(3));
-      if (trueHeadDim < headDim) {
-        rows.fill(0, trueHeadDim, headDim);
-        rows.fill(0, headDim + trueHeadDim);
+  const append = kernelFunction(exports, "appendToken");
+  const { keyDim, valueDim, kvHeads } = cache;
+  if (cache.table !== undefined) fillTable(memory, cache.table, cache.blocks, seed);
+  const width = cache.layout === "latent" ? keyDim : keyDim + valueDim;
+  const row = new Float32Array(memory.buffer, scratch, keyDim + valueDim);
+  for (const [sequence, tokens] of cache.kvTokens.entries()) {
+    for (let kvHead = 0; kvHead < kvHeads; kvHead++) {
+      const tensor = tensorSeed(seed, 1000 + sequence * kvHeads + kvHead);
+      for (let token = 0; token < tokens; token++) {
+        fill(scratch, width, tensor, token * width, Math.sqrt(3));
+        zeroPadding(row.subarray(0, keyDim), elements.key);
+        zeroPadding(row.subarray(keyDim), elements.value);
+        append(...appendArguments(cache, sequence, kvHead, token, scratch, scratch + keyDim * 4));
       }
-      append(
-        cache.buffer.address + index * cache.strideBytes,
-        token,
-        scratch,
-        scratch + headDim * 4,
-        headDim,
-        blockTokens,
-      );
     }
   }
+}
+
+/** Sets what stands outside the ranges to zero. */
+export function zeroPadding(row: Float32Array, ranges: readonly (readonly [number, number])[]): void {
+  let end = 0;
+  for (const [first, last] of ranges) {
+    row.fill(0, end, first);
+    end = last;
+  }
+  row.fill(0, end);
 }
 
 /** Bytes of scratch that fillKvCache needs. */
 export function fillScratchBytes(cache: KvCache): number {
-  return cache.headDim * 8;
+  return (cache.keyDim + cache.valueDim) * 4;
 }
 
-/** Keys and values of one sequence and KV head as stored, read by their own index arithmetic: the reference's view. */
-export interface StoredKv {
-  readonly keys: readonly Float64Array[];
-  /** int8: whole numbers, to be multiplied with valueScales. */
-  readonly values: readonly Float64Array[];
-  readonly valueScales: Float64Array;
-}
-
-export function readKv(memory: WebAssembly.Memory, cache: KvCache, sequence: number, kvHead: number): StoredKv {
-  const { headDim, kvTokens, dtype } = cache;
-  const start = cacheAddress(cache, sequence, kvHead);
-  const perBlock = headDim * blockTokens;
-  const valueScales = new Float64Array(kvTokens).fill(1);
-  const keys: Float64Array[] = [];
-  const values: Float64Array[] = [];
-  for (let position = 0; position < kvTokens; position++) {
-    const block = start + Math.floor(position / blockTokens) * blockBytes(dtype, headDim);
-    const token = position % blockTokens;
-    const key = new Float64Array(headDim);
-    const value = new Float64Array(headDim);
-    if (dtype === "f32") {
-      const data = new Float32Array(memory.buffer, block, perBlock * 2);
-      for (let i = 0; i < headDim; i++) {
-        key[i] = data[(token >> 3) * headDim * 8 + i * 8 + (token & 7)] as number;
-        value[i] = data[perBlock + (i >> 3) * blockTokens * 8 + token * 8 + (i & 7)] as number;
-      }
-    } else {
-      const data = new Int8Array(memory.buffer, block, perBlock * 2);
-      const scales = new Float32Array(memory.buffer, block + perBlock * 2, blockTokens * 2);
-      const keyScale = scales[token] as number;
-      valueScales[position] = scales[blockTokens + token] as number;
-      for (let i = 0; i < headDim; i++) {
-        const keyUnits = data[(token >> 3) * headDim * 8 + (i >> 2) * 32 + (token & 7) * 4 + (i & 3)] as number;
-        key[i] = keyUnits * keyScale;
-        value[i] = data[
-          perBlock + (i >> 3) * blockTokens * 8 + (token >> 2) * 32 + (i & 7) * 4 + (token & 3)
-        ] as number;
-      }
-    }
-    keys.push(key);
-    values.push(value);
+/** A seeded permutation of the pages (Fisher and Yates). */
+function fillTable(memory: WebAssembly.Memory, table: Buffer, blocks: number, seed: number): void {
+  const pages = new Uint32Array(memory.buffer, table.address, blocks);
+  for (let at = 0; at < blocks; at++) pages[at] = at;
+  for (let at = blocks - 1; at > 0; at--) {
+    const other = (tensorSeed(seed, 2000 + at) >>> 0) % (at + 1);
+    const page = pages[at] as number;
+    pages[at] = pages[other] as number;
+    pages[other] = page;
   }
-  return { keys, values, valueScales };
-}
-
-function blockBytes(dtype: Dtype, headDim: number): number {
-  return dtype === "f32" ? headDim * blockTokens * 8 : headDim * blockTokens * 2 + blockTokens * 8;
 }

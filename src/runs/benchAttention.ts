@@ -1,10 +1,14 @@
 import { attentionCoreCase } from "../kernels/attentionCore.ts";
 import { attentionLayerCase } from "../kernels/attentionLayer.ts";
-import type { AttentionSpec, GroupedSpec } from "../model/card.ts";
+import type { AttentionCoreShape } from "../kernels/attentionShape.ts";
+import { blockTokens } from "../kernels/kvCache.ts";
+import { kvFormats } from "../kernels/kvFormat.ts";
+import type { AttentionSpec, MfaSpec, SoftmaxSpec } from "../model/card.ts";
 import type { KernelRow } from "../record/benchRows.ts";
 import { attendedTokens } from "../workload/kv-cache.ts";
+import { attentionFlopsPerCachedToken } from "../workload/per-token.ts";
 import { layerTerms, type Term } from "../workload/terms.ts";
-import { timesText } from "./benchTrace.ts";
+import { timesText, traceReduction } from "./benchTrace.ts";
 import {
   columnScaleBytes,
   type Modeled,
@@ -19,54 +23,87 @@ const tracedTokens = 1024;
 
 /** The attention core, or the whole attention layer, of a model's typical layer. */
 export function attentionRow(kernel: "attention.core" | "attention.layer", context: RowContext): PlannedRow {
-  const { settings, card, threads, dtype, setting } = context;
+  const { card, threads, dtype, kvDtype, setting } = context;
   const { attention } = typicalLayer(card);
   const { batch } = setting;
-  const kvTokens = attention.kind === "linear" ? setting.kvTokens : attendedTokens(attention.span, setting.kvTokens);
+  const kvTokens = attendedOf(context);
   const isLayer = kernel === "attention.layer";
+  const stored = kvDtype === dtype ? "" : ` kvDtype=${kvDtype}`;
   const planned: PlannedRow = {
     fields: {
       kernel,
       attention: attention.kind,
-      shape: `batch=${batch} kvTokens=${kvTokens} ${headsText(attention)}${isLayer ? ` hidden=${card.hidden}` : ""}`,
+      shape: `batch=${batch} kvTokens=${kvTokens} ${headsText(attention)}${isLayer ? ` hidden=${card.hidden}` : ""}${stored}`,
       batch,
       kvTokens,
       ...headFields(attention),
       ...(isLayer ? { hidden: card.hidden, weightDtype: dtype } : {}),
       dtype,
-      kvDtype: dtype,
+      kvDtype,
       threads,
       model: card.name,
     },
     modeled: modeledOf(kernel, context),
     ...(isLayer ? {} : { term: "attention.core" as const }),
   };
-  const core = { batch, kvTokens, dtype, seed: settings.seed };
-  if (!isLayer && (attention.kind === "mfa" || hasGroupedCore(attention))) {
-    const { queryHeads, kvHeads, headDim } = attention;
-    const shape = { ...core, queryHeads, kvHeads, headDim };
-    return {
-      ...planned,
-      build: () => attentionCoreCase(shape),
-      trace: () => ({
-        kernelCase: attentionCoreCase({ ...shape, batch: 1 }),
-        scaleOf: () => batch,
-        ...(batch === 1 ? {} : { shape: `batch=1 kvTokens=${kvTokens}, KV bytes times ${batch}` }),
-      }),
-    };
-  }
-  if (attention.kind !== "mfa") {
-    return {
-      ...planned,
-      unsupported: `there is no ${kernel} kernel of ${kindText(attention)}: its modeled numbers stand alone`,
-    };
-  }
-  const { queryHeads, kvHeads, headDim, queryRank, ropeTheta } = attention;
-  const { hidden, rmsNormEpsilon: epsilon } = card;
-  const shape = { ...core, queryHeads, kvHeads, headDim, hidden, queryRank, ropeTheta, epsilon };
-  const traced = Math.min(kvTokens, tracedTokens);
+  if (!isLayer && attention.kind !== "linear") return { ...planned, ...coreRun(attention, context) };
+  if (isLayer && attention.kind === "mfa") return { ...planned, ...layerRun(attention, context) };
   return {
     ...planned,
+    unsupported: `there is no ${kernel} kernel of ${kindText(attention)}: its modeled numbers stand alone`,
+  };
+}
+
+type Run = Pick<PlannedRow, "build" | "trace">;
+
+/** Traced on one sequence, and on fewer tokens where the trace would take too long. */
+function coreRun(attention: SoftmaxSpec, context: RowContext): Run {
+  const { batch } = context.setting;
+  const kvTokens = attendedOf(context);
+  const shape = coreShape(attention, context);
+  const perToken = attentionFlopsPerCachedToken(attention) / 2;
+  const reduction = traceReduction(perToken * kvTokens, context.dtype);
+  const traced = reduction === 1 ? kvTokens : Math.ceil(kvTokens / reduction / blockTokens) * blockTokens;
+  const bytes = batch * (kvTokens / traced);
+  return {
+    build: () => attentionCoreCase(shape),
+    trace: () => ({
+      kernelCase: attentionCoreCase({ ...shape, batch: 1, ...(traced === kvTokens ? {} : { kvTokens: traced }) }),
+      scaleOf: () => bytes,
+      ...(bytes === 1 ? {} : { shape: `batch=1 kvTokens=${traced}, KV bytes times ${timesText(bytes)}` }),
+    }),
+  };
+}
+
+/** A sliding layer keeps what it attends to, and what stands before it in the same block: it begins where a long context's would. */
+function coreShape(attention: SoftmaxSpec, context: RowContext): AttentionCoreShape {
+  const { settings, setting, dtype, kvDtype } = context;
+  const { queryHeads, span } = attention;
+  const attended = attendedOf(context);
+  const before = span.kind === "sliding" ? (setting.kvTokens - attended) % blockTokens : 0;
+  const shape = {
+    ...{ batch: setting.batch, kvTokens: attended + before, queryHeads, dtype, kvDtype, seed: settings.seed },
+    ...(before > 0 ? { span } : {}),
+  };
+  if (attention.kind === "mla") {
+    const { kvRank, nopeHeadDim, ropeHeadDim } = attention;
+    return { ...shape, kvHeads: 1, headDim: kvRank, ropeHeadDim, scale: (nopeHeadDim + ropeHeadDim) ** -0.5 };
+  }
+  const hasSinks = attention.kind !== "mfa" && attention.sinks;
+  const { kvHeads, headDim } = attention;
+  return { ...shape, kvHeads, headDim, ...(hasSinks ? { sinks: "perHead" } : {}) };
+}
+
+function layerRun(attention: MfaSpec, { settings, card, setting, dtype, kvDtype }: RowContext): Run {
+  const { queryHeads, kvHeads, headDim, queryRank, ropeTheta } = attention;
+  const { batch, kvTokens } = setting;
+  const { hidden, rmsNormEpsilon: epsilon } = card;
+  const shape = {
+    ...{ batch, kvTokens, queryHeads, kvHeads, headDim, hidden, queryRank, ropeTheta, epsilon, dtype, kvDtype },
+    seed: settings.seed,
+  };
+  const traced = Math.min(kvTokens, tracedTokens);
+  return {
     build: () => attentionLayerCase(shape),
     trace: () => ({
       kernelCase: attentionLayerCase({ ...shape, kvTokens: traced }),
@@ -78,25 +115,23 @@ export function attentionRow(kernel: "attention.core" | "attention.layer", conte
   };
 }
 
-/** The core's kernel has no sinks; windows are but a shorter context to it. */
-function hasGroupedCore(attention: AttentionSpec): attention is GroupedSpec {
-  return attention.kind !== "mfa" && attention.kind !== "mla" && attention.kind !== "linear" && !attention.sinks;
+/** Cached tokens that a query of the typical layer attends to. */
+function attendedOf({ card, setting }: RowContext): number {
+  const { attention } = typicalLayer(card);
+  return attention.kind === "linear" ? setting.kvTokens : attendedTokens(attention.span, setting.kvTokens);
 }
 
 function kindText(attention: AttentionSpec): string {
-  if (attention.kind === "linear") return `${attention.rule} attention`;
-  return attention.kind !== "mfa" && attention.kind !== "mla" && attention.sinks
-    ? `${attention.kind} with sinks`
-    : attention.kind;
+  return attention.kind === "linear" ? `${attention.rule} attention` : attention.kind;
 }
 
-function modeledOf(kernel: string, { card, setting, dtype }: RowContext): Modeled {
+function modeledOf(kernel: string, { card, setting, dtype, kvDtype }: RowContext): Modeled {
   const layer = typicalLayer(card);
   const isWanted = (term: Term): boolean =>
     kernel === "attention.core" ? term.label === "attention.core" : term.side === "attention";
   const values = totalOf(layerTerms(card, layer, setting).filter(isWanted));
   const stored = totalOf(
-    layerTerms(card, layer, setting, dtype === "int8" ? "scaledValues" : "values").filter(isWanted),
+    layerTerms(card, layer, setting, kvFormats[kvDtype].dtype === "int8" ? "scaledValues" : "values").filter(isWanted),
   );
   const scales =
     dtype === "int8" && kernel === "attention.layer"

@@ -19,7 +19,9 @@ export function deploymentRows(
   measured: readonly { planned: PlannedRow; row: KernelRow }[],
 ): DeploymentRow[] {
   const corrections = countedCorrections(measured);
-  return settingsOf(settings, "int8").map((setting) => deploymentRow(setting, card, accelerators, corrections));
+  return settingsOf(settings, { dtype: "int8" }).map((setting) =>
+    deploymentRow(setting, card, accelerators, corrections),
+  );
 }
 
 function deploymentRow(
@@ -66,11 +68,15 @@ function deploymentRow(
 
 type Corrections = ReadonlyMap<TermLabel, { readonly flops: number; readonly bytes: number }>;
 
-/** Counted over modeled FLOPs and bytes of the terms that an int8 row of one thread counted (the router's row is float32 in any case). */
+/**
+ * Counted over modeled FLOPs and bytes of the terms that an int8 row counted, its KV cache in int8, too (the router's row is float32 in
+ * any case).
+ */
 function countedCorrections(measured: readonly { planned: PlannedRow; row: KernelRow }[]): Corrections {
   const corrections = new Map<TermLabel, { flops: number; bytes: number }>();
   for (const { planned, row } of measured) {
-    const usable = (row.dtype === "int8" && row.weightDtype !== "int4") || planned.term === "moe.router";
+    const isInt8 = row.dtype === "int8" && row.weightDtype !== "int4" && row.kvDtype !== "int4";
+    const usable = isInt8 || planned.term === "moe.router";
     if (!usable || planned.term === undefined) continue;
     if (row.flops === undefined || row.measuredFlopsPerByte === undefined || planned.modeled.valueBytes === 0) continue;
     const bytes = row.flops / row.measuredFlopsPerByte;

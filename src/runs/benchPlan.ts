@@ -1,3 +1,4 @@
+import { type KvDtype, kvFormats } from "../kernels/kvFormat.ts";
 import { computeDtype } from "../kernels/weights.ts";
 import type { ModelCard } from "../model/card.ts";
 import { InvalidInputError } from "../units/errors.ts";
@@ -27,17 +28,17 @@ function kernelRows(
   threads: number,
   cacheBytes: number,
 ): PlannedRow[] {
-  const contexts = (dtypes: readonly Dtype[], lists: SettingLists): RowContext[] =>
-    dtypes.flatMap((dtype) =>
-      settingsOf(lists, dtype).map((setting) => {
-        return { settings, card, threads, dtype, weightDtype: dtype, setting, cacheBytes };
-      }),
-    );
+  const contexts = (dtype: Dtype, kvDtype: KvDtype, lists: SettingLists): RowContext[] =>
+    settingsOf(lists, { dtype, kvDtype }).map((setting) => {
+      return { settings, card, threads, dtype, kvDtype, weightDtype: dtype, setting, cacheBytes };
+    });
   switch (kernel) {
     case "attention.core":
     case "attention.layer": {
       const lists = { ...settings, tokensPerExpert: settings.tokensPerExpert.slice(0, 1) };
-      return contexts(settings.dtypes, lists).map((context) => attentionRow(kernel, context));
+      return settings.dtypes
+        .flatMap((dtype) => storedFormats(settings, dtype).flatMap((kvDtype) => contexts(dtype, kvDtype, lists)))
+        .map((context) => attentionRow(kernel, context));
     }
     case "moe.router":
     case "moe.expertMatmul":
@@ -45,8 +46,8 @@ function kernelRows(
       const lists = { ...settings, batches: settings.batches.slice(0, 1), contexts: settings.contexts.slice(0, 1) };
       const pairs = kernel === "moe.router" ? dtypePairs({ dtypes: ["f32"] }) : dtypePairs(settings);
       const rows = pairs.flatMap(({ dtype, weightDtype }) =>
-        settingsOf(lists, dtype, weightDtype).map((setting) =>
-          moeRow(kernel, { settings, card, threads, dtype, weightDtype, setting, cacheBytes }),
+        settingsOf(lists, { dtype, weightDtype }).map((setting) =>
+          moeRow(kernel, { settings, card, threads, dtype, kvDtype: dtype, weightDtype, setting, cacheBytes }),
         ),
       );
       return kernel === "moe.expertMatmul" && asksForLadder(settings)
@@ -64,7 +65,7 @@ function kernelRows(
         contexts: settings.contexts.slice(0, 1),
         tokensPerExpert: settings.tokensPerExpert.slice(0, 1),
       };
-      return contexts(["f32"], lists).map((context) => wireRow(kernel, context));
+      return contexts("f32", "f32", lists).map((context) => wireRow(kernel, context));
     }
     case "linear.gemm":
       return matmulRows(kernel, settings, threads);
@@ -80,6 +81,11 @@ function checkWeightDtypes({ dtypes, weightDtypes = [] }: BenchSettings): void {
     const expected = `dtypes that --dtype ${dtypes.join(",")} multiplies (${stored} weights are multiplied in ${needed})`;
     throw new InvalidInputError({ field: "--weight-dtype", value: stored, expected });
   }
+}
+
+/** The formats of the KV cache that a run asks for and that are multiplied in `dtype`. */
+function storedFormats({ kvDtypes }: BenchSettings, dtype: Dtype): readonly KvDtype[] {
+  return kvDtypes === undefined ? [dtype] : kvDtypes.filter((kvDtype) => kvFormats[kvDtype].dtype === dtype);
 }
 
 /** Named alone or with dimensions, the expert matmul also runs single products. */

@@ -1,4 +1,5 @@
 import type { KernelCase } from "../kernels/case.ts";
+import { type KvDtype, kvFormats } from "../kernels/kvFormat.ts";
 import { computeDtype } from "../kernels/weights.ts";
 import type { TracePlan } from "../measure/counting.ts";
 import type { ModelCard } from "../model/card.ts";
@@ -38,6 +39,8 @@ export interface RowContext {
   readonly card: ModelCard;
   readonly threads: number;
   readonly dtype: Dtype;
+  /** How the KV cache is stored. */
+  readonly kvDtype: KvDtype;
   /** How experts store their weights; the attention's are stored in `dtype`. */
   readonly weightDtype: WeightDtype;
   readonly setting: DecodeSetting;
@@ -48,11 +51,17 @@ export interface RowContext {
 /** The lists of a run's settings that make decode settings. */
 export type SettingLists = Pick<BenchSettings, "batches" | "contexts" | "tokensPerExpert">;
 
+/** What is multiplied in, and how KV cache and weights are stored; absent: in the same. */
+export interface StoredDtypes {
+  readonly dtype: Dtype;
+  readonly kvDtype?: KvDtype;
+  readonly weightDtype?: WeightDtype;
+}
+
 /** Every combination of batch, context and tokens per expert; bytes an element follow the dtypes. */
 export function settingsOf(
   { batches, contexts, tokensPerExpert }: SettingLists,
-  dtype: Dtype,
-  weightDtype: WeightDtype = dtype,
+  { dtype, kvDtype = dtype, weightDtype = dtype }: StoredDtypes,
 ): DecodeSetting[] {
   return batches.flatMap((batch) =>
     contexts.flatMap((kvTokens) =>
@@ -61,7 +70,7 @@ export function settingsOf(
         kvTokens,
         tokensPerExpert: tokens,
         bytesPerWeight: bytesPerWeightOf(weightDtype),
-        bytesPerKvElement: bytesPerWeightOf(dtype),
+        bytesPerKvElement: kvFormats[kvDtype].bits / 8,
       })),
     ),
   );

@@ -1,3 +1,4 @@
+import { type KvDtype, kvFormats } from "../kernels/kvFormat.ts";
 import type { BenchDocument } from "../record/schemas.ts";
 
 /** Kernels that `bench` takes by name, each with what it computes, in the order in which they run. */
@@ -32,6 +33,11 @@ export const DEFAULT_KERNELS: readonly KernelName[] = [
 export type Dtype = "f32" | "int8";
 /** How weights are stored: f32 is multiplied in f32, the others in int8. */
 export type WeightDtype = Dtype | "int4";
+
+export type { KvDtype } from "../kernels/kvFormat.ts";
+
+/** Formats that `bench` takes for the KV cache, each with what it is multiplied in. */
+export const KV_DTYPES = (Object.keys(kvFormats) as KvDtype[]).map((name) => ({ name, dtype: kvFormats[name].dtype }));
 export type TargetName = "simd" | "relaxed" | "debug";
 
 /** How far a run is. */
@@ -56,6 +62,8 @@ export interface BenchSettings {
   /** Cached tokens of each sequence. */
   contexts: readonly number[];
   dtypes: readonly Dtype[];
+  /** How the KV cache is stored, each multiplied in one of `dtypes`; absent: as these are. */
+  kvDtypes?: readonly KvDtype[];
   /** How experts and single products store their weights; absent: in what they are multiplied in. */
   weightDtypes?: readonly WeightDtype[];
   tokensPerExpert: readonly number[];

@@ -1,5 +1,7 @@
 import type { AttentionSpec, LinearSpec, ModelCard, Span } from "../model/card.ts";
 
+export type { Span } from "../model/card.ts";
+
 /**
  * What a cache row holds: bare `values`, as the report counts them, or `scaledValues`, our int8 format,
  * which keeps two float32 scales per token and KV head (one for k and one for v; MLA: for the latent and the RoPE part).
@@ -16,6 +18,18 @@ const STATE_BYTES_PER_ELEMENT = 4;
 /** Cached tokens that a query attends to; for a chunked layer the most it can be. */
 export function attendedTokens(span: Span, contextTokens: number): number {
   return span.kind === "full" ? contextTokens : Math.min(span.tokens, contextTokens);
+}
+
+/** The first cached token that a query sees whose own is the last of contextTokens. */
+export function firstAttendedToken(span: Span, contextTokens: number): number {
+  switch (span.kind) {
+    case "full":
+      return 0;
+    case "sliding":
+      return Math.max(0, contextTokens - span.tokens);
+    case "chunked":
+      return Math.floor(Math.max(0, contextTokens - 1) / span.tokens) * span.tokens;
+  }
 }
 
 /** Elements of the state of linear attention in one layer. */

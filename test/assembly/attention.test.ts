@@ -1,9 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { type AttentionCoreShape, attentionCoreCase } from "../../src/kernels/attentionCore.ts";
+import { createArena } from "../../src/kernels/arena.ts";
+import { attentionCoreCase } from "../../src/kernels/attentionCore.ts";
+import { type AttentionCoreShape, resolveCore } from "../../src/kernels/attentionShape.ts";
+import type { KernelCase } from "../../src/kernels/case.ts";
+import { allocateKvCache, appendArguments } from "../../src/kernels/kvCache.ts";
+import { kvDtypes, kvFormats } from "../../src/kernels/kvFormat.ts";
 import { attend } from "../../src/kernels/reference/attention.ts";
 import { targets } from "../../src/kernels/target.ts";
 import { dtypes } from "../kernels/edgeCases.ts";
-import { floatsOf, type Machine, machineOf, prepare, runRanks } from "../kernels/machine.ts";
+import { bufferOf, floatsOf, type Machine, machineOf, prepare, runRanks } from "../kernels/machine.ts";
 import { sourceKv } from "../kernels/seededSource.ts";
 
 const shape = { batch: 1, kvTokens: 300, queryHeads: 3, kvHeads: 1, headDim: 16, seed: 41 } as const;
@@ -147,4 +152,121 @@ describe.each(targets)("softmax of the attention core, target %s", (target) => {
       expect(floatsOf(machine, kernelCase, "attentionOut").some(Number.isNaN)).toBe(true);
     }
   });
+
+  it("weighs a token by e^score, from scores of 0 down to where it is 0", () => {
+    const scores = Array.from({ length: 2000 }, (_, index) => -index / 20);
+    const kernelCase = attentionCoreCase({
+      ...{
+        batch: 1,
+        kvTokens: 2,
+        queryHeads: scores.length / 8,
+        kvHeads: 1,
+        headDim: 8,
+        dtype: "f32",
+        scale: 1,
+        seed: 1,
+      },
+    });
+    for (const eighth of Array(8).keys()) {
+      prepare(machine, kernelCase);
+      const cache = floatsOf(machine, kernelCase, "kvCache");
+      // Keys 0 and 1, values 0 and 1 in each dimension: the output is w / (1 + w), w the second token's weight.
+      cache.fill(0);
+      cache[1] = 1;
+      cache.fill(1, 256 * 8 + 8, 256 * 8 + 16);
+      const part = scores.slice(eighth * (scores.length / 8), (eighth + 1) * (scores.length / 8));
+      const q = floatsOf(machine, kernelCase, "q").fill(0);
+      for (const [head, score] of part.entries()) q[head * 8] = score;
+      runRanks(machine, kernelCase, 1);
+      const out = floatsOf(machine, kernelCase, "attentionOut");
+      for (const [head, score] of part.entries()) {
+        const expected = Math.exp(score) / (1 + Math.exp(score));
+        // The score itself is rounded twice: to a multiple of log2 e, and in the product.
+        const within = expected * ((2 - score) * 2 ** -23 + 2 ** -21) + (score < -87 ? 2 ** -126 : 0);
+        expect(Math.abs((out[head * 8] as number) - expected)).toBeLessThanOrEqual(within);
+      }
+    }
+  });
+
+  describe.each(kvDtypes)("limits of %s", (kvDtype) => {
+    const dtype = kvFormats[kvDtype].dtype;
+    const layouts = [
+      ["grouped", { ...shape, dtype, kvDtype }],
+      ["latent", { ...shape, dtype, kvDtype, ropeHeadDim: 8 }],
+    ] as const;
+
+    it.each(layouts)("%s: no score is too large", (_, core) => {
+      for (const factor of [1e6, 1e18, 1e36]) {
+        const [head] = outputs(machine, core, (seeded) => Math.fround(seeded * factor));
+        expect(head?.every(Number.isFinite), `${factor}`).toBe(true);
+        expect(Math.max(...(head ?? []).map(Math.abs))).toBeLessThan(2);
+      }
+    });
+
+    it.each(layouts)(
+      "%s: NaN in a query, a key or a value gives NaN, and nothing of it to other sequences",
+      (_, core) => {
+        const two = { ...core, batch: 2 };
+        const clean = run(machine, two, () => {});
+        for (const where of ["q", "key", "value"] as const) {
+          const spoiled = run(machine, two, (kernelCase) => {
+            if (where === "q") floatsOf(machine, kernelCase, "q")[0] = Number.NaN;
+            else appendTo(machine, kernelCase, two, where === "key" ? [Number.NaN, 1] : [1, Number.NaN]);
+          });
+          const floats = clean.length / 2;
+          const isSpoiled = where === "value" && !("ropeHeadDim" in core) ? some : every;
+          expect(isSpoiled(spoiled.slice(0, 16)), where).toBe(true);
+          expect([...spoiled.slice(floats)]).toEqual([...clean.slice(floats)]);
+        }
+      },
+    );
+
+    it.each(layouts)("%s: a sink takes its share; one of -Infinity takes none, a very large one all", (_, core) => {
+      const without = run(machine, core, () => {});
+      const withSink = (sink: number): Float32Array =>
+        run(machine, { ...core, sinks: "perHead" }, (kernelCase) => floatsOf(machine, kernelCase, "sinks").fill(sink));
+      expect([...withSink(Number.NEGATIVE_INFINITY)]).toEqual([...without]);
+      expect(Math.max(...withSink(1e4).map(Math.abs))).toBe(0);
+      expect(withSink(Number.NaN).every(Number.isNaN)).toBe(true);
+      const ratio = (withSink(3)[0] as number) / (without[0] as number);
+      expect(ratio).toBeGreaterThan(0.5);
+      expect(ratio).toBeLessThan(1);
+    });
+
+    it("a sequence without tokens gives zeros, whatever its queries and sinks", () => {
+      const out = run(machine, { ...shape, dtype, kvDtype, kvTokens: 0, sinks: "perHead" }, (kernelCase) =>
+        floatsOf(machine, kernelCase, "q").fill(Number.NaN),
+      );
+      expect([...out]).toEqual(Array(out.length).fill(0));
+    });
+  });
 });
+
+/** Outputs of a core after its inputs are changed. */
+function run(machine: Machine, core: AttentionCoreShape, change: (kernelCase: KernelCase) => void): Float32Array {
+  const kernelCase = attentionCoreCase(core);
+  prepare(machine, kernelCase);
+  change(kernelCase);
+  runRanks(machine, kernelCase, 1);
+  return floatsOf(machine, kernelCase, "attentionOut").slice();
+}
+
+/** Overwrites token 5 of the first sequence with a key and a value of one number each. */
+function appendTo(machine: Machine, kernelCase: KernelCase, core: AttentionCoreShape, [k, v]: [number, number]): void {
+  const cache = { ...allocateKvCache(createArena(), resolveCore(core).cache), buffer: bufferOf(kernelCase, "kvCache") };
+  const { address } = bufferOf(kernelCase, "fillScratch");
+  const row = new Float32Array(machine.memory.buffer, address, cache.keyDim + cache.valueDim);
+  row.fill(k, 0, cache.keyDim);
+  // A latent is both: its value is the first part of the key.
+  if (cache.layout === "latent" && Number.isNaN(v)) row.fill(v, 0, cache.valueDim);
+  row.fill(v, cache.keyDim);
+  machine.call("appendToken", ...appendArguments(cache, 0, 0, 5, address, address + cache.keyDim * 4));
+}
+
+function every(values: Float32Array): boolean {
+  return values.every(Number.isNaN);
+}
+
+function some(values: Float32Array): boolean {
+  return values.some(Number.isNaN);
+}

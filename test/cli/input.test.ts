@@ -23,6 +23,8 @@ describe("wrong input", () => {
       ["bench", "moe.layer", "--dtype", "f32", "--weight-dtype", "int4"],
       "--weight-dtype: expected dtypes that --dtype f32",
     ],
+    [["bench", "--kv-dtype", "fp9"], "--kv-dtype: expected one of f32, bf16, fp8, int8, int4"],
+    [["bench", "--dtype", "int8", "--kv-dtype", "bf16"], "--kv-dtype: expected int8, int4 with --dtype int8"],
     [["bench", "--target", "relax"], 'did you mean "relaxed"?'],
     [["bench", "--threads", "0"], "--threads: expected"],
     [["bench", "--min-time", "50"], "--min-time: expected a duration"],

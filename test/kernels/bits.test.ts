@@ -1,10 +1,14 @@
 import { describe, expect, it } from "vitest";
+import { createArena } from "../../src/kernels/arena.ts";
 import { attentionCoreCase } from "../../src/kernels/attentionCore.ts";
+import { resolveCore } from "../../src/kernels/attentionShape.ts";
 import type { KernelCase } from "../../src/kernels/case.ts";
+import { allocateKvCache, appendArguments } from "../../src/kernels/kvCache.ts";
+import { kvDtypes, kvFormats } from "../../src/kernels/kvFormat.ts";
 import { matmulCase } from "../../src/kernels/matmul.ts";
 import { expertMatmulCase, moeLayerCase } from "../../src/kernels/moe.ts";
 import { targets } from "../../src/kernels/target.ts";
-import { dtypes, edgeCases, modelRules, plainRule, weightDtypes } from "./edgeCases.ts";
+import { edgeCases, modelRules, plainRule, weightDtypes } from "./edgeCases.ts";
 import {
   bits,
   bufferOf,
@@ -114,40 +118,83 @@ describe.each(targets)("bits of target %s", (target) => {
     });
   });
 
-  describe.each(dtypes)("%s", (dtype) => {
-    it("a sequence of the attention core has the bits of the sequence alone", () => {
-      const shape = { kvTokens: 300, queryHeads: 7, kvHeads: 1, headDim: 24, dtype, seed: 9 };
-      const [batch, alone] = [attentionCoreCase({ ...shape, batch: 3 }), attentionCoreCase({ ...shape, batch: 1 })];
+  describe.each(kvDtypes)("attention core over %s", (kvDtype) => {
+    const dtype = kvFormats[kvDtype].dtype;
+    const grouped = { queryHeads: 14, kvHeads: 2, headDim: 24, dtype, kvDtype, seed: 9 };
+    const latent = { queryHeads: 7, kvHeads: 1, headDim: 24, ropeHeadDim: 8, dtype, kvDtype, seed: 9 };
+    const lengths = [1300, 0, 9, 520];
+
+    it.each([
+      ["grouped", grouped],
+      ["latent", latent],
+    ])("%s: a sequence of a ragged batch has the bits of the sequence alone, in pages or not", (_, shape) => {
+      const batch = attentionCoreCase({ ...shape, batch: lengths.length, kvTokens: lengths });
+      const paged = attentionCoreCase({ ...shape, batch: lengths.length, kvTokens: lengths, paging: "permuted" });
       const whole = run(machine, batch);
-      const cacheBytes = bufferOf(alone, "kvCache").bytes;
-      const caches = new Uint8Array(machine.memory.buffer, bufferOf(batch, "kvCache").address, 3 * cacheBytes).slice();
-      const rowFloats = shape.queryHeads * shape.headDim;
-      for (const sequence of range(3)) {
+      expect(bits(run(machine, paged).out)).toBe(bits(whole.out));
+      prepare(machine, batch);
+      const caches = bytesOf(machine, batch, "kvCache").slice();
+      const blocksBefore = (sequence: number): number =>
+        lengths.slice(0, sequence).reduce((sum, tokens) => sum + Math.ceil(tokens / 256), 0);
+      const blockBytes = caches.byteLength / blocksBefore(lengths.length);
+      for (const [sequence, kvTokens] of lengths.entries()) {
+        const alone = attentionCoreCase({ ...shape, batch: 1, kvTokens });
         prepare(machine, alone);
-        new Uint8Array(machine.memory.buffer, bufferOf(alone, "kvCache").address, cacheBytes).set(
-          caches.subarray(sequence * cacheBytes, (sequence + 1) * cacheBytes),
+        bytesOf(machine, alone, "kvCache").set(
+          caches.subarray(blocksBefore(sequence) * blockBytes, blocksBefore(sequence + 1) * blockBytes),
         );
-        const part = (values: Float32Array) => values.subarray(sequence * rowFloats, (sequence + 1) * rowFloats);
+        const part = (values: Float32Array) => {
+          const floats = values.length / lengths.length;
+          return values.subarray(sequence * floats, (sequence + 1) * floats);
+        };
         floatsOf(machine, alone, "q").set(part(whole.q));
         runRanks(machine, alone, 1);
         expect(bits(floatsOf(machine, alone, "attentionOut"))).toBe(bits(part(whole.out)));
       }
     });
 
-    it("a head of the attention core has the bits of the head alone", () => {
-      const shape = { batch: 1, kvTokens: 261, kvHeads: 1, headDim: 16, dtype, seed: 10 };
-      const [group, alone] = [
-        attentionCoreCase({ ...shape, queryHeads: 9 }),
-        attentionCoreCase({ ...shape, queryHeads: 1 }),
-      ];
+    it.each([
+      ["grouped", grouped],
+      ["latent", latent],
+    ])("%s: a head has the bits of the head alone", (_, shape) => {
+      const setting = { ...shape, kvHeads: 1, batch: 1, kvTokens: 261 };
+      const group = attentionCoreCase(setting);
+      const alone = attentionCoreCase({ ...setting, queryHeads: 1 });
       const whole = run(machine, group);
-      for (const head of range(9)) {
-        const part = (values: Float32Array) => values.subarray(head * shape.headDim, (head + 1) * shape.headDim);
+      for (const head of range(setting.queryHeads)) {
+        const part = (values: Float32Array) => {
+          const floats = values.length / setting.queryHeads;
+          return values.subarray(head * floats, (head + 1) * floats);
+        };
         prepare(machine, alone);
         floatsOf(machine, alone, "q").set(part(whole.q));
         runRanks(machine, alone, 1);
         expect(bits(floatsOf(machine, alone, "attentionOut"))).toBe(bits(part(whole.out)));
       }
+    });
+
+    it.each([
+      ["grouped", grouped, 77],
+      ["grouped", grouped, 300],
+      ["latent", latent, 77],
+    ])("%s: tokens outside a window of %3$i leave no trace, be they NaN", (_, shape, tokens) => {
+      const [kvTokens, later] = [700, 705];
+      const span = { kind: "sliding", tokens } as const;
+      const windowed = attentionCoreCase({ ...shape, batch: 1, kvTokens, span });
+      const before = run(machine, windowed).out;
+      prepare(machine, windowed);
+      const dims = resolveCore({ ...shape, batch: 1, kvTokens, span });
+      const cache = {
+        ...allocateKvCache(createArena(), dims.cache),
+        buffer: bufferOf(windowed, "kvCache"),
+      };
+      const { address } = bufferOf(windowed, "fillScratch");
+      new Float32Array(machine.memory.buffer, address, cache.keyDim + cache.valueDim).fill(Number.NaN);
+      for (const token of [...range(kvTokens - tokens), ...range(later).slice(kvTokens)])
+        for (const kvHead of range(shape.kvHeads))
+          machine.call("appendToken", ...appendArguments(cache, 0, kvHead, token, address, address + cache.keyDim * 4));
+      runRanks(machine, windowed, 1);
+      expect(bits(floatsOf(machine, windowed, "attentionOut"))).toBe(bits(before));
     });
   });
 });
@@ -183,6 +230,11 @@ function run(machine: Machine, kernelCase: KernelCase): { readonly q: Float32Arr
     q: floatsOf(machine, kernelCase, "q").slice(),
     out: floatsOf(machine, kernelCase, "attentionOut").slice(),
   };
+}
+
+function bytesOf(machine: Machine, kernelCase: KernelCase, name: string): Uint8Array {
+  const { address, bytes } = bufferOf(kernelCase, name);
+  return new Uint8Array(machine.memory.buffer, address, bytes);
 }
 
 function range(count: number): number[] {

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { attentionCoreCase } from "../../src/kernels/attentionCore.ts";
 import { attentionLayerCase } from "../../src/kernels/attentionLayer.ts";
+import { kvDtypes, kvFormats } from "../../src/kernels/kvFormat.ts";
 import { matmulCase } from "../../src/kernels/matmul.ts";
 import { expertMatmulCase, moeLayerCase } from "../../src/kernels/moe.ts";
 import { routerCase } from "../../src/kernels/router.ts";
@@ -76,23 +77,57 @@ describe.each(targets)("kernels of target %s", (target) => {
       );
     });
 
-    it("attentionCore equals its reference", () => {
+    it("attentionCore equals its reference: ragged batches, spans, pages, sinks, every stored format", () => {
       const shapes = fc.record({
-        batch: upTo(3),
-        kvTokens: upTo(300),
+        kvTokens: fc.array(fc.integer({ min: 0, max: 800 }), { minLength: 1, maxLength: 3 }),
         kvHeads: upTo(3),
         groupHeads: upTo(9),
         headDim: upTo(32),
-        dtype,
+        kvDtype: fc.constantFrom(...kvDtypes),
+        span: fc.oneof(
+          fc.constant({ kind: "full" as const }),
+          fc.record({ kind: fc.constantFrom("sliding" as const, "chunked" as const), tokens: upTo(600) }),
+        ),
+        paging: fc.constantFrom("contiguous" as const, "permuted" as const),
+        sinks: fc.constantFrom("none" as const, "perHead" as const),
         seed,
       });
       fc.assert(
         fc.property(shapes, ({ groupHeads, ...shape }) => {
-          const kernelCase = attentionCoreCase({ ...shape, queryHeads: shape.kvHeads * groupHeads });
+          const kernelCase = attentionCoreCase({
+            ...{ ...shape, batch: shape.kvTokens.length, queryHeads: shape.kvHeads * groupHeads },
+            dtype: kvFormats[shape.kvDtype].dtype,
+          });
           expect(checked(machine, kernelCase)).toMatchObject({ ok: true });
           expect(strayBytes(machine, kernelCase)).toBe(0);
         }),
-        runs,
+        { ...runs, numRuns: 60 },
+      );
+    });
+
+    it("attentionCore over a latent equals its reference", () => {
+      const shapes = fc.record({
+        kvTokens: fc.array(fc.integer({ min: 0, max: 600 }), { minLength: 1, maxLength: 2 }),
+        queryHeads: upTo(13),
+        headDim: upTo(40),
+        ropeHeadDim: upTo(20),
+        kvDtype: fc.constantFrom(...kvDtypes),
+        span: fc.oneof(
+          fc.constant({ kind: "full" as const }),
+          fc.record({ kind: fc.constant("sliding" as const), tokens: upTo(300) }),
+        ),
+        scale: fc.constantFrom(0.05, 0.3),
+        seed,
+      });
+      fc.assert(
+        fc.property(shapes, (shape) => {
+          const kernelCase = attentionCoreCase({
+            ...{ ...shape, batch: shape.kvTokens.length, kvHeads: 1, dtype: kvFormats[shape.kvDtype].dtype },
+          });
+          expect(checked(machine, kernelCase)).toMatchObject({ ok: true });
+          expect(strayBytes(machine, kernelCase)).toBe(0);
+        }),
+        { ...runs, numRuns: 60 },
       );
     });
 

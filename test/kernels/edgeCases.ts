@@ -1,6 +1,8 @@
 import { attentionCoreCase } from "../../src/kernels/attentionCore.ts";
 import { attentionLayerCase } from "../../src/kernels/attentionLayer.ts";
+import type { AttentionCoreShape } from "../../src/kernels/attentionShape.ts";
 import type { KernelCase } from "../../src/kernels/case.ts";
+import { kvDtypes, kvFormats } from "../../src/kernels/kvFormat.ts";
 import { matmulCase } from "../../src/kernels/matmul.ts";
 import { expertMatmulCase, type MoeLayerShape, moeLayerCase } from "../../src/kernels/moe.ts";
 import { routerCase } from "../../src/kernels/router.ts";
@@ -63,11 +65,41 @@ function cores(dtype: Dtype): EdgeCase[] {
     { batch: 1, kvTokens: 515, queryHeads: 6, kvHeads: 3, headDim: 40 },
     { batch: 1, kvTokens: 31, queryHeads: 64, kvHeads: 1, headDim: 256 },
   ];
-  return shapes.map((shape, index) => ({
+  return [...shapes, ...coresOf(dtype)].map((shape, index) => ({
     name: `attentionCore ${dtype} ${text(shape)}`,
     build: () => attentionCoreCase({ ...shape, dtype, seed: index }),
     output: "attentionOut",
   }));
+}
+
+/** Ragged batches, spans, parts, pages, latents, sinks and every stored format. */
+function coresOf(dtype: Dtype): Omit<AttentionCoreShape, "dtype" | "seed">[] {
+  const grouped = { queryHeads: 6, kvHeads: 2, headDim: 20 };
+  const latent = { queryHeads: 7, kvHeads: 1, headDim: 24, ropeHeadDim: 8 };
+  return [
+    { batch: 4, kvTokens: [1, 0, 300, 7], ...grouped },
+    { batch: 3, kvTokens: [0, 0, 1], ...latent },
+    { batch: 2, kvTokens: [1300, 1025], ...grouped },
+    { batch: 1, kvTokens: 4200, queryHeads: 9, kvHeads: 1, headDim: 8 },
+    { batch: 1, kvTokens: 1, ...latent },
+    { batch: 2, kvTokens: [259, 70], ...latent },
+    { batch: 2, kvTokens: 130, queryHeads: 1, kvHeads: 1, headDim: 9, ropeHeadDim: 3 },
+    { batch: 2, kvTokens: [265, 3], ...grouped, span: { kind: "sliding", tokens: 10 } },
+    { batch: 1, kvTokens: 1700, ...grouped, span: { kind: "sliding", tokens: 1577 } },
+    { batch: 1, kvTokens: 300, ...latent, span: { kind: "sliding", tokens: 129 } },
+    { batch: 3, kvTokens: [64, 65, 600], ...grouped, span: { kind: "chunked", tokens: 64 } },
+    { batch: 2, kvTokens: [310, 0], ...grouped, sinks: "perHead" },
+    { batch: 1, kvTokens: 1300, ...latent, sinks: "perHead", span: { kind: "sliding", tokens: 1201 } },
+    { batch: 3, kvTokens: [700, 256, 257], ...grouped, paging: "permuted" },
+    { batch: 2, kvTokens: [700, 9], ...latent, paging: "permuted" },
+    ...kvDtypes
+      .filter((kvDtype) => kvDtype !== dtype && kvFormats[kvDtype].dtype === dtype)
+      .flatMap((kvDtype): Omit<AttentionCoreShape, "dtype" | "seed">[] => [
+        { batch: 2, kvTokens: [261, 5], ...grouped, kvDtype },
+        { batch: 1, kvTokens: 1500, ...grouped, kvDtype, span: { kind: "sliding", tokens: 1243 }, paging: "permuted" },
+        { batch: 1, kvTokens: 270, ...latent, kvDtype },
+      ]),
+  ];
 }
 
 function layers(dtype: Dtype): EdgeCase[] {
@@ -78,7 +110,11 @@ function layers(dtype: Dtype): EdgeCase[] {
     { batch: 3, kvTokens: 256, queryHeads: 5, kvHeads: 1, headDim: 8, hidden: 64, queryRank: 32 },
     { batch: 2, kvTokens: 257, queryHeads: 6, kvHeads: 2, headDim: 24, hidden: 70, queryRank: 40 },
   ];
-  return shapes.map((shape, index) => ({
+  const stored = kvDtypes.filter((kvDtype) => kvFormats[kvDtype].dtype === dtype);
+  const inFormats = stored.map((kvDtype) => ({
+    ...{ batch: 2, kvTokens: 258, queryHeads: 4, kvHeads: 1, headDim: 16, hidden: 40, queryRank: 16, kvDtype },
+  }));
+  return [...shapes, ...inFormats].map((shape, index) => ({
     name: `attentionLayer ${dtype} ${text(shape)}`,
     build: () => attentionLayerCase({ ...shape, dtype, seed: index, ropeTheta: 500_000, epsilon: 1e-5 }),
     output: "out",
@@ -241,6 +277,6 @@ function ruleText({ router, ...shape }: { readonly router: RouterRule }): string
 
 function text(shape: Readonly<Record<string, unknown>>): string {
   return Object.entries(shape)
-    .map(([name, value]) => `${name}=${value}`)
+    .map(([name, value]) => `${name}=${typeof value === "object" ? JSON.stringify(value) : value}`)
     .join(" ");
 }

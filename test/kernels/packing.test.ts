@@ -1,7 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createArena } from "../../src/kernels/arena.ts";
-import { allocateKvCache, fillKvCache, fillScratchBytes, readKv } from "../../src/kernels/kvCache.ts";
+import { resolveCore } from "../../src/kernels/attentionShape.ts";
+import { allocateKvCache, fillKvCache, fillScratchBytes } from "../../src/kernels/kvCache.ts";
+import { type KvDtype, kvDtypes, kvFormats } from "../../src/kernels/kvFormat.ts";
+import { readKv } from "../../src/kernels/reference/storedKv.ts";
 import { targets } from "../../src/kernels/target.ts";
 import {
   allocateWeight,
@@ -12,7 +15,7 @@ import {
   unpackColumn,
   weightSource,
 } from "../../src/kernels/weights.ts";
-import { dtypes, weightDtypes } from "./edgeCases.ts";
+import { weightDtypes } from "./edgeCases.ts";
 import { firstFreeAddress, machineOf } from "./machine.ts";
 import { seededValues, sourceColumn, sourceKv } from "./seededSource.ts";
 
@@ -87,38 +90,67 @@ describe.each(targets)("packed data of target %s", (target) => {
     });
   });
 
-  describe.each(dtypes)("%s", (dtype) => {
-    it("a KV cache gives back what was appended, within half a step of its scale", () => {
-      const shapes = fc.record({ batch: upTo(2), kvHeads: upTo(3), headDim: upTo(40), kvTokens: upTo(530) });
-      fc.assert(
-        fc.property(shapes, fc.integer({ min: 0, max: 1000 }), (shape, from) => {
-          const arena = createArena();
-          const cache = allocateKvCache(arena, { ...shape, dtype });
-          const scratch = arena.allocate("scratch", "scratch", fillScratchBytes(cache));
-          fillKvCache(exports, memory, cache, shape.headDim, from, scratch.address);
-          const index = shape.batch * shape.kvHeads - 1;
-          const stored = readKv(memory, cache, shape.batch - 1, shape.kvHeads - 1);
-          expect(stored.keys).toHaveLength(shape.kvTokens);
-          for (let token = 0; token < shape.kvTokens; token++) {
-            const source = sourceKv(from, index, cache.headDim, token);
-            const unit = stored.valueScales[token] as number;
-            const read = {
-              key: stored.keys[token] as Float64Array,
-              value: (stored.values[token] as Float64Array).map((value) => value * unit),
-            };
-            for (const part of ["key", "value"] as const) {
-              const appended = source[part].map((value, i) => (i < shape.headDim ? value : 0));
-              const off = largestOf(appended.map((value, i) => value - (read[part][i] as number)));
-              expect(off).toBeLessThanOrEqual(dtype === "f32" ? 0 : (halfStep * largestOf(appended)) / 127);
-              expect(largestOf(read[part].slice(shape.headDim))).toBe(0);
+  describe.each(kvDtypes)("a KV cache of %s", (kvDtype) => {
+    it.each(["keysAndValues", "latent"] as const)(
+      "of %s gives back what was appended, as near as the format lets it",
+      (layout) => {
+        const shapes = fc.record({
+          kvHeads: layout === "latent" ? fc.constant(1) : upTo(3),
+          headDim: upTo(40),
+          ropeHeadDim: upTo(20),
+          kvTokens: fc.array(fc.integer({ min: 0, max: 530 }), { minLength: 1, maxLength: 3 }),
+          paging: fc.constantFrom("contiguous" as const, "permuted" as const),
+        });
+        fc.assert(
+          fc.property(shapes, fc.integer({ min: 0, max: 1000 }), ({ headDim, ropeHeadDim, ...shape }, from) => {
+            const dims = resolveCore({
+              ...{ ...shape, headDim, batch: shape.kvTokens.length, queryHeads: shape.kvHeads, seed: from },
+              ...{ dtype: kvFormats[kvDtype].dtype, kvDtype, ...(layout === "latent" ? { ropeHeadDim } : {}) },
+            });
+            const arena = createArena();
+            const cache = allocateKvCache(arena, dims.cache);
+            const scratch = arena.allocate("scratch", "scratch", fillScratchBytes(cache));
+            fillKvCache(exports, memory, cache, dims.elements, from, scratch.address);
+            for (const [sequence, tokens] of shape.kvTokens.entries()) {
+              const index = (sequence + 1) * shape.kvHeads - 1;
+              const stored = readKv(memory, cache, sequence, shape.kvHeads - 1);
+              expect(stored.keys).toHaveLength(tokens);
+              for (let token = 0; token < tokens; token++) {
+                const source = sourceKv(from, index, cache, token);
+                const unit = stored.valueScales[token] as number;
+                const key = stored.keys[token] as Float64Array;
+                const value = (stored.values[token] as Float64Array).map((each) => each * unit);
+                const { valueDim } = cache;
+                expectStored(key.slice(0, headDim), source.key.slice(0, headDim), kvDtype);
+                expectStored(value.slice(0, headDim), source.value.slice(0, headDim), kvDtype);
+                const rope = [valueDim, valueDim + (layout === "latent" ? ropeHeadDim : 0)] as const;
+                expectStored(key.slice(...rope), source.key.slice(...rope), kvDtype);
+                const padding = [...key.slice(headDim, valueDim), ...value.slice(headDim), ...key.slice(rope[1])];
+                expect(largestOf(padding)).toBe(0);
+              }
             }
-          }
-        }),
-        { ...runs, numRuns: 15 },
-      );
-    });
+          }),
+          { ...runs, numRuns: 12 },
+        );
+      },
+    );
   });
 });
+
+/** The most that a stored value may be off: half a step of its format, a step being a share of itself or of its row's largest. */
+function expectStored(stored: Float64Array, source: Float64Array, kvDtype: KvDtype): void {
+  if (stored.length === 0) return;
+  const largest = largestOf(source);
+  const off = stored.map((value, i) => Math.abs(value - (source[i] as number)));
+  const allowed = {
+    f32: () => 0,
+    bf16: (value: number) => 2 ** -8 * Math.abs(value) * 1.001,
+    fp8: (value: number) => Math.max(2 ** -4 * Math.abs(value), 2 ** -10) * 1.001,
+    int8: () => (halfStep * largest) / 127,
+    int4: () => (halfStep * largest) / 7,
+  }[kvDtype];
+  expect(largestOf(off.map((error, i) => Math.max(0, error - allowed(source[i] as number))))).toBe(0);
+}
 
 function largestOf(values: ArrayLike<number>): number {
   return Array.from(values).reduce((most, value) => Math.max(most, Math.abs(value)), 0);

@@ -22,15 +22,25 @@ export function sourceColumn(
   return seededValues(source.seed, (expert * shape.columns + column) * stride, shape.k, source.scale);
 }
 
-/** Key and value of one token as the KV cache is filled with them; headDim a multiple of 8. */
+/** Widths of a cache's rows, padding included. */
+export interface SourceWidths {
+  readonly keyDim: number;
+  readonly valueDim: number;
+  readonly layout: "keysAndValues" | "latent";
+}
+
+/** Key and value of one token as the KV cache is filled with them, before they are padded and stored; one width stands for both. */
 export function sourceKv(
   seed: number,
   cacheIndex: number,
-  headDim: number,
+  widths: SourceWidths | number,
   token: number,
 ): { readonly key: Float64Array; readonly value: Float64Array } {
-  const rows = seededValues(tensorSeed(seed, 1000 + cacheIndex), token * headDim * 2, headDim * 2, Math.sqrt(3));
-  return { key: rows.slice(0, headDim), value: rows.slice(headDim) };
+  const { keyDim, valueDim, layout } =
+    typeof widths === "number" ? { keyDim: widths, valueDim: widths, layout: "keysAndValues" } : widths;
+  const width = layout === "latent" ? keyDim : keyDim + valueDim;
+  const row = seededValues(tensorSeed(seed, 1000 + cacheIndex), token * width, width, Math.sqrt(3));
+  return { key: row.slice(0, keyDim), value: layout === "latent" ? row.slice(0, valueDim) : row.slice(keyDim) };
 }
 
 function mix(counter: number): number {

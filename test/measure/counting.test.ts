@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { readCaches } from "../../src/host/caches.ts";
-import { type AttentionCoreShape, attentionCoreCase } from "../../src/kernels/attentionCore.ts";
+import { attentionCoreCase } from "../../src/kernels/attentionCore.ts";
+import type { AttentionCoreShape } from "../../src/kernels/attentionShape.ts";
 import type { KernelCase } from "../../src/kernels/case.ts";
 import { readKernelModule } from "../../src/kernels/files.ts";
 import { compileKernels, createMemory, instantiateKernels } from "../../src/kernels/load.ts";
@@ -182,18 +183,27 @@ function hostL2(): CacheGeometry {
   return cacheGeometry(sizeBytes, ways, lineBytes);
 }
 
-/** The attention core with one call for every 8 heads, each of which goes through the whole cache. */
+/** The attention core with calls of their own for every 8 heads, each of which go through the whole cache. */
 function rereadingCore(shape: AttentionCoreShape): KernelCase {
   const whole = attentionCoreCase(shape);
-  const split = (step: Step): Step[] => {
-    if (step.kind !== "call" || step.name !== "attentionCoreInt8") return [step];
-    const [q = 0, qStride = 0, cache = 0, out = 0, outStride = 0, scratch = 0, heads = 0, ...rest] = step.args;
-    return Array.from({ length: heads / 8 }, (_, group) => {
-      const [qAt, outAt] = [q + group * 8 * qStride, out + group * 8 * outStride];
-      return call(step.name, qAt, qStride, cache, outAt, outStride, scratch, 8, ...rest);
-    });
+  const headsAt = 11;
+  const split = ([queries, part, ...rest]: readonly Step[]): Step[] => {
+    if (queries?.kind !== "call" || part?.kind !== "call") throw new Error("expected queries, then a part");
+    const [q = 0, qStride = 0, ...others] = queries.args;
+    const [out = 0, outStride = 0, state = 0] = part.args;
+    const groups = Array.from({ length: (part.args[headsAt] as number) / 8 }, (_, group) => [
+      call(queries.name, q + group * 8 * qStride, qStride, ...others.with(1, 8)),
+      call(
+        part.name,
+        ...part.args
+          .with(0, out + group * 8 * outStride)
+          .with(2, state + group * 64)
+          .with(headsAt, 8),
+      ),
+    ]);
+    return [...groups.flat(), ...rest];
   };
-  return { ...whole, steps: (rank, ranks) => whole.steps(rank, ranks).flatMap(split) };
+  return { ...whole, steps: (rank, ranks) => split(whole.steps(rank, ranks)) };
 }
 
 function count(target: Target, kernelCase: KernelCase) {

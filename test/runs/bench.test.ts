@@ -184,21 +184,48 @@ describe("bench", () => {
   });
 
   it.each([
-    ["deepseek-v3", 512, "unsupported"],
-    ["qwen3-235b-a22b", 32, "ok"],
-  ])("states %s's modeled intensity of %i FLOPs a KV byte", async (model, flopsPerByte, status) => {
+    ["deepseek-v3", 512],
+    ["qwen3-235b-a22b", 32],
+  ])("runs %s's core, and states its modeled intensity of %i FLOPs a KV byte", async (model, flopsPerByte) => {
     const settings = settingsOf({ model, kernels: ["attention.core"], batches: [1], contexts: [64], dtypes: ["int8"] });
     const { document, failed } = await bench(settings);
     const row = kernelRows(document.rows).find(({ kernel }) => kernel === "attention.core");
     expect(row?.modeledFlopsPerByte).toBeCloseTo(flopsPerByte, 6);
-    expect(row?.status === "roofSuspect" ? "ok" : row?.status).toBe(status);
+    expect(row?.status).toBe("ok");
     expect(failed).toBe(false);
-    if (status === "unsupported") {
-      expect(row?.statusReason).toContain("mla");
-      expect(row).not.toHaveProperty("medianNs");
-      expect(document.rows.filter((each) => each.row === "projection")).toEqual([]);
-    }
     expect(checkDocument(JSON.parse(JSON.stringify(document)))).toEqual(document);
+  });
+
+  it("has no layer of MLA: its modeled numbers stand alone", async () => {
+    const { document, failed } = await bench(
+      settingsOf({ model: "deepseek-v3", kernels: ["attention.layer"], batches: [1], contexts: [64] }),
+    );
+    const row = kernelRows(document.rows).find(({ kernel }) => kernel === "attention.layer");
+    expect(row?.status).toBe("unsupported");
+    expect(row?.statusReason).toContain("mla");
+    expect(row).not.toHaveProperty("medianNs");
+    expect(document.rows.filter((each) => each.row === "projection")).toEqual([]);
+    expect(failed).toBe(false);
+  });
+
+  it("counts absorbed MLA's second product 512 wide, and reads each byte of the latent once", async () => {
+    const settings = { model: "deepseek-v3", kernels: ["attention.core"], batches: [2], contexts: [512] } as const;
+    const { document } = await bench(settingsOf({ ...settings, kvDtypes: ["f32", "fp8", "int8", "int4"] }));
+    const rows = kernelRows(document.rows).filter(({ kernel }) => kernel === "attention.core");
+    const flops = 2 * 512 * 128 * (576 + 512) * 2;
+    const bytes = { f32: 576 * 4, fp8: 576, int8: 576 + 8, int4: 576 / 2 + 8 };
+    expect(rows.map(({ dtype, kvDtype }) => [dtype, kvDtype])).toEqual([
+      ["f32", "f32"],
+      ["f32", "fp8"],
+      ["int8", "int8"],
+      ["int8", "int4"],
+    ]);
+    for (const row of rows) {
+      expect(row.flops).toBe(flops);
+      const tokenBytes = bytes[row.kvDtype as keyof typeof bytes];
+      expect(row.measuredFlopsPerByte).toBeCloseTo(flops / (2 * 512 * tokenBytes), 6);
+      expect(row.shape.includes("kvDtype=")).toBe(row.kvDtype !== row.dtype);
+    }
   });
 
   it.each([

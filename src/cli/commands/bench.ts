@@ -16,6 +16,7 @@ LIST is comma-separated, with ranges: 16,32  1..16+5  64..4096*2; tokens take k 
 Examples:
   $ afdbench bench                                        the default run
   $ afdbench bench attention.core --context 8k,32k        one kernel at two contexts
+  $ afdbench bench attention.core --model deepseek-v3 --kv-dtype fp8,int8,int4
   $ afdbench bench moe.expertMatmul --m 1..256*4 --dtype int8
   $ afdbench bench --config config.json --hardware h800,h20
   $ afdbench bench --quick -o md --save run.json          Markdown here, the record in a file
@@ -32,6 +33,7 @@ export function addBench(program: Command, context: CommandContext): void {
     .option("--batch <list>", "sequences decoded together", "16")
     .option("--context <list>", "cached tokens of each sequence", "8k")
     .option("--dtype <list>", "what kernels compute in: f32, int8", "f32,int8")
+    .option("--kv-dtype <list>", "KV cache format: f32, bf16, fp8, int8, int4 (default: --dtype)")
     .option("--weight-dtype <list>", "how weights are stored: f32, int8, int4 (default: as --dtype)")
     .option("--tokens-per-expert <list>", "tokens that each expert computes in a step", "16")
     .option("--m <list>", "rows of the left matrix, for moe.expertMatmul and linear.gemm")
