@@ -68,7 +68,7 @@ export function unpackInt4(from: usize, to: usize, steps: i32): void {
 }
 
 /** L and B of one row and four panels, panelBytes apart: a: k words of four 7-bit activations; c: 4 x (4 L, 4 B) int32. */
-export function tileInt4Fused1x32(a: usize, b: usize, panelBytes: usize, c: usize, k: i32): void {
+export function tileInt4FusedRows1Columns32(a: usize, b: usize, panelBytes: usize, c: usize, k: i32): void {
   const lower = v128.load(lowerHalves);
   let s0 = i32x4.splat(0), s1 = i32x4.splat(0), s2 = i32x4.splat(0), s3 = i32x4.splat(0);
   let s4 = i32x4.splat(0), s5 = i32x4.splat(0), s6 = i32x4.splat(0), s7 = i32x4.splat(0);
@@ -113,7 +113,7 @@ const stepsIn16Bits = 8;
  * The same bits by the dot in pairs (multiplyAdd.ts). L is added up in 16 bits and goes to c every eight steps, which saves one product of
  * four: on a processor that takes this form, products set the pace.
  */
-export function tileInt4InPairs1x32(a: usize, b: usize, panelBytes: usize, c: usize, k: i32): void {
+export function tileInt4InPairsRows1Columns32(a: usize, b: usize, panelBytes: usize, c: usize, k: i32): void {
   const lower = v128.load(lowerHalves);
   const one = v128.load(ones);
   v128.store(c, i32x4.splat(0));
@@ -159,8 +159,8 @@ export function tileInt4InPairs1x32(a: usize, b: usize, panelBytes: usize, c: us
   v128.store(c, t3, 112);
 }
 
-/** As tileInt4Fused1x32 over one panel. */
-export function tileInt4Fused1x8(a: usize, b: usize, c: usize, k: i32): void {
+/** As tileInt4FusedRows1Columns32 over one panel. */
+export function tileInt4FusedRows1Columns8(a: usize, b: usize, c: usize, k: i32): void {
   const lower = v128.load(lowerHalves);
   let s0 = i32x4.splat(0), s1 = i32x4.splat(0);
   for (let word = 0; word < k; word++) {
@@ -176,7 +176,7 @@ export function tileInt4Fused1x8(a: usize, b: usize, c: usize, k: i32): void {
 }
 
 /** The same bits by the dot in pairs. */
-export function tileInt4InPairs1x8(a: usize, b: usize, c: usize, k: i32): void {
+export function tileInt4InPairsRows1Columns8(a: usize, b: usize, c: usize, k: i32): void {
   const lower = v128.load(lowerHalves);
   const one = v128.load(ones);
   let s0 = i32x4.splat(0), s1 = i32x4.splat(0);
@@ -198,14 +198,14 @@ export function rowInt4(a: usize, b: usize, panelBytes: usize, panels: i32, c: u
   for (; panel + 4 <= panels; panel += 4) {
     const from = b + usize(panel) * panelBytes;
     const to = c + (usize(panel) << 5);
-    if (int8DotInPairs) tileInt4InPairs1x32(a, from, panelBytes, to, k);
-    else tileInt4Fused1x32(a, from, panelBytes, to, k);
+    if (int8DotInPairs) tileInt4InPairsRows1Columns32(a, from, panelBytes, to, k);
+    else tileInt4FusedRows1Columns32(a, from, panelBytes, to, k);
   }
   for (; panel < panels; panel++) {
     const from = b + usize(panel) * panelBytes;
     const to = c + (usize(panel) << 5);
-    if (int8DotInPairs) tileInt4InPairs1x8(a, from, to, k);
-    else tileInt4Fused1x8(a, from, to, k);
+    if (int8DotInPairs) tileInt4InPairsRows1Columns8(a, from, to, k);
+    else tileInt4FusedRows1Columns8(a, from, to, k);
   }
   separateColumns(c, panels, sumOfBytes(a, k, 4));
 }
@@ -305,32 +305,32 @@ function fewInPairs<R>(a: usize, b: usize, c: usize, cStride: usize, k: i32): vo
 }
 
 /** 2 rows x 8 columns. */
-export function tileInt4Fused2x8(a: usize, b: usize, c: usize, cStride: usize, k: i32): void {
+export function tileInt4FusedRows2Columns8(a: usize, b: usize, c: usize, cStride: usize, k: i32): void {
   fewFused<Rows2>(a, b, c, cStride, k);
 }
 
 /** 3 rows x 8 columns. */
-export function tileInt4Fused3x8(a: usize, b: usize, c: usize, cStride: usize, k: i32): void {
+export function tileInt4FusedRows3Columns8(a: usize, b: usize, c: usize, cStride: usize, k: i32): void {
   fewFused<Rows3>(a, b, c, cStride, k);
 }
 
 /** 4 rows x 8 columns. */
-export function tileInt4Fused4x8(a: usize, b: usize, c: usize, cStride: usize, k: i32): void {
+export function tileInt4FusedRows4Columns8(a: usize, b: usize, c: usize, cStride: usize, k: i32): void {
   fewFused<Rows4>(a, b, c, cStride, k);
 }
 
 /** 2 rows x 8 columns. */
-export function tileInt4InPairs2x8(a: usize, b: usize, c: usize, cStride: usize, k: i32): void {
+export function tileInt4InPairsRows2Columns8(a: usize, b: usize, c: usize, cStride: usize, k: i32): void {
   fewInPairs<Rows2>(a, b, c, cStride, k);
 }
 
 /** 3 rows x 8 columns. */
-export function tileInt4InPairs3x8(a: usize, b: usize, c: usize, cStride: usize, k: i32): void {
+export function tileInt4InPairsRows3Columns8(a: usize, b: usize, c: usize, cStride: usize, k: i32): void {
   fewInPairs<Rows3>(a, b, c, cStride, k);
 }
 
 /** 4 rows x 8 columns. */
-export function tileInt4InPairs4x8(a: usize, b: usize, c: usize, cStride: usize, k: i32): void {
+export function tileInt4InPairsRows4Columns8(a: usize, b: usize, c: usize, cStride: usize, k: i32): void {
   fewInPairs<Rows4>(a, b, c, cStride, k);
 }
 
@@ -342,12 +342,12 @@ export function fewRowsInt4(
     const from = b + usize(panel) * panelBytes;
     const to = c + (usize(panel) << 5);
     switch (int8DotInPairs ? rows + fewRows : rows) {
-      case 2: tileInt4Fused2x8(a, from, to, cStride, k); break;
-      case 3: tileInt4Fused3x8(a, from, to, cStride, k); break;
-      case 4: tileInt4Fused4x8(a, from, to, cStride, k); break;
-      case 6: tileInt4InPairs2x8(a, from, to, cStride, k); break;
-      case 7: tileInt4InPairs3x8(a, from, to, cStride, k); break;
-      default: tileInt4InPairs4x8(a, from, to, cStride, k); break;
+      case 2: tileInt4FusedRows2Columns8(a, from, to, cStride, k); break;
+      case 3: tileInt4FusedRows3Columns8(a, from, to, cStride, k); break;
+      case 4: tileInt4FusedRows4Columns8(a, from, to, cStride, k); break;
+      case 6: tileInt4InPairsRows2Columns8(a, from, to, cStride, k); break;
+      case 7: tileInt4InPairsRows3Columns8(a, from, to, cStride, k); break;
+      default: tileInt4InPairsRows4Columns8(a, from, to, cStride, k); break;
     }
   }
   for (let row = 0; row < rows; row++) {

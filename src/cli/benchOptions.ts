@@ -24,8 +24,8 @@ export interface BenchOptions {
   batch: string;
   context: string;
   dtype: string;
-  kvDtype?: string;
   weightDtype?: string;
+  kvDtype?: string;
   tokensPerExpert: string;
   m?: string;
   n?: string;
