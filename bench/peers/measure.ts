@@ -48,6 +48,8 @@ interface Contender {
   /** What one call does: FLOPs, or bytes where memory binds. */
   readonly amount: number;
   readonly goal: number | undefined;
+  /** A roof's rate when the run began; where the rounds stay far below it, they were disturbed and nothing is judged by them. */
+  readonly perSecondBefore?: number;
   callNs(calls: number): Promise<number>;
   stop(): Promise<void> | void;
 }
@@ -88,15 +90,16 @@ export async function measureWork(
       contenders.push({ name, against: runs, amount, goal: goals[runs], ...timed(run) });
     }
     if (goals.roof !== undefined) {
-      const { name, loop } = roofOf(hosts.one, work, memoryBound);
-      await join(hosts.one, loopCase(loop), { name, against: "roof", amount: loop.work, goal: goals.roof });
+      const { name, loop, perSecondBefore } = roofOf(hosts.one, work, memoryBound);
+      const entry = { name, amount: loop.work, goal: goals.roof, perSecondBefore };
+      await join(hosts.one, loopCase(loop), { ...entry, against: "roof" });
     }
     if (goals.float32 !== undefined)
       await join(hosts.one, caseOf({ ...work, dtype: "f32" }), { name: "ours in f32", goal: goals.float32 });
     if (goals.twoThreads !== undefined && hosts.two !== undefined)
       await join(hosts.two, caseOf(work), { name: twoThreadsName, goal: goals.twoThreads });
     const medians = await inRounds(contenders, sampling);
-    return { rows: rowsOf(planned, contenders, medians, flags), notes };
+    return { rows: rowsOf(planned, contenders, medians, flags, notes), notes };
   } finally {
     for (const contender of contenders) await contender.stop();
   }
@@ -167,6 +170,7 @@ function rowsOf(
   contenders: readonly Contender[],
   medians: ReadonlyMap<string, number>,
   flags: string,
+  notes: string[],
 ): PeerRow[] {
   const rateOf = ({ name, amount }: Contender): number => (amount / (medians.get(name) as number)) * 1e9;
   const [first, ...others] = contenders;
@@ -174,9 +178,15 @@ function rowsOf(
   const ours = rateOf(first);
   const unit = memoryBound ? "BytesPerSecond" : "FlopsPerSecond";
   return others.map((contender): PeerRow => {
-    const { name, against, goal } = contender;
+    const { name, against, perSecondBefore = 0 } = contender;
     const isTwo = name === twoThreadsName;
     const [mine, theirs] = isTwo ? [rateOf(contender), ours] : [ours, rateOf(contender)];
+    const disturbed = theirs < 0.9 * perSecondBefore;
+    if (disturbed)
+      notes.push(
+        `${nameOf(work)} ${work.dtype}: not judged by its roof, which was disturbed: ${((theirs / perSecondBefore) * 100).toFixed(0)}% of what it was at the start`,
+      );
+    const goal = disturbed ? undefined : contender.goal;
     return {
       ...{ work: nameOf(work), dtype: work.dtype, threads: isTwo ? 2 : 1, flags },
       [`ours${unit}`]: mine,
@@ -189,19 +199,23 @@ function rowsOf(
 }
 
 /** The loop that reached the host's roof of this work. */
-function roofOf({ roofs }: BenchHost, work: Work, memoryBound: boolean): { name: string; loop: RoofLoop } {
+function roofOf(
+  { roofs }: BenchHost,
+  work: Work,
+  memoryBound: boolean,
+): { name: string; loop: RoofLoop; perSecondBefore: number } {
   if (memoryBound) {
     const read = roofs.bandwidth.find(({ level }) => level === "DRAM");
     if (read === undefined) throw new Error("no bandwidth of memory was measured");
-    return { name: "read roof, DRAM", loop: readLoop(read.workingSetBytes, 1) };
+    return { name: "read roof, DRAM", loop: readLoop(read.workingSetBytes, 1), perSecondBefore: read.perSecond };
   }
-  const [forms, { form }, what] =
+  const [forms, { form, perSecond }, what] =
     work.dtype === "f32"
       ? ([float32Forms(1), roofs.float32, "multiply-add"] as const)
       : ([int8Forms(1, dotsOf("relaxed")), roofs.int8, "dot"] as const);
   const loop = forms.find((each) => each.form === form);
   if (loop === undefined) throw new Error(`no tile ${form}`);
-  return { name: `${what} roof, tile ${form}`, loop };
+  return { name: `${what} roof, tile ${form}`, loop, perSecondBefore: perSecond };
 }
 
 function loopCase({ totalBytes, prepare, steps }: RoofLoop): KernelCase {
