@@ -1,5 +1,5 @@
 import { tileF32Panels } from "../tile/f32";
-import { fewRows, fewRowsInt4, rowInt4, rowsInt4, unpackedSteps } from "../tile/int4";
+import { fewRows, fewRowsInt4, rowInt4, rowsInt4 } from "../tile/int4";
 import { tileInt8Panels } from "../tile/int8";
 import { rowBlock, wordsAtOnce } from "../tile/rows";
 
@@ -68,8 +68,9 @@ export function matmulInt4(
     const rows = min(rowBlock, m - row);
     const aRows = a + usize(row) * rowBytes;
     const cRows = cPanels + usize(row) * cStride;
-    for (let word = 0; word < k; word += unpackedSteps) {
-      const words = min(unpackedSteps, k - word);
+    const wordsMost = wordsAtOnce(rows, k);
+    for (let word = 0; word < k; word += wordsMost) {
+      const words = min(wordsMost, k - word);
       const wPart = wPanels + (usize(word) << 4);
       rowsInt4(rows, aRows, rowBytes, word, wPart, panelBytes, panels, cRows, cStride, words, word, scratch);
     }

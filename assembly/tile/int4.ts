@@ -380,15 +380,24 @@ function sumOfBytes(a: usize, words: i32, stride: usize): i32 {
 /** Steps of k that are unpacked at a time: with two panels, 16 KiB, which stay in L1 while all row tiles read them. */
 export const unpackedSteps = 256;
 
-/** As tileInt8Panels over int4 panels, unpacked two at a time into `scratch` (unpackedSteps x 64 bytes); k is at most unpackedSteps. */
+/**
+ * As tileInt8Panels over int4 panels, two at a time. Each is read in one run over k, as memory likes it, and unpacked part by part into
+ * `scratch` (unpackedSteps x 64 bytes).
+ */
 export function rowsInt4(
   m: i32, a: usize, rowBytes: usize, firstWord: i32, b: usize, panelBytes: usize, panels: i32, c: usize, cStride: usize, k: i32, accumulate: i32,
   scratch: usize,
 ): void {
-  const unpackedBytes = usize(k) << 5;
   for (let panel = 0; panel < panels; panel += 2) {
     const count = min(2, panels - panel);
-    for (let i = 0; i < count; i++) unpackInt4(b + usize(panel + i) * panelBytes, scratch + usize(i) * unpackedBytes, k);
-    tileInt8Panels(m, a, rowBytes, firstWord, scratch, unpackedBytes, count, c + (usize(panel) << 5), cStride, k, accumulate);
+    const to = c + (usize(panel) << 5);
+    for (let step = 0; step < k; step += unpackedSteps) {
+      const steps = min(unpackedSteps, k - step);
+      const unpackedBytes = usize(steps) << 5;
+      for (let i = 0; i < count; i++) {
+        unpackInt4(b + usize(panel + i) * panelBytes + (usize(step) << 4), scratch + usize(i) * unpackedBytes, steps);
+      }
+      tileInt8Panels(m, a, rowBytes, firstWord + step, scratch, unpackedBytes, count, to, cStride, steps, accumulate | step);
+    }
   }
 }
