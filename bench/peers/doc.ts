@@ -41,12 +41,14 @@ function sectionOf(path: string, { environment, rows, notes }: PeersDocument): s
   const { head, lines } = cellsOf(rows);
   const judged = rows.filter(({ met }) => met !== undefined);
   const met = judged.filter((row) => row.met === true).length;
+  const busy =
+    loadAverage1m > cpuCores ? " Other programs ran at the same time, so rates are lower than they could be." : "";
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   if (rows.length === 0) throw new Error(`${path} holds no rows`);
   return [
     `### ${flags === "" ? "Plain" : `Under \`${flags}\`, all sides`}`,
     "",
-    `${cpuModel}, ${cpuCores} cores, Node ${nodeVersion} (V8 ${v8Version}), ${date.slice(0, 10)}, load average ${loadAverage1m.toFixed(1)} at the end. ${met} of ${judged.length} goals met.`,
+    `${cpuModel}, ${cpuCores} cores, Node ${nodeVersion} (V8 ${v8Version}), ${date.slice(0, 10)}, load average ${loadAverage1m.toFixed(1)} at the end. ${met} of ${judged.length} goals met.${busy}`,
     "",
     line(head),
     line(head.map(() => ":--")),
