@@ -15,8 +15,8 @@ export interface DecodeLoad {
   /** Whether utilization is counted from here on: false while the pipeline fills and drains. */
   readonly measuring: boolean;
   /**
-   * Ends a step of a micro-batch (at time 0: begins), and gives the time at which its next one may start; undefined: never.
-   * The factors are read until the next call.
+   * Ends the step of a micro-batch that is under way, if one is. Gives `nowNs` to start the next one, a later time to be
+   * asked again then, undefined never to be. The factors hold for the step that starts.
    */
   nextStep(microBatch: number, nowNs: number): number | undefined;
 }
@@ -65,7 +65,7 @@ export class ClusterEngine {
   readonly #layers: Float64Array;
   readonly #sides: { readonly attention: SideState; readonly ffn: SideState };
   readonly #layerOf: Uint32Array;
-  readonly #stepOf: Uint32Array;
+  readonly #stepOf: Int32Array;
   #window: { readonly fromPs: number; readonly busyPs: Float64Array } | undefined;
   #utilization: Utilization | undefined;
 
@@ -82,7 +82,7 @@ export class ClusterEngine {
     this.#layers = layerTable(cluster);
     this.#sides = { attention: sideState("attention", cluster), ffn: sideState("ffn", cluster) };
     this.#layerOf = new Uint32Array(microBatches);
-    this.#stepOf = new Uint32Array(microBatches);
+    this.#stepOf = new Int32Array(microBatches).fill(-1);
     for (let microBatch = 0; microBatch < microBatches; microBatch += 1) this.#startStep(microBatch, 0);
   }
 
@@ -158,7 +158,6 @@ export class ClusterEngine {
         this.#receive(ffn, attention, microBatch, now);
         return;
       default:
-        this.#stepOf[microBatch] = (this.#stepOf[microBatch] as number) + 1;
         this.#startStep(microBatch, now);
     }
   }
@@ -249,9 +248,13 @@ export class ClusterEngine {
     if (this.#load.measuring) this.#window ??= { fromPs: now, busyPs: this.#busyPs() };
     else this.#closeWindow();
     if (startNs === undefined) return;
-    const startPs = Math.max(now, Math.round(startNs * PS_PER_NS));
+    if (startNs > now / PS_PER_NS) {
+      this.#push(STEP_END, microBatch, 0, Math.max(now + 1, Math.ceil(startNs * PS_PER_NS)));
+      return;
+    }
+    this.#stepOf[microBatch] = (this.#stepOf[microBatch] as number) + 1;
     for (let instance = 0; instance < this.#cluster.attentionInstances; instance += 1) {
-      this.#push(ATTENTION_READY, microBatch, instance, startPs);
+      this.#push(ATTENTION_READY, microBatch, instance, now);
     }
   }
 

@@ -59,7 +59,8 @@ describe("exactExp and exactLn", () => {
 describe("seededRandom", () => {
   it("has the mean and deviation that it says", () => {
     const random = seededRandom(11, 0);
-    const mean = (draw: () => number) => Array.from({ length: 40_000 }, draw).reduce((sum, one) => sum + one / 40_000, 0);
+    const mean = (draw: () => number) =>
+      Array.from({ length: 40_000 }, draw).reduce((sum, one) => sum + one / 40_000, 0);
     expect(mean(random.uniform)).toBeCloseTo(0.5, 1);
     expect(mean(random.normal)).toBeCloseTo(0, 1);
     expect(mean(() => random.normal() ** 2)).toBeCloseTo(1, 1);
