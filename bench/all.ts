@@ -1,7 +1,7 @@
 /**
  * Runs the benches one after the other, or those named.
  *
- *   node bench/all.ts [expertMatmul] [storedWeights] [attention] [threads] [sweep] [tiles]
+ *   node bench/all.ts [expertMatmul] [storedWeights] [attention] [threads] [sweep] [simulate] [tiles]
  */
 const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   expertMatmul: () => import("./expertMatmul.bench.ts"),
@@ -10,6 +10,7 @@ const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   threads: () => import("./threads.bench.ts"),
   sweep: () => import("./sweep.bench.ts"),
   tiles: () => import("./tiles.bench.ts"),
+  simulate: () => import("./simulate.bench.ts"),
 };
 
 const asked = process.argv.slice(2);
