@@ -33,7 +33,11 @@ describe("pipelineTime", () => {
 
   it("is bound by a link both of whose directions take turns, and not where each has its own", () => {
     expect(pipelineTime([linked], 3, "shared")).toMatchObject({ timeNs: 750e3, bound: "network" });
-    expect(pipelineTime([linked], 4, "duplex")).toMatchObject({ timeNs: 880e3, bound: "ffn", communicationHidden: true });
+    expect(pipelineTime([linked], 4, "duplex")).toMatchObject({
+      timeNs: 880e3,
+      bound: "ffn",
+      communicationHidden: true,
+    });
   });
 
   it("is the report's 50 ms where each of three stages takes 273 µs in 61 layers", () => {
@@ -61,7 +65,9 @@ describe("pipelineTime", () => {
         expect(pipelineTime([{ ...times, ffnNs: times.ffnNs + 1000 }], m, use).timeNs).toBeGreaterThanOrEqual(timeNs);
         expect(pipelineTime([times], m + 1, use).timeNs).toBeGreaterThanOrEqual(timeNs);
         expect(pipelineTime([times], m + 1, use).timeNs / (m + 1)).toBeLessThanOrEqual((timeNs / m) * (1 + 1e-12));
-        expect(pipelineTime([times], m, "duplex").timeNs).toBeLessThanOrEqual(pipelineTime([times], m, "shared").timeNs);
+        expect(pipelineTime([times], m, "duplex").timeNs).toBeLessThanOrEqual(
+          pipelineTime([times], m, "shared").timeNs,
+        );
         expect(pipelineTime([times, times, times], m, use).timeNs).toBeCloseTo(3 * timeNs, 3);
       }),
     );
