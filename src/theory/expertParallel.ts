@@ -15,6 +15,7 @@ import {
   type FfnShare,
   ffnNs,
   layerKinds,
+  repeated,
   requirePeak,
 } from "./stageTimes.ts";
 
@@ -83,12 +84,8 @@ export function plainStepTime(
   sequences: number,
   microBatches: number,
 ): { readonly timeNs: number; readonly bound: PlainBound } {
-  const layers: PipelineTimes[] = [];
-  for (const kind of rates) {
-    const times = plainLayerTimes(kind, sequences);
-    for (let layer = 0; layer < kind.layers; layer += 1) layers.push(times);
-  }
-  const { timeNs, bound } = pipelineTime(layers, microBatches, "shared");
+  const kinds = rates.map((kind) => repeated(plainLayerTimes(kind, sequences), kind.layers));
+  const { timeNs, bound } = pipelineTime(kinds, microBatches, "shared");
   return { timeNs, bound: bound === "network" || bound === "roundTrip" ? bound : "compute" };
 }
 

@@ -158,6 +158,16 @@ export function layerTimes(
   };
 }
 
+/** The times of so many equal layers one after the other: a pipeline's limits are sums over its layers. */
+export function repeated({ attentionNs, a2f, ffnNs, f2a }: PipelineTimes, layers: number): PipelineTimes {
+  const scaled = (transfer: PipelineTimes["a2f"]) => ({
+    latencyNs: transfer.latencyNs * layers,
+    attentionLinkNs: transfer.attentionLinkNs * layers,
+    ffnLinkNs: transfer.ffnLinkNs * layers,
+  });
+  return { attentionNs: attentionNs * layers, a2f: scaled(a2f), ffnNs: ffnNs * layers, f2a: scaled(f2a) };
+}
+
 /** One layer's attention on a card: projections and core one after the other, each the longer of compute and memory. */
 export function attentionNs(rates: AttentionRates, sequences: number): number {
   const projections = Math.max(rates.weightNs, rates.projectionNsPerSequence * sequences);
