@@ -1,13 +1,14 @@
 /**
  * Runs the benches one after the other, or those named.
  *
- *   node bench/all.ts [expertMatmul] [attention] [threads] [sweep]
+ *   node bench/all.ts [expertMatmul] [attention] [threads] [sweep] [simulate]
  */
 const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   expertMatmul: () => import("./expertMatmul.bench.ts"),
   attention: () => import("./attention.bench.ts"),
   threads: () => import("./threads.bench.ts"),
   sweep: () => import("./sweep.bench.ts"),
+  simulate: () => import("./simulate.bench.ts"),
 };
 
 const asked = process.argv.slice(2);

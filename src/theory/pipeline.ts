@@ -17,9 +17,8 @@ export interface PipelineTimes {
 }
 
 /**
- * Whether both directions of a link take turns (one network stage, a 3-stage pipeline), or each has its own bandwidth (A2F
- * and F2A are stages of their own, a 4-stage pipeline).
- * @source Step-3 report, section 3
+ * Whether each direction of a link has its own bandwidth, as a NIC's two directions have, or both take turns on one, which
+ * is how a network that is one stage of three is counted.
  */
 export type LinkUse = "shared" | "duplex";
 
@@ -42,36 +41,43 @@ export function transferNs({ latencyNs, attentionLinkNs, ffnLinkNs }: TransferTi
   return latencyNs + Math.max(attentionLinkNs, ffnLinkNs);
 }
 
-/** How long one layer of one micro-batch keeps the busiest link busy. */
-export function busiestLinkNs({ a2f, f2a }: Pick<PipelineTimes, "a2f" | "f2a">, linkUse: LinkUse): number {
+/** How long these layers of one micro-batch keep the busiest link busy. */
+export function busiestLinkNs(layers: readonly Pick<PipelineTimes, "a2f" | "f2a">[], linkUse: LinkUse): number {
+  const sum = (ofLayer: (layer: Pick<PipelineTimes, "a2f" | "f2a">) => number) =>
+    layers.reduce((total, layer) => total + ofLayer(layer), 0);
+  const attentionSendsNs = sum(({ a2f }) => a2f.attentionLinkNs);
+  const ffnReceivesNs = sum(({ a2f }) => a2f.ffnLinkNs);
+  const ffnSendsNs = sum(({ f2a }) => f2a.ffnLinkNs);
+  const attentionReceivesNs = sum(({ f2a }) => f2a.attentionLinkNs);
   switch (linkUse) {
     case "shared":
-      return Math.max(a2f.attentionLinkNs + f2a.attentionLinkNs, a2f.ffnLinkNs + f2a.ffnLinkNs);
+      return Math.max(attentionSendsNs + attentionReceivesNs, ffnReceivesNs + ffnSendsNs);
     case "duplex":
-      return Math.max(a2f.attentionLinkNs, f2a.attentionLinkNs, a2f.ffnLinkNs, f2a.ffnLinkNs);
+      return Math.max(attentionSendsNs, attentionReceivesNs, ffnReceivesNs, ffnSendsNs);
   }
 }
 
 /**
  * Time of a pipeline of `microBatches` equal micro-batches, filling and draining left out: the greatest of m x attention,
  * m x FFN, m x the busiest link, and one micro-batch's round trip. Over several layers, as over the layers of a decode step
- * (its TPOT), each limit is summed first. It is reached where all layers are alike and the directions of links are their
- * own; else no pipeline is faster.
+ * (its TPOT), each limit is summed first. With duplex links and equal layers it is reached; else no pipeline is faster.
  * @param layers times of each layer, the same one as often as it comes
+ * The report's 3-stage pipeline has 3 micro-batches, its transfers together taking a stage at most; its 4-stage pipeline has
+ * 4, A2F and F2A taking one each.
  * @source Step-3 report, section 3 (stages), worked out for any number of micro-batches
  */
 export function pipelineTime(
   layers: readonly PipelineTimes[],
   microBatches: number,
-  linkUse: LinkUse = "shared",
+  linkUse: LinkUse = "duplex",
 ): PipelineTime {
-  const limitsNs = { attention: 0, ffn: 0, network: 0, roundTrip: 0 };
-  for (const times of layers) {
-    limitsNs.attention += microBatches * times.attentionNs;
-    limitsNs.ffn += microBatches * times.ffnNs;
-    limitsNs.network += microBatches * busiestLinkNs(times, linkUse);
-    limitsNs.roundTrip += times.attentionNs + transferNs(times.a2f) + times.ffnNs + transferNs(times.f2a);
-  }
+  const sum = (ofLayer: (times: PipelineTimes) => number) => layers.reduce((total, times) => total + ofLayer(times), 0);
+  const limitsNs = {
+    attention: microBatches * sum(({ attentionNs }) => attentionNs),
+    ffn: microBatches * sum(({ ffnNs }) => ffnNs),
+    network: microBatches * busiestLinkNs(layers, linkUse),
+    roundTrip: sum(roundTripNs),
+  };
   const timeNs = Math.max(...PIPELINE_BOUNDS.map((name) => limitsNs[name]));
   return {
     timeNs,
@@ -82,13 +88,16 @@ export function pipelineTime(
 }
 
 /**
- * The fewest micro-batches that hide all communication of a layer; undefined where a link is busier than both stages, so
- * that none do.
+ * The fewest micro-batches that hide all communication; undefined where a link is busier than both stages, so that none do.
  */
-export function microBatchesToHide(times: PipelineTimes, linkUse: LinkUse = "shared"): number | undefined {
-  const stageNs = Math.max(times.attentionNs, times.ffnNs);
-  if (busiestLinkNs(times, linkUse) > stageNs) return undefined;
-  const roundTripNs = times.attentionNs + transferNs(times.a2f) + times.ffnNs + transferNs(times.f2a);
+export function microBatchesToHide(layers: readonly PipelineTimes[], linkUse: LinkUse = "duplex"): number | undefined {
+  const { limitsNs } = pipelineTime(layers, 1, linkUse);
+  const stageNs = Math.max(limitsNs.attention, limitsNs.ffn);
+  if (limitsNs.network > stageNs) return undefined;
   // A sum of decimals may lie one bit above a whole multiple.
-  return Math.max(1, Math.ceil((roundTripNs / stageNs) * (1 - Number.EPSILON * 4)));
+  return Math.max(1, Math.ceil((limitsNs.roundTrip / stageNs) * (1 - Number.EPSILON * 4)));
+}
+
+function roundTripNs({ attentionNs, a2f, ffnNs, f2a }: PipelineTimes): number {
+  return attentionNs + transferNs(a2f) + ffnNs + transferNs(f2a);
 }
