@@ -1,9 +1,11 @@
 import type { Accelerator } from "../hardware/accelerator.ts";
 import type { ModelCard } from "../model/card.ts";
+import { type AttentionPrecision, kvElementBytes } from "../theory/attentionStage.ts";
 import type { Efficiency } from "../theory/efficiency.ts";
 import { type PlainDeployment, plainFfnShare } from "../theory/expertParallel.ts";
+import { type FfnGroup, ffnShare } from "../theory/ffnStage.ts";
 import { attentionWeightBytesPerCard } from "../theory/stageBudget.ts";
-import { type AfdDeployment, type AttentionPrecision, ffnShare, kvElementBytes } from "../theory/stageTimes.ts";
+import type { AfdDeployment } from "../theory/stageTimes.ts";
 import { layerKvBytes } from "../workload/kv-cache.ts";
 
 /** What a card of a deployment holds, weights of 8 bits; embeddings and output head are left out. */
@@ -23,9 +25,14 @@ export function afdCardBytes(
 ): CardBytes {
   return {
     attentionWeightBytes: attentionBytes(card, attention.cards),
-    ffnWeightBytes: sum(card.layers.map((layer) => ffnShare(layer.ffn, card.hidden, ffn, efficiency).weightBytes)),
+    ffnWeightBytes: ffnBytes(card, ffn, efficiency),
     sequenceBytes: sequenceBytes(card, contextTokens, attention.precision),
   };
+}
+
+/** The FFN weights of all layers on one card of the FFN side. */
+export function ffnBytes(card: ModelCard, group: FfnGroup, efficiency: Efficiency): number {
+  return sum(card.layers.map((layer) => ffnShare(layer.ffn, card.hidden, group, efficiency).weightBytes));
 }
 
 /** What every card of a plain deployment holds. */

@@ -1,23 +1,11 @@
 import type { Accelerator } from "../hardware/accelerator.ts";
 import type { FfnSpec, ModelCard } from "../model/card.ts";
 import { swigluParameters } from "../model/parameters.ts";
+import { type AttentionPrecision, type AttentionRates, attentionNs, attentionRates } from "./attentionStage.ts";
 import type { Efficiency } from "./efficiency.ts";
-import { type PipelineTimes, pipelineTime } from "./pipeline.ts";
-import {
-  type AttentionPrecision,
-  type AttentionRates,
-  attentionNs,
-  attentionRates,
-  COMBINE_BYTES,
-  cardNetworkBytesPerSecond,
-  type FfnParallelism,
-  type FfnRates,
-  type FfnShare,
-  ffnNs,
-  layerKinds,
-  repeated,
-  requirePeak,
-} from "./stageTimes.ts";
+import { COMBINE_BYTES, type FfnParallelism, type FfnRates, type FfnShare, ffnNs, shareRates } from "./ffnStage.ts";
+import { type LinkUse, type PipelineTimes, pipelineTime } from "./pipeline.ts";
+import { cardNetworkBytesPerSecond, layerKinds, ONE_NETWORK_STAGE } from "./stageTimes.ts";
 
 /**
  * A plain deployment: every card does the attention of its own sequences and a part of the experts of all.
@@ -60,43 +48,54 @@ const MULTIPLY_ADD = 2;
 /** The rates of a plain deployment's layers. @throws InvalidInputError on an accelerator without a figure that is needed */
 export function plainRates({ card, contextTokens, deployment, efficiency }: PlainSetting): readonly PlainLayerRates[] {
   const { accelerator, precision } = deployment;
-  return layerKinds(card).map((kind) => ({
-    layers: kind.layers,
-    attention: attentionRates(kind.attention, card.hidden, {
-      accelerator,
-      precision,
-      splitOver: 1,
-      contextTokens,
-      efficiency,
-    }),
-    ffn: plainFfnRates(kind.ffn, card.hidden, deployment, efficiency),
-    ...plainLink(kind.ffn, card.hidden, deployment, efficiency),
+  const setting = { accelerator, precision, splitOver: 1, contextTokens, efficiency };
+  return layerKinds(card).map(({ layers, attention, ffn }) => ({
+    layers,
+    attention: attentionRates(attention, card.hidden, setting),
+    ffn: shareRates(plainFfnShare(ffn, card.hidden, deployment, efficiency), accelerator, efficiency),
+    ...plainLink(ffn, card.hidden, deployment, efficiency),
   }));
 }
 
 /**
  * A step's time: with two micro-batches one computes while the other's tokens travel (two-batch overlap); with one they
  * take turns. As a pipeline whose cards are its attention instances, and whose FFN side takes no time.
- * @param sequences of one card in one micro-batch
+ * @param sequences of one card in one micro-batch, on average over the cards
  */
 export function plainStepTime(
   rates: readonly PlainLayerRates[],
   sequences: number,
   microBatches: number,
+  linkUse: LinkUse = ONE_NETWORK_STAGE,
 ): { readonly timeNs: number; readonly bound: PlainBound } {
-  const kinds = rates.map((kind) => repeated(plainLayerTimes(kind, sequences), kind.layers));
-  const { timeNs, bound } = pipelineTime(kinds, microBatches, "shared");
+  let own = 0;
+  let latency = 0;
+  let link = 0;
+  for (const kind of rates) {
+    own += kind.layers * plainCardNs(kind, sequences);
+    latency += kind.layers * kind.latencyNs;
+    link += kind.layers * kind.linkNsPerSequence * sequences;
+  }
+  const { timeNs, bound } = pipelineTime([plainTimes(own, latency, link)], microBatches, linkUse);
   return { timeNs, bound: bound === "network" || bound === "roundTrip" ? bound : "compute" };
 }
 
 /** One layer's times for one micro-batch: all of a card's work as attention, dispatch as A2F, combine as F2A. */
 export function plainLayerTimes(rates: PlainLayerRates, sequences: number): PipelineTimes {
-  const linkNs = rates.linkNsPerSequence * sequences;
+  return plainTimes(plainCardNs(rates, sequences), rates.latencyNs, rates.linkNsPerSequence * sequences);
+}
+
+/** One layer on a card: attention of the card with the most sequences, then its share of the experts of all. */
+function plainCardNs({ attention, ffn }: PlainLayerRates, sequences: number): number {
+  return attentionNs(attention, Math.ceil(sequences)) + ffnNs(ffn, sequences);
+}
+
+function plainTimes(ownNs: number, latencyNs: number, linkNs: number): PipelineTimes {
   return {
-    attentionNs: attentionNs(rates.attention, sequences) + ffnNs(rates.ffn, sequences),
-    a2f: { latencyNs: rates.latencyNs, attentionLinkNs: linkNs, ffnLinkNs: linkNs },
+    attentionNs: ownNs,
+    a2f: { latencyNs, attentionLinkNs: linkNs, ffnLinkNs: linkNs },
     ffnNs: 0,
-    f2a: { latencyNs: rates.latencyNs, attentionLinkNs: COMBINE_BYTES * linkNs, ffnLinkNs: COMBINE_BYTES * linkNs },
+    f2a: { latencyNs, attentionLinkNs: COMBINE_BYTES * linkNs, ffnLinkNs: COMBINE_BYTES * linkNs },
   };
 }
 
@@ -109,10 +108,8 @@ export function plainFfnShare(
 ): FfnShare {
   if (ffn.kind === "dense") {
     const weights = swigluParameters(ffn.width, hidden);
-    return {
-      weightBytes: weights / (parallelism === "tensor" ? serverCards(accelerator, cards) : 1),
-      flopsPerToken: MULTIPLY_ADD * weights,
-    };
+    const heldBy = parallelism === "tensor" ? serverCards(accelerator, cards) : 1;
+    return { weightBytes: weights / heldBy, flopsPerToken: MULTIPLY_ADD * weights };
   }
   const expert = swigluParameters(ffn.expertDim, hidden);
   const shared = swigluParameters(ffn.sharedDim, hidden);
@@ -125,18 +122,6 @@ export function plainFfnShare(
   };
 }
 
-function plainFfnRates(ffn: FfnSpec, hidden: number, plain: PlainDeployment, efficiency: Efficiency): FfnRates {
-  const { accelerator } = plain;
-  const share = plainFfnShare(ffn, hidden, plain, efficiency);
-  const gemm = requirePeak(accelerator, "auto").flopsPerSecond * efficiency.gemmComputeShare;
-  return {
-    overheadNs: efficiency.ffnOverheadNs,
-    weightNs: ns(share.weightBytes, accelerator.memoryBytesPerSecond * efficiency.weightBandwidthShare),
-    computeNsPerToken: ns(share.flopsPerToken, gemm),
-    exchangeNsPerToken: 0,
-  };
-}
-
 /** Dispatch: to the servers of a token's experts over the card's NIC, and at the same time to cards of its own server. */
 function plainLink(
   ffn: FfnSpec,
@@ -146,11 +131,10 @@ function plainLink(
 ): Pick<PlainLayerRates, "latencyNs" | "linkNsPerSequence"> {
   const inServer = serverCards(accelerator, cards);
   const serverLink = serverLinkBytesPerSecond * networkShare;
+  if (cards === 1 || (ffn.kind === "dense" && parallelism === "expert")) return { latencyNs: 0, linkNsPerSequence: 0 };
   if (ffn.kind === "dense") {
-    if (parallelism === "expert" || cards === 1) return { latencyNs: 0, linkNsPerSequence: 0 };
     return { latencyNs: linkLatencyNs, linkNsPerSequence: ns((inServer - 1) * hidden, serverLink) };
   }
-  if (cards === 1) return { latencyNs: 0, linkNsPerSequence: 0 };
   const { topK } = ffn.router;
   const overLinks = ns(((topK * (inServer - 1)) / cards) * hidden, serverLink);
   const outside = (cards - inServer) / cards;

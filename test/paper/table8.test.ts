@@ -59,7 +59,7 @@ describe("Table 8", () => {
             ffn: { accelerator: h800, instances: 2, cards: 8, parallelism: "expert", redundantExperts: 0 },
           },
         }),
-        128,
+        2048,
         3,
       );
     expect(at(4096).bound).toBe("ffn");

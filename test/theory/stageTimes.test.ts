@@ -2,17 +2,17 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { loadAccelerator } from "../../src/hardware/catalog.ts";
 import { loadCatalogModel, modelNames } from "../../src/model/catalog.ts";
+import { attentionNs, attentionRates } from "../../src/theory/attentionStage.ts";
 import { EFFICIENCY, IDEAL } from "../../src/theory/efficiency.ts";
 import { plainLayerTimes, plainRates } from "../../src/theory/expertParallel.ts";
-import { busiestLinkNs } from "../../src/theory/pipeline.ts";
+import { FFN_PARALLELISMS } from "../../src/theory/ffnStage.ts";
+import { busiestLinkNs, pipelineTime } from "../../src/theory/pipeline.ts";
 import {
   type AfdDeployment,
-  attentionNs,
-  attentionRates,
-  FFN_PARALLELISMS,
   type StageSetting,
   stageRates,
   stageTimes,
+  stepTimes,
 } from "../../src/theory/stageTimes.ts";
 
 const h800 = loadAccelerator("h800");
@@ -51,7 +51,7 @@ describe("stageTimes", () => {
   it("move 88 MB of an attention instance of 3A4F in 275 µs at 40 GB/s a NIC, and 44 MB of 2A2F in 138 µs", () => {
     const link = (setting: StageSetting, tokens: number) => {
       const [first] = stageTimes(stageRates(setting), tokens);
-      return first === undefined ? Number.NaN : busiestLinkNs(first, "shared");
+      return first === undefined ? Number.NaN : busiestLinkNs([first], "shared");
     };
     expect(link(step3({ deployment: deployment(3, 4) }), 3072)).toBeCloseTo(275_251, 0);
     expect(link(step3(), 2048)).toBeCloseTo(137_626, 0);
@@ -87,6 +87,18 @@ describe("stageTimes", () => {
       ),
       { numRuns: 50 },
     );
+  });
+
+  it("add up to the times of a step, whose pipeline is that of the layers", () => {
+    for (const name of modelNames()) {
+      const rates = stageRates(step3({ card: loadCatalogModel(name), deployment: deployment(3, 2) }));
+      const layers = pipelineTime(stageTimes(rates, 1000), 3, "shared");
+      const step = pipelineTime([stepTimes(rates, 1000)], 3, "shared");
+      expect(step.bound).toBe(layers.bound);
+      for (const [limit, limitNs] of Object.entries(layers.limitsNs)) {
+        expect(step.limitsNs[limit as keyof typeof step.limitsNs] / limitNs).toBeCloseTo(1, 12);
+      }
+    }
   });
 
   it("need a network, and whole counts", () => {

@@ -1,17 +1,12 @@
 import type { ModelCard } from "../../model/card.ts";
 import { afdStepTime, type BatchLimits, largestAfdBatch, largestPlainBatch } from "../../simulate/planBatch.ts";
 import { afdCardBytes, plainCardBytes, sequencesThatFit, usableBytes } from "../../simulate/planMemory.ts";
+import { type AttentionPrecision, attentionNs } from "../../theory/attentionStage.ts";
 import { EFFICIENCY } from "../../theory/efficiency.ts";
 import { type PlainDeployment, plainLayerTimes, plainRates, plainStepTime } from "../../theory/expertParallel.ts";
+import { ffnNs } from "../../theory/ffnStage.ts";
 import { busiestLinkNs, type PipelineTimes, transferNs } from "../../theory/pipeline.ts";
-import {
-  type AfdDeployment,
-  type AttentionPrecision,
-  attentionNs,
-  ffnNs,
-  layerTimes,
-  stageRates,
-} from "../../theory/stageTimes.ts";
+import { type AfdDeployment, layerTimes, ONE_NETWORK_STAGE, stageRates } from "../../theory/stageTimes.ts";
 import { formatDuration } from "../../units/format.ts";
 import { CONTEXTS, type ComparedCell, type PaperCell, type PaperTable } from "../cell.ts";
 import type { PaperInputs } from "../inputs.ts";
@@ -75,9 +70,9 @@ function afdCells({ row, instances, contextTokens, precision, upcycled }: AfdRow
     limits(sequencesThatFit(usable, held.attentionWeightBytes, held.sequenceBytes)),
   );
   const cards = (attentionInstances + ffnInstances) * CARDS_PER_INSTANCE;
-  const batch = found.sequences * rates.attentionCards * MICRO_BATCHES;
+  const batch = found.microBatchTokens * MICRO_BATCHES;
   const published = TABLE_8_BATCHES[row];
-  const atReports = afdStepTime(rates, published / MICRO_BATCHES / rates.attentionCards, MICRO_BATCHES);
+  const atReports = afdStepTime(rates, published / MICRO_BATCHES, MICRO_BATCHES);
   const moe = rates.kinds.at(-1);
   if (moe === undefined) throw new Error(`${row} has no layers`);
   const times = layerTimes(moe, rates.attentionCards, batch / MICRO_BATCHES);
@@ -105,7 +100,7 @@ function plainCells(inputs: PaperInputs): PaperCell[] {
   const held = plainCardBytes(card, CONTEXT_4K, deployment, EFFICIENCY);
   const weights = held.attentionWeightBytes + held.ffnWeightBytes;
   const fits = sequencesThatFit(usableBytes(accelerator, EFFICIENCY), weights, held.sequenceBytes);
-  const found = largestPlainBatch(rates, OVERLAPPED, limits(fits));
+  const found = largestPlainBatch(rates, PLAIN_CARDS, OVERLAPPED, limits(fits));
   const perCard = TABLE_8_BATCHES[row] / PLAIN_CARDS;
   const step = plainStepTime(rates, perCard / OVERLAPPED, OVERLAPPED);
   const moe = rates.at(-1);
@@ -116,7 +111,7 @@ function plainCells(inputs: PaperInputs): PaperCell[] {
   const remark = `${binds}: attention and FFN take turns on them. The report's batch gives ${formatDuration(step.timeNs)}, beyond 50 ms, as its throughput says. A2F and F2A are dispatch and combine.`;
   return [
     throughput(row, "report's batch", (perCard / step.timeNs) * 1e9, remark),
-    ...batchCells(row, found.sequences * OVERLAPPED * PLAIN_CARDS, found.stepNs),
+    ...batchCells(row, found.microBatchTokens * OVERLAPPED, found.stepNs),
     ...stageCells(row, {
       ...plainLayerTimes(moe, perCard / OVERLAPPED),
       attentionNs: attentionNs(moe.attention, perCard / OVERLAPPED),
@@ -186,7 +181,7 @@ function stageCells(row: Table8Row, times: PipelineTimes): PaperCell[] {
     A2F: transferNs(times.a2f),
     F: times.ffnNs,
     F2A: transferNs(times.f2a),
-    "busiest link": busiestLinkNs(times, "shared"),
+    "busiest link": busiestLinkNs([times], ONE_NETWORK_STAGE),
   };
   return Object.entries(stages).map(([stage, computed]) => ({
     kind: "drawn",
