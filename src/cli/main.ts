@@ -9,6 +9,7 @@ import { addHardware } from "./commands/hardware.ts";
 import { addModels } from "./commands/models.ts";
 import { addPaper } from "./commands/paper.ts";
 import { addSchema } from "./commands/schema.ts";
+import { addSimulate } from "./commands/simulate.ts";
 import type { CommandContext, Terminal } from "./terminal.ts";
 
 const EXAMPLES = `
@@ -68,7 +69,7 @@ function programFor(context: CommandContext): Command {
       getOutHasColors: () => false,
     })
     .addHelpText("after", EXAMPLES);
-  for (const add of [addBench, addModels, addHardware, addCost, addCodesign, addPaper, addEnv, addSchema])
+  for (const add of [addBench, addModels, addHardware, addCost, addCodesign, addPaper, addSimulate, addEnv, addSchema])
     add(program, context);
   return program;
 }

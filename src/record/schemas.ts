@@ -20,6 +20,7 @@ import { type CodesignRow, codesignRowSchema } from "./codesignRows.ts";
 import { type CostRow, costRowSchema } from "./costRows.ts";
 import { type Document, documentSchema } from "./document.ts";
 import { type PaperRow, paperRowSchema } from "./paperRows.ts";
+import { type SimulateRow, simulateRowSchema } from "./simulateRows.ts";
 
 export type BenchDocument = Document<"bench", BenchRow>;
 export type ModelsDocument = Document<"models", ModelRow | LayersRow>;
@@ -27,6 +28,7 @@ export type HardwareDocument = Document<"hardware", HardwareRow>;
 export type CostDocument = Document<"cost", CostRow>;
 export type CodesignDocument = Document<"codesign", CodesignRow>;
 export type PaperDocument = Document<"paper", PaperRow>;
+export type SimulateDocument = Document<"simulate", SimulateRow>;
 export type EnvDocument = Document<"env", EnvRow>;
 
 /** Any document that a command of this version prints. */
@@ -37,6 +39,7 @@ export type AnyDocument =
   | CostDocument
   | CodesignDocument
   | PaperDocument
+  | SimulateDocument
   | EnvDocument;
 
 /** A command that prints a document. */
@@ -49,6 +52,7 @@ const SCHEMAS = {
   cost: documentSchema("cost", costRowSchema),
   codesign: documentSchema("codesign", codesignRowSchema),
   paper: documentSchema("paper", paperRowSchema),
+  simulate: documentSchema("simulate", simulateRowSchema),
   env: documentSchema("env", envRowSchema),
 } as const;
 
@@ -64,6 +68,7 @@ const ROW_KEYS: Readonly<Record<RecordedCommand, Readonly<Record<string, readonl
   cost: { cost: Object.keys(costRowSchema.shape) },
   codesign: { finding: Object.keys(codesignRowSchema.shape) },
   paper: { cell: Object.keys(paperRowSchema.shape) },
+  simulate: { deployment: Object.keys(simulateRowSchema.shape) },
   env: { environment: Object.keys(envRowSchema.shape) },
 };
 

@@ -7,6 +7,7 @@ import { codesignBlocks, costBlocks } from "./costBlocks.ts";
 import { csvText } from "./csv.ts";
 import { markdownText } from "./markdown.ts";
 import { paperBlocks } from "./paperBlocks.ts";
+import { simulateBlocks } from "./simulateBlocks.ts";
 import type { Style } from "./style.ts";
 import { tableText } from "./table.ts";
 
@@ -64,6 +65,8 @@ function blocksOf(document: AnyDocument, columns: number): Block[] {
       return codesignBlocks(document);
     case "paper":
       return paperBlocks(document);
+    case "simulate":
+      return simulateBlocks(document);
     case "env":
       return envBlocks(document);
   }

@@ -2,7 +2,7 @@ import FlatQueue from "flatqueue";
 import type { Slice } from "../record/slice.ts";
 import type { TransferTimes } from "../theory/pipeline.ts";
 import { InfeasibleError } from "../units/errors.ts";
-import type { Cluster, ClusterSide } from "./cluster.ts";
+import type { Cluster, ClusterSide, Outage } from "./cluster.ts";
 import { jitterFactors, seededRandom } from "./random.ts";
 
 /** What a cluster decodes: asked at the end of every step of a micro-batch. */
@@ -84,6 +84,7 @@ export class ClusterEngine {
     this.#layerOf = new Uint32Array(microBatches);
     this.#stepOf = new Int32Array(microBatches).fill(-1);
     for (let microBatch = 0; microBatch < microBatches; microBatch += 1) this.#startStep(microBatch, 0);
+    if (onSlice !== undefined) for (const outage of cluster.outages) onSlice(outageSlice(outage));
   }
 
   /** Events so far. */
@@ -338,6 +339,11 @@ interface Gather {
   readonly firstStartPs: Float64Array;
   readonly lastStartPs: Float64Array;
   readonly lastEndPs: Float64Array;
+}
+
+function outageSlice({ side, instance, atNs, recoveryNs }: Outage): Slice {
+  const place = { microBatch: 0, step: 0, layer: 0 };
+  return { side, instance, lane: "outage", ...place, startNs: atNs, endNs: atNs + recoveryNs };
 }
 
 interface OutagePs {

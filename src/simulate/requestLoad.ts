@@ -8,8 +8,8 @@ export interface RequestSettings {
   readonly microBatches: number;
   /** Sequences of one micro-batch on one attention instance at most: those that the layers' times are for. */
   readonly sequencesPerMicroBatch: number;
-  /** Cached tokens of each sequence that the layers' attention time is for. */
-  readonly contextTokens: number;
+  /** Cached tokens of a micro-batch on one attention instance that the layers' attention time is for. */
+  readonly cachedTokensPerMicroBatch: number;
   /** Share of that attention time which does not grow with cached tokens, from 0 to 1. */
   readonly attentionFixedShare: number;
   /** Share of the FFN time which does not grow with the tokens of a micro-batch, from 0 to 1. */
@@ -128,12 +128,11 @@ export function requestLoad(requests: readonly DecodeRequest[], settings: Reques
 
   /** Sets the factors of a micro-batch's next step; gives its tokens. */
   function weigh(microBatch: number): number {
-    const { attentionFixedShare, ffnFixedShare, contextTokens } = settings;
-    const fullCached = sequencesPerMicroBatch * contextTokens;
+    const { attentionFixedShare, ffnFixedShare, cachedTokensPerMicroBatch } = settings;
     let tokens = 0;
     for (let instance = 0; instance < attentionInstances; instance += 1) {
       const place = instance * microBatches + microBatch;
-      const cachedShare = (cachedTokens[place] as number) / fullCached;
+      const cachedShare = (cachedTokens[place] as number) / cachedTokensPerMicroBatch;
       tokens += sequences[place] as number;
       attention[place] = sequences[place] === 0 ? 0 : attentionFixedShare + (1 - attentionFixedShare) * cachedShare;
     }

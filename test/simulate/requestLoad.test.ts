@@ -12,7 +12,7 @@ const SETTINGS: RequestSettings = {
   attentionInstances: 2,
   microBatches: 3,
   sequencesPerMicroBatch: 4,
-  contextTokens: 1000,
+  cachedTokensPerMicroBatch: 4000,
   attentionFixedShare: 0.2,
   ffnFixedShare: 1,
   kvTokensPerInstance: undefined,
