@@ -1,12 +1,13 @@
 /**
  * Runs the benches one after the other, or those named.
  *
- *   node bench/all.ts [expertMatmul] [attention] [threads] [sweep] [simulate]
+ *   node bench/all.ts [expertMatmul] [attention] [threads] [plan] [sweep] [simulate]
  */
 const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   expertMatmul: () => import("./expertMatmul.bench.ts"),
   attention: () => import("./attention.bench.ts"),
   threads: () => import("./threads.bench.ts"),
+  plan: () => import("./plan.bench.ts"),
   sweep: () => import("./sweep.bench.ts"),
   simulate: () => import("./simulate.bench.ts"),
 };
