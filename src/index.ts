@@ -83,7 +83,7 @@ export { loadModel, models, showModel } from "./runs/models.ts";
 export type { PaperOutcome, PaperSettings } from "./runs/paper.ts";
 export { paper } from "./runs/paper.ts";
 export type { PlanSettings } from "./runs/plan.ts";
-export { PLAN_DEFAULTS, plan } from "./runs/plan.ts";
+export { plan } from "./runs/plan.ts";
 export type { BenchOutcome, BenchSettings, Dtype, KernelName, ProgressEvent, TargetName } from "./runs/settings.ts";
 export { DEFAULT_KERNELS, KERNELS } from "./runs/settings.ts";
 export type { AttentionPrecision, AttentionRates } from "./theory/attentionStage.ts";

@@ -7,7 +7,7 @@ import { CUTS, type Objective, type Plan, type PlanQuestion } from "../simulate/
 import { stageSums } from "../simulate/planStages.ts";
 import type { AttentionPrecision } from "../theory/attentionStage.ts";
 import { EFFICIENCY, EFFICIENCY_NAMES, type Efficiency } from "../theory/efficiency.ts";
-import { FFN_PARALLELISMS, type FfnParallelism } from "../theory/ffnStage.ts";
+import type { FfnParallelism } from "../theory/ffnStage.ts";
 import type { LinkUse } from "../theory/pipeline.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import { formatDuration, formatPercent } from "../units/format.ts";
@@ -43,20 +43,6 @@ export interface PlanSettings {
   /** Fields of the model, figures of accelerators, and constants as `efficiency.NAME=VALUE`. */
   readonly settings: readonly string[];
 }
-
-/** What is searched where nothing else is said. */
-export const PLAN_DEFAULTS = {
-  tpotNs: 50e6,
-  maxCards: 64,
-  objective: "cost",
-  precision: "auto",
-  parallelisms: FFN_PARALLELISMS,
-  redundantExperts: [0, 1],
-  microBatches: [1, 2, 3, 4],
-  instanceCards: [4, 8],
-  linkUse: "shared",
-  top: 6,
-} as const satisfies Partial<PlanSettings>;
 
 /**
  * The best deployments of a model within a TPOT, at each context: attention and FFN instances, beside plain deployments.
