@@ -8,6 +8,7 @@ import { addEnv } from "./commands/env.ts";
 import { addHardware } from "./commands/hardware.ts";
 import { addModels } from "./commands/models.ts";
 import { addPaper } from "./commands/paper.ts";
+import { addPlan } from "./commands/plan.ts";
 import { addSchema } from "./commands/schema.ts";
 import { addSimulate } from "./commands/simulate.ts";
 import type { CommandContext, Terminal } from "./terminal.ts";
@@ -69,7 +70,18 @@ function programFor(context: CommandContext): Command {
       getOutHasColors: () => false,
     })
     .addHelpText("after", EXAMPLES);
-  for (const add of [addBench, addModels, addHardware, addCost, addCodesign, addPaper, addSimulate, addEnv, addSchema])
+  for (const add of [
+    addBench,
+    addModels,
+    addHardware,
+    addCost,
+    addCodesign,
+    addPaper,
+    addPlan,
+    addSimulate,
+    addEnv,
+    addSchema,
+  ])
     add(program, context);
   return program;
 }

@@ -20,6 +20,13 @@ import { type CodesignRow, codesignRowSchema } from "./codesignRows.ts";
 import { type CostRow, costRowSchema } from "./costRows.ts";
 import { type Document, documentSchema } from "./document.ts";
 import { type PaperRow, paperRowSchema } from "./paperRows.ts";
+import {
+  cutPlanRowSchema,
+  deploymentPlanRowSchema,
+  frontPlanRowSchema,
+  type PlanRow,
+  turnPlanRowSchema,
+} from "./planRows.ts";
 import { type SimulateRow, simulateRowSchema } from "./simulateRows.ts";
 
 export type BenchDocument = Document<"bench", BenchRow>;
@@ -28,6 +35,7 @@ export type HardwareDocument = Document<"hardware", HardwareRow>;
 export type CostDocument = Document<"cost", CostRow>;
 export type CodesignDocument = Document<"codesign", CodesignRow>;
 export type PaperDocument = Document<"paper", PaperRow>;
+export type PlanDocument = Document<"plan", PlanRow>;
 export type SimulateDocument = Document<"simulate", SimulateRow>;
 export type EnvDocument = Document<"env", EnvRow>;
 
@@ -39,6 +47,7 @@ export type AnyDocument =
   | CostDocument
   | CodesignDocument
   | PaperDocument
+  | PlanDocument
   | SimulateDocument
   | EnvDocument;
 
@@ -52,6 +61,10 @@ const SCHEMAS = {
   cost: documentSchema("cost", costRowSchema),
   codesign: documentSchema("codesign", codesignRowSchema),
   paper: documentSchema("paper", paperRowSchema),
+  plan: documentSchema(
+    "plan",
+    z.discriminatedUnion("row", [deploymentPlanRowSchema, cutPlanRowSchema, turnPlanRowSchema, frontPlanRowSchema]),
+  ),
   simulate: documentSchema("simulate", simulateRowSchema),
   env: documentSchema("env", envRowSchema),
 } as const;
@@ -68,6 +81,12 @@ const ROW_KEYS: Readonly<Record<RecordedCommand, Readonly<Record<string, readonl
   cost: { cost: Object.keys(costRowSchema.shape) },
   codesign: { finding: Object.keys(codesignRowSchema.shape) },
   paper: { cell: Object.keys(paperRowSchema.shape) },
+  plan: {
+    deployment: Object.keys(deploymentPlanRowSchema.shape),
+    cut: Object.keys(cutPlanRowSchema.shape),
+    turn: Object.keys(turnPlanRowSchema.shape),
+    front: Object.keys(frontPlanRowSchema.shape),
+  },
   simulate: { deployment: Object.keys(simulateRowSchema.shape) },
   env: { environment: Object.keys(envRowSchema.shape) },
 };

@@ -7,6 +7,7 @@ import { codesignBlocks, costBlocks } from "./costBlocks.ts";
 import { csvText } from "./csv.ts";
 import { markdownText } from "./markdown.ts";
 import { paperBlocks } from "./paperBlocks.ts";
+import { planBlocks } from "./planBlocks.ts";
 import { simulateBlocks } from "./simulateBlocks.ts";
 import type { Style } from "./style.ts";
 import { tableText } from "./table.ts";
@@ -46,6 +47,8 @@ function onlyShape(document: AnyDocument, shape: string): AnyDocument {
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "models":
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
+    case "plan":
+      return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     default:
       return document;
   }
@@ -65,6 +68,8 @@ function blocksOf(document: AnyDocument, columns: number): Block[] {
       return codesignBlocks(document);
     case "paper":
       return paperBlocks(document);
+    case "plan":
+      return planBlocks(document);
     case "simulate":
       return simulateBlocks(document);
     case "env":

@@ -136,13 +136,13 @@ function changedBy(
     case "network": {
       const attentionOn = question.attentionOn.map((one) => onNetwork(one, factor));
       const ffnOn = question.ffnOn.map((one) => onNetwork(one, factor));
-      const changed = { ...question, attentionOn, ffnOn};
+      const changed = { ...question, attentionOn, ffnOn };
       return { question: changed, value: ffnOn[0]?.networkBytesPerSecond ?? Number.NaN };
     }
     case "sparsity": {
       const card = choosing(question.card, factor);
       if (card === undefined) return undefined;
-      return { question: { ...question, card: card.card}, value: card.topK };
+      return { question: { ...question, card: card.card }, value: card.topK };
     }
   }
 }

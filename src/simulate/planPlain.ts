@@ -18,7 +18,7 @@ export function searchPlain(question: PlanQuestion, cards: number, on: readonly 
   let best: PlainPlan | undefined;
   let leastTpotNs: number | undefined;
   for (const accelerator of on) {
-    for (const group of groupsOf(cards)) {
+    for (const group of groupsOf(cards, accelerator)) {
       for (const deployment of deploymentsOf(question, accelerator, group)) {
         for (const plan of plansOf(question, accelerator, deployment, cards / group)) {
           if (typeof plan === "number") leastTpotNs = Math.min(leastTpotNs ?? plan, plan);
@@ -50,9 +50,11 @@ function isBetter(plan: PlainPlan, other: PlainPlan, { objective }: PlanQuestion
   return compareScores(scoreOf(plan, objective), scoreOf(other, objective)) < 0;
 }
 
-/** Sizes of equal groups: what divides the cards, largest first. */
-function groupsOf(cards: number): readonly number[] {
-  return Array.from({ length: cards }, (_, index) => cards - index).filter((size) => cards % size === 0);
+/** Sizes of equal groups, largest first: all cards, or what divides them in whole servers or divides a server. */
+function groupsOf(cards: number, { cardsPerServer = 1 }: PricedAccelerator): readonly number[] {
+  return Array.from({ length: cards }, (_, index) => cards - index).filter(
+    (size) => size === cards || (cards % size === 0 && (size % cardsPerServer === 0 || cardsPerServer % size === 0)),
+  );
 }
 
 function deploymentsOf(question: PlanQuestion, accelerator: PricedAccelerator, cards: number): PlainDeployment[] {

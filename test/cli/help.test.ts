@@ -12,6 +12,7 @@ describe("help", () => {
     ["cost"],
     ["codesign"],
     ["paper"],
+    ["plan"],
     ["env"],
     ["schema"],
   ])("of `afdbench %s %s` is what the golden file says", async (...words) => {
@@ -21,7 +22,7 @@ describe("help", () => {
   });
 
   it("fits 100 columns", async () => {
-    for (const words of [[], ["bench"], ["models"], ["hardware"], ["cost"], ["codesign"], ["paper"]]) {
+    for (const words of [[], ["bench"], ["models"], ["hardware"], ["cost"], ["codesign"], ["paper"], ["plan"]]) {
       const { out } = await run([...words, "--help"]);
       expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
     }
