@@ -56,6 +56,8 @@ export {
   frontPlanRowSchema,
   turnPlanRowSchema,
 } from "./record/planRows.ts";
+export type { LatencyRow, PartRow } from "./record/projectRows.ts";
+export { latencyRowSchema, partRowSchema } from "./record/projectRows.ts";
 export type {
   AnyDocument,
   BenchDocument,
@@ -66,10 +68,14 @@ export type {
   ModelsDocument,
   PaperDocument,
   PlanDocument,
+  ProjectDocument,
   RecordedCommand,
+  ValidateDocument,
 } from "./record/schemas.ts";
 export { checkDocument, jsonSchemaOf, RECORDED_COMMANDS } from "./record/schemas.ts";
 export { documentText } from "./record/text.ts";
+export type { MeasurementRow, SummaryRow } from "./record/validateRows.ts";
+export { measurementRowSchema, summaryRowSchema } from "./record/validateRows.ts";
 export { bench } from "./runs/bench.ts";
 export type { CodesignSettings } from "./runs/codesign.ts";
 export { codesign } from "./runs/codesign.ts";
@@ -84,8 +90,12 @@ export type { PaperOutcome, PaperSettings } from "./runs/paper.ts";
 export { paper } from "./runs/paper.ts";
 export type { PlanSettings } from "./runs/plan.ts";
 export { plan } from "./runs/plan.ts";
+export type { ProjectSettings } from "./runs/project.ts";
+export { project } from "./runs/project.ts";
 export type { BenchOutcome, BenchSettings, Dtype, KernelName, ProgressEvent, TargetName } from "./runs/settings.ts";
 export { DEFAULT_KERNELS, KERNELS } from "./runs/settings.ts";
+export type { ValidateSettings } from "./runs/validate.ts";
+export { validate } from "./runs/validate.ts";
 export type { AttentionPrecision, AttentionRates } from "./theory/attentionStage.ts";
 export { ATTENTION_PRECISIONS } from "./theory/attentionStage.ts";
 export type { DecodeCost, Drafting, PricedRoofs, UnitCost } from "./theory/decodeCost.ts";
@@ -96,14 +106,19 @@ export type { Efficiency, SourcedConstant } from "./theory/efficiency.ts";
 export { EFFICIENCY, EFFICIENCY_SOURCES, IDEAL } from "./theory/efficiency.ts";
 export type { PlainDeployment, PlainLayerRates, PlainSetting } from "./theory/expertParallel.ts";
 export { plainLayerTimes, plainRates, plainStepTime } from "./theory/expertParallel.ts";
+export type { AcceleratorPeaks } from "./theory/families.ts";
 export type { FfnGroup, FfnParallelism, FfnRates } from "./theory/ffnStage.ts";
 export { FFN_PARALLELISMS } from "./theory/ffnStage.ts";
+export type { FittedConstants } from "./theory/fittedConstants.ts";
 export type { ComputePrecision, Peak, PrecisionChoice } from "./theory/precision.ts";
 export { PRECISION_CHOICES, peakFor } from "./theory/precision.ts";
 export type { KernelDtype, Projection } from "./theory/projection.ts";
 export { projectKernel, roofsFor } from "./theory/projection.ts";
+export type { ProjectedLatency } from "./theory/projectLatency.ts";
+export { engineNames, projectLatency } from "./theory/projectLatency.ts";
 export type { Roofs, Work } from "./theory/roofline.ts";
 export { attainableFlopsPerSecond, boundOf, ridgeFlopsPerByte, roofTimeNs } from "./theory/roofline.ts";
+export { SHIPPED_CONSTANTS } from "./theory/shippedConstants.ts";
 export type { SparsitySetting } from "./theory/sparsity.ts";
 export {
   denseBatchTokens,
@@ -125,6 +140,7 @@ export {
 export type { AfdDeployment, AttentionGroup, StageRates, StageSetting } from "./theory/stageTimes.ts";
 export { stageRates, stageTimes } from "./theory/stageTimes.ts";
 export { InfeasibleError, type InvalidInput, InvalidInputError } from "./units/errors.ts";
+export type { KernelShape } from "./workload/kernelShape.ts";
 export type { KvFormat } from "./workload/kv-cache.ts";
 export {
   attendedTokens,

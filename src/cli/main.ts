@@ -9,8 +9,10 @@ import { addHardware } from "./commands/hardware.ts";
 import { addModels } from "./commands/models.ts";
 import { addPaper } from "./commands/paper.ts";
 import { addPlan } from "./commands/plan.ts";
+import { addProject } from "./commands/project.ts";
 import { addSchema } from "./commands/schema.ts";
 import { addSimulate } from "./commands/simulate.ts";
+import { addValidate } from "./commands/validate.ts";
 import type { CommandContext, Terminal } from "./terminal.ts";
 
 const EXAMPLES = `
@@ -18,6 +20,7 @@ Examples:
   $ afdbench bench                           one Step-3 layer, here and on accelerators
   $ afdbench bench --quick moe.expertMatmul  a first look at one kernel
   $ afdbench bench --json --save run.json    every sample, for other programs
+  $ afdbench project attention.layer         its time on accelerators, with a band
   $ afdbench cost step3 --context 8k,32k     $ per million tokens, attention and FFN apart
   $ afdbench models show deepseek-v3         a model's dimensions and what a decoded token costs
 
@@ -46,6 +49,22 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
   }
 }
 
+/** In the order of the help. */
+const COMMANDS = [
+  addBench,
+  addProject,
+  addValidate,
+  addModels,
+  addHardware,
+  addCost,
+  addCodesign,
+  addPaper,
+  addPlan,
+  addSimulate,
+  addEnv,
+  addSchema,
+] as const;
+
 /** The line for an error that no one foresaw; with its stack where AFDBENCH_DEBUG is set. */
 export function internalErrorLine(error: unknown, debug: boolean): string {
   const message = error instanceof Error ? error.message : String(error);
@@ -70,19 +89,7 @@ function programFor(context: CommandContext): Command {
       getOutHasColors: () => false,
     })
     .addHelpText("after", EXAMPLES);
-  for (const add of [
-    addBench,
-    addModels,
-    addHardware,
-    addCost,
-    addCodesign,
-    addPaper,
-    addPlan,
-    addSimulate,
-    addEnv,
-    addSchema,
-  ])
-    add(program, context);
+  for (const add of COMMANDS) add(program, context);
   return program;
 }
 

@@ -27,7 +27,9 @@ import {
   type PlanRow,
   turnPlanRowSchema,
 } from "./planRows.ts";
+import { type LatencyRow, latencyRowSchema, type PartRow, partRowSchema } from "./projectRows.ts";
 import { type SimulateRow, simulateRowSchema } from "./simulateRows.ts";
+import { type MeasurementRow, measurementRowSchema, type SummaryRow, summaryRowSchema } from "./validateRows.ts";
 
 export type BenchDocument = Document<"bench", BenchRow>;
 export type ModelsDocument = Document<"models", ModelRow | LayersRow>;
@@ -37,6 +39,8 @@ export type CodesignDocument = Document<"codesign", CodesignRow>;
 export type PaperDocument = Document<"paper", PaperRow>;
 export type PlanDocument = Document<"plan", PlanRow>;
 export type SimulateDocument = Document<"simulate", SimulateRow>;
+export type ProjectDocument = Document<"project", LatencyRow | PartRow>;
+export type ValidateDocument = Document<"validate", MeasurementRow | SummaryRow>;
 export type EnvDocument = Document<"env", EnvRow>;
 
 /** Any document that a command of this version prints. */
@@ -49,6 +53,8 @@ export type AnyDocument =
   | PaperDocument
   | PlanDocument
   | SimulateDocument
+  | ProjectDocument
+  | ValidateDocument
   | EnvDocument;
 
 /** A command that prints a document. */
@@ -60,6 +66,8 @@ const SCHEMAS = {
   hardware: documentSchema("hardware", hardwareRowSchema),
   cost: documentSchema("cost", costRowSchema),
   codesign: documentSchema("codesign", codesignRowSchema),
+  project: documentSchema("project", z.discriminatedUnion("row", [latencyRowSchema, partRowSchema])),
+  validate: documentSchema("validate", z.discriminatedUnion("row", [measurementRowSchema, summaryRowSchema])),
   paper: documentSchema("paper", paperRowSchema),
   plan: documentSchema(
     "plan",
@@ -80,6 +88,8 @@ const ROW_KEYS: Readonly<Record<RecordedCommand, Readonly<Record<string, readonl
   hardware: { accelerator: Object.keys(hardwareRowSchema.shape) },
   cost: { cost: Object.keys(costRowSchema.shape) },
   codesign: { finding: Object.keys(codesignRowSchema.shape) },
+  project: { latency: Object.keys(latencyRowSchema.shape), part: Object.keys(partRowSchema.shape) },
+  validate: { measurement: Object.keys(measurementRowSchema.shape), summary: Object.keys(summaryRowSchema.shape) },
   paper: { cell: Object.keys(paperRowSchema.shape) },
   plan: {
     deployment: Object.keys(deploymentPlanRowSchema.shape),

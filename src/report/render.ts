@@ -8,6 +8,7 @@ import { csvText } from "./csv.ts";
 import { markdownText } from "./markdown.ts";
 import { paperBlocks } from "./paperBlocks.ts";
 import { planBlocks } from "./planBlocks.ts";
+import { projectBlocks, validateBlocks } from "./projectBlocks.ts";
 import { simulateBlocks } from "./simulateBlocks.ts";
 import type { Style } from "./style.ts";
 import { tableText } from "./table.ts";
@@ -49,6 +50,10 @@ function onlyShape(document: AnyDocument, shape: string): AnyDocument {
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "plan":
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
+    case "project":
+      return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
+    case "validate":
+      return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     default:
       return document;
   }
@@ -66,6 +71,10 @@ function blocksOf(document: AnyDocument, columns: number): Block[] {
       return costBlocks(document);
     case "codesign":
       return codesignBlocks(document);
+    case "project":
+      return projectBlocks(document);
+    case "validate":
+      return validateBlocks(document);
     case "paper":
       return paperBlocks(document);
     case "plan":

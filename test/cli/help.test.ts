@@ -5,6 +5,8 @@ describe("help", () => {
   it.each([
     [],
     ["bench"],
+    ["project"],
+    ["validate"],
     ["models"],
     ["models", "show"],
     ["hardware"],
@@ -22,7 +24,18 @@ describe("help", () => {
   });
 
   it("fits 100 columns", async () => {
-    for (const words of [[], ["bench"], ["models"], ["hardware"], ["cost"], ["codesign"], ["paper"], ["plan"]]) {
+    for (const words of [
+      [],
+      ["bench"],
+      ["project"],
+      ["validate"],
+      ["models"],
+      ["hardware"],
+      ["cost"],
+      ["codesign"],
+      ["paper"],
+      ["plan"],
+    ]) {
       const { out } = await run([...words, "--help"]);
       expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
     }

@@ -1,0 +1,113 @@
+import type { Command } from "commander";
+import type { ProjectSettings } from "../../runs/project.ts";
+import { PROJECTED_KERNELS, PROJECTED_PRECISIONS } from "../../runs/projectChoices.ts";
+import { InvalidInputError } from "../../units/errors.ts";
+import { parseCount, parseList, parseNames, parseTokens } from "../../units/parse.ts";
+import { setOption } from "../modelingOptions.ts";
+import { addOutputOptions, emit, HARDWARE_HELP, type OutputOptions, requireKnown, resolveOutput } from "../output.ts";
+import type { CommandContext } from "../terminal.ts";
+
+interface ProjectOptions extends OutputOptions {
+  model?: string;
+  config?: string;
+  batch: string;
+  context: string;
+  tensorParallel: string;
+  expertParallel: string;
+  m?: string;
+  n?: string;
+  k?: string;
+  hardware?: string;
+  set: string[];
+  engine?: string;
+  precision: string;
+  kvBits: string;
+}
+
+const KV_BITS = ["16", "8"] as const;
+
+const HELP = `
+Kernels: ${PROJECTED_KERNELS.join(", ")}.
+No kernel is run: constants come from published kernel times (see \`afdbench validate\`).
+
+Examples:
+  $ afdbench project attention.layer --model step3 --batch 64 --context 8k,32k
+  $ afdbench project attention.core --model deepseek-v3 --engine flashmla --hardware h800,h20
+  $ afdbench project attention.layer --model qwen3-235b-a22b --batch 256 --tensor-parallel 4
+  $ afdbench project moe.layer --model deepseek-v3 --batch 128 --expert-parallel 32
+  $ afdbench project linear.gemm --m '1..256*4' --n 7168 --k 2048
+  $ afdbench project attention.layer --hardware b200,my-cards.yaml --rows part
+`;
+
+/** `afdbench project`: a kernel's time on accelerators, with a band. */
+export function addProject(program: Command, { terminal }: CommandContext): void {
+  const command = program
+    .command("project")
+    .description("project a kernel's time to accelerators, with an 80% band; nothing is run")
+    .argument("<kernel>", "what to project")
+    .option("--model <name>", "model of the catalog (default: step3)")
+    .option("--config <file>", "a config.json or model card instead")
+    .option("--batch <tokens>", "sequences that a card decodes together, a list", "64")
+    .option("--context <tokens>", "cached tokens of a sequence, a list", "8k")
+    .option("--tensor-parallel <cards>", "cards that heads are divided among", "1")
+    .option("--expert-parallel <cards>", "cards that experts are divided among, each with its batch", "1")
+    .option("--m <rows>", "rows of one product, a list (linear.gemm, moe.expertMatmul)")
+    .option("--n <columns>", "its columns")
+    .option("--k <length>", "its inner dimension")
+    .option("--hardware <list>", `accelerators: ${HARDWARE_HELP}`)
+    .addOption(setOption("a figure"))
+    .option("--engine <name>", "kernel library, or a part of its name (default: the family's median one)")
+    .option("--precision <precision>", `what products multiply in: ${PROJECTED_PRECISIONS.join(", ")}`, "auto")
+    .option("--kv-bits <bits>", "bits of a cached element, 16 or 8", "16");
+  addOutputOptions(command)
+    .addHelpText("after", HELP)
+    .action(async (kernel: string, options: ProjectOptions) => {
+      const hardware = options.hardware === undefined ? [] : parseNames(options.hardware, "--hardware");
+      const { readHardware } = await import("../../runs/hardware.ts");
+      const settings = resolveProject(kernel, options, await readHardware(hardware));
+      const output = await resolveOutput(options, "project");
+      const { project } = await import("../../runs/project.ts");
+      await emit(await project(settings), output, options, terminal);
+    });
+}
+
+function resolveProject(
+  kernel: string,
+  options: ProjectOptions,
+  hardware: ProjectSettings["hardware"],
+): ProjectSettings {
+  return {
+    kernel: requireKnown("kernel", kernel, PROJECTED_KERNELS),
+    ...modelOf(options),
+    batches: parseList(options.batch, parseCount, "--batch"),
+    contexts: parseList(options.context, parseTokens, "--context"),
+    tensorParallel: parseCount(options.tensorParallel, "--tensor-parallel"),
+    expertParallel: parseCount(options.expertParallel, "--expert-parallel"),
+    hardware,
+    settings: options.set,
+    ...(options.engine === undefined ? {} : { engine: options.engine }),
+    precision: requireKnown("--precision", options.precision, PROJECTED_PRECISIONS),
+    kvBits: Number(requireKnown("--kv-bits", options.kvBits, KV_BITS)),
+    ...dimensionsOf(options),
+  };
+}
+
+function modelOf({ model, config }: ProjectOptions): Pick<ProjectSettings, "model"> {
+  if (config === undefined) return model === undefined ? {} : { model: { name: model } };
+  if (model === undefined) return { model: { configFile: config } };
+  throw new InvalidInputError({ field: "--model", value: `${model} with --config`, expected: "one of the two" });
+}
+
+function dimensionsOf({ m, n, k }: ProjectOptions): Pick<ProjectSettings, "dimensions"> {
+  if (m === undefined && n === undefined && k === undefined) return {};
+  const given = (value: string | undefined, field: string): string => {
+    if (value !== undefined) return value;
+    throw new InvalidInputError({ field, value: undefined, expected: "all of --m, --n and --k" });
+  };
+  const dimensions = {
+    m: parseList(given(m, "--m"), parseCount, "--m"),
+    n: parseCount(given(n, "--n"), "--n"),
+    k: parseCount(given(k, "--k"), "--k"),
+  };
+  return { dimensions };
+}

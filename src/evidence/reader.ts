@@ -1,0 +1,239 @@
+import type { z } from "zod";
+import { acceleratorNames, loadAccelerator } from "../hardware/catalog.ts";
+import type { AcceleratorPeaks } from "../theory/families.ts";
+import { InvalidInputError } from "../units/errors.ts";
+import { KERNEL_KINDS, type KernelShape, type Operand } from "../workload/kernelShape.ts";
+import {
+  type DataFile,
+  type DataRow,
+  dataFileSchema,
+  type KernelRow,
+  kernelRowSchemas,
+  rowSchema,
+  type StatedPeaks,
+} from "./dataSchema.ts";
+import { EAGER_HOST_NS, engineName, type Measurement } from "./measurement.ts";
+
+/** A row that could not be read: the others are used. */
+export interface RowFault {
+  readonly file: string;
+  /** From 1. */
+  readonly row: number;
+  readonly field: string;
+  readonly expected: string;
+}
+
+/** What a file of measurements holds. */
+export interface Measurements {
+  readonly measured: readonly Measurement[];
+  /** Rows without a kernel time: links, whole systems. */
+  readonly unsupported: readonly UnsupportedRow[];
+  readonly faults: readonly RowFault[];
+}
+
+export interface UnsupportedRow {
+  readonly source: string;
+  readonly accelerator: string;
+  readonly kernelKind: string;
+}
+
+/**
+ * The measurements of a file's content; a row that lacks something is named and left out.
+ * @throws InvalidInputError where the content is no file of measurements
+ */
+export function readMeasurements(content: unknown, file: string): Measurements {
+  const parsed = dataFileSchema.safeParse(content);
+  if (!parsed.success) throw notMeasurements(parsed.error, content, file);
+  const read = { measured: [] as Measurement[], unsupported: [] as UnsupportedRow[], faults: [] as RowFault[] };
+  for (const [index, value] of parsed.data.rows.entries()) {
+    const row = index + 1;
+    const basic = rowSchema.safeParse(value);
+    if (!basic.success) read.faults.push(faultOf(basic.error, file, row));
+    else readRow(basic.data, { file, row, data: parsed.data }, read);
+  }
+  return read;
+}
+
+interface Place {
+  readonly file: string;
+  readonly row: number;
+  readonly data: DataFile;
+}
+
+interface Collected {
+  readonly measured: Measurement[];
+  readonly unsupported: UnsupportedRow[];
+  readonly faults: RowFault[];
+}
+
+function readRow(row: DataRow, place: Place, read: Collected): void {
+  const name = acceleratorName(row.gpu);
+  const source = [place.file, row.source].filter((part) => part !== undefined).join(": ");
+  const kind = KERNEL_KINDS.find((known) => known === row.kernelKind);
+  if (kind === undefined) {
+    read.unsupported.push({ source, accelerator: name, kernelKind: row.kernelKind });
+    return;
+  }
+  const parsed = kernelRowSchemas[kind].safeParse(row);
+  if (!parsed.success) {
+    read.faults.push(faultOf(parsed.error, place.file, place.row));
+    return;
+  }
+  const kernelRow = { ...parsed.data, kernelKind: kind } as KernelRow;
+  const operand = operandOf(kernelRow.dtype);
+  const kvBytes = "kvDtype" in kernelRow ? elementBytes(kernelRow.kvDtype) : undefined;
+  const peaks = peaksOf(row.gpu, name, place.data.peaksUsed);
+  const fault = { file: place.file, row: place.row };
+  if (operand === undefined) read.faults.push({ ...fault, field: "dtype", expected: DTYPES });
+  else if ("kvDtype" in kernelRow && kvBytes === undefined) {
+    read.faults.push({ ...fault, field: "kvDtype", expected: DTYPES });
+  } else if (peaks === undefined) {
+    read.faults.push({ ...fault, field: "peaksUsed", expected: `peaks of ${row.gpu}, which the catalog has not got` });
+  } else {
+    read.measured.push({
+      source,
+      file: place.file,
+      row: place.row,
+      peaks,
+      engine: engineName(row.kernel ?? baseName(place.file)),
+      shape: shapeOf(kernelRow, operand, kvBytes ?? 2),
+      measuredNs: kernelRow.measuredUs * 1e3,
+      hostNs: kernelRow.timing === "eager" ? EAGER_HOST_NS : 0,
+      certain: row.gpuCertain !== false,
+    });
+  }
+}
+
+const DTYPES = "bf16, fp16, fp8, int8 or fp4";
+
+function shapeOf(row: KernelRow, operand: Operand, bytesPerKvElement: number): KernelShape {
+  const bytesPerWeight = elementBytes(row.dtype) ?? 2;
+  switch (row.kernelKind) {
+    case "attention-decode": {
+      const { batch, queryTokens, kvTokens, queryHeads, kvHeads, headDim } = row;
+      const common = { batch, queryTokens, kvTokens, queryHeads, kvHeads, headDim, operand, bytesPerKvElement };
+      return { kind: row.kernelKind, ...common, valueDim: headDim };
+    }
+    case "mla-decode": {
+      const { batch, queryTokens, kvTokens, queryHeads, headDim, valueDim } = row;
+      const common = { batch, queryTokens, kvTokens, queryHeads, headDim, valueDim, operand, bytesPerKvElement };
+      return { kind: row.kernelKind, ...common, kvHeads: 1 };
+    }
+    case "gemm":
+      return { kind: row.kernelKind, groups: 1, m: row.m, n: row.n, k: row.k, operand, bytesPerWeight, rows: "even" };
+    case "grouped-gemm": {
+      const rows = row.layout === "contiguous" ? "even" : "uneven";
+      const { localExperts, m, n, k } = row;
+      return { kind: row.kernelKind, groups: localExperts, m, n, k, operand, bytesPerWeight, rows };
+    }
+    case "moe-fused":
+      return moeShape(row, operand, bytesPerWeight);
+  }
+}
+
+function moeShape(
+  row: KernelRow & { readonly kernelKind: "moe-fused" },
+  operand: Operand,
+  bytesPerWeight: number,
+): KernelShape {
+  const { experts, localExperts, topK, tokens, hiddenSize, expertIntermediateSize } = row;
+  const routedTokens = row.routedTokens ?? (tokens * topK * localExperts) / experts;
+  const touched = row.expertsTouched ?? row.expertsTouchedExpected ?? Math.min(localExperts, routedTokens);
+  const dispatched = row.routedTokens !== undefined || /deepep|masked/i.test(row.kernel ?? "");
+  const random = row.expertsTouched !== undefined || (row.routing ?? "").includes("random");
+  return {
+    kind: row.kernelKind,
+    experts,
+    localExperts,
+    topK,
+    tokens,
+    hidden: hiddenSize,
+    expertDim: expertIntermediateSize,
+    touchedExperts: Math.max(touched, 1),
+    routedTokens,
+    // A masked layout holds what was dispatched already; counted rows say what the kernel got.
+    movedTokens: dispatched ? routedTokens : tokens * topK,
+    operand,
+    bytesPerWeight,
+    rows: random ? "uneven" : "even",
+  };
+}
+
+function operandOf(dtype: string): Operand | undefined {
+  const [name = ""] = dtype.toLowerCase().split("-");
+  if (name === "bf16" || name === "fp16") return "bf16";
+  return name === "fp8" || name === "int8" || name === "fp4" ? name : undefined;
+}
+
+function elementBytes(dtype: string): number | undefined {
+  const [name = ""] = dtype.toLowerCase().split("-");
+  return BYTES[name];
+}
+
+const BYTES: Readonly<Record<string, number>> = { bf16: 2, fp16: 2, fp8: 1, int8: 1, fp4: 0.5, int4: 0.5 };
+
+/** A file without its folder and ending stands for the kernel where its rows name none. */
+function baseName(file: string): string {
+  return file.replace(/^.*[\\/]/, "").replace(/\.json$/, "");
+}
+
+/** As flags name accelerators: without the maker, in lower case. */
+function acceleratorName(gpu: string): string {
+  return gpu
+    .toLowerCase()
+    .replace(/^((nvidia|amd|huawei|ascend|instinct)\s+)+/, "")
+    .trim();
+}
+
+/** What the file states, for all of its rows or by accelerator; else what the catalog says. */
+function peaksOf(gpu: string, name: string, stated: DataFile["peaksUsed"]): AcceleratorPeaks | undefined {
+  if (stated !== undefined) {
+    const own = isPeaks(stated) ? stated : stated[gpu];
+    if (own !== undefined) return statedPeaks(name, own);
+  }
+  if (!acceleratorNames().includes(name)) return undefined;
+  const known = loadAccelerator(name);
+  return {
+    name,
+    bytesPerSecond: known.memoryBytesPerSecond,
+    bf16FlopsPerSecond: known.peakBf16FlopsPerSecond,
+    ...(known.peakFp8FlopsPerSecond === undefined ? {} : { fp8FlopsPerSecond: known.peakFp8FlopsPerSecond }),
+    ...(known.peakInt8FlopsPerSecond === undefined ? {} : { int8FlopsPerSecond: known.peakInt8FlopsPerSecond }),
+  };
+}
+
+function isPeaks(stated: NonNullable<DataFile["peaksUsed"]>): stated is StatedPeaks {
+  return typeof stated["memGBps"] === "number";
+}
+
+function statedPeaks(name: string, { memGBps, bf16TFLOPS, fp8TFLOPS, int8TOPS }: StatedPeaks): AcceleratorPeaks {
+  return {
+    name,
+    bytesPerSecond: memGBps * 1e9,
+    bf16FlopsPerSecond: bf16TFLOPS * 1e12,
+    ...(fp8TFLOPS === undefined ? {} : { fp8FlopsPerSecond: fp8TFLOPS * 1e12 }),
+    ...(int8TOPS === undefined ? {} : { int8FlopsPerSecond: int8TOPS * 1e12 }),
+  };
+}
+
+function faultOf(error: z.ZodError, file: string, row: number): RowFault {
+  const [issue] = error.issues;
+  return { file, row, field: issue?.path.join(".") || "row", expected: expectation(issue?.message) };
+}
+
+/** What zod says, without its own preface. */
+function expectation(message = "another value"): string {
+  return message.replace(/^Invalid input: /, "").replace(/received undefined$/, "nothing stands there");
+}
+
+function notMeasurements(error: z.ZodError, content: unknown, file: string): InvalidInputError {
+  const [issue] = error.issues;
+  const path = issue?.path.map(String) ?? [];
+  const value = path.reduce<unknown>(
+    (inner, key) => (typeof inner === "object" && inner !== null ? (inner as Record<string, unknown>)[key] : undefined),
+    content,
+  );
+  const field = path.length === 0 ? file : `${file}: ${path.join(".")}`;
+  const expected = "a file of measurements: an object with source, peaksUsed and a list of rows";
+  return new InvalidInputError({ field, value, expected });
+}

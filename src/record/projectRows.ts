@@ -1,0 +1,59 @@
+import { z } from "zod";
+import { amount, text, whole } from "./quantity.ts";
+
+/** What a projection stands on. */
+const BASES = ["engine", "otherEngine", "otherFamily"] as const;
+
+const projection = {
+  kind: z.literal("modeled"),
+  kernel: text("Kernel, as `bench` names it."),
+  model: text("Model that the shape is of; absent where dimensions were given.").optional(),
+  accelerator: text("Name of the accelerator."),
+  shape: text("Dimensions as one text."),
+  precision: text("What it multiplies in; of a layer its projections and experts, attention cores being BF16."),
+  kvBits: whole("Bits of a cached element; absent where the kernel has no cache.").optional(),
+  latencyNs: amount("modeled", "ns", "Projected time."),
+  lowNs: amount("modeled", "ns", "Lower end of the 80% band."),
+  highNs: amount("modeled", "ns", "Upper end of the 80% band."),
+  bound: z
+    .enum(["fixed", "memory", "compute"])
+    .meta({ description: "The largest term; of a layer that of its longest kernel." }),
+  fixedNs: amount("modeled", "ns", "Fixed time of the call, or of all calls of a layer."),
+  memoryNs: amount("modeled", "ns", "Time of the bytes; overlaps with computeNs."),
+  computeNs: amount("modeled", "ns", "Time of the FLOPs, padding among them; overlaps with memoryNs."),
+  paddingNs: amount("modeled", "ns", "What the time would lack if tiles had no unused rows."),
+  basis: z.enum(BASES).meta({
+    description:
+      "engine: that engine was measured in the accelerator's family; otherEngine: others were; otherFamily: the family was not measured. Of a layer the least sure of its kernels.",
+  }),
+  family: text("Family of accelerators whose constants are used."),
+  nearestFamily: z
+    .boolean()
+    .meta({ description: "Whether the accelerator has no measured family, and this one's ridge point is nearest." }),
+  engine: text("Kernel library whose constants are used; of a layer that of its longest kernel."),
+  fittedRows: whole("Measured rows that these constants were fitted to."),
+  outsideDoublings: z
+    .number()
+    .min(0)
+    .meta({ description: "How far the shape lies outside the measured ones, in doublings.", unit: "count" }),
+};
+
+/** A kernel on an accelerator; a layer is the sum of its kernels. */
+export const latencyRowSchema = z.strictObject({ row: z.literal("latency"), ...projection });
+
+/** One kernel of a layer. */
+export const partRowSchema = z.strictObject({
+  row: z.literal("part"),
+  ...projection,
+  part: text("What the kernel does in its layer."),
+  paddedM: amount(
+    "modeled",
+    "count",
+    "Rows that each product computes, used or not; of attention query rows a KV head.",
+  ),
+  l2Share: amount("modeled", "fraction", "Share of the bytes that the L2 cache serves."),
+  coreShare: amount("modeled", "fraction", "Share of the cores that are busy, over all waves."),
+});
+
+export type LatencyRow = z.infer<typeof latencyRowSchema>;
+export type PartRow = z.infer<typeof partRowSchema>;

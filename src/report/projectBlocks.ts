@@ -1,0 +1,93 @@
+import type { LatencyRow, PartRow } from "../record/projectRows.ts";
+import type { ProjectDocument, ValidateDocument } from "../record/schemas.ts";
+import type { MeasurementRow, SummaryRow } from "../record/validateRows.ts";
+import { formatDuration, formatNumber, formatPercent } from "../units/format.ts";
+import { type Block, blockOf, type ColumnOf, orAbsent } from "./block.ts";
+
+const TIMES: readonly ColumnOf<LatencyRow | PartRow>[] = [
+  { header: "latency", align: "right", cell: (row) => formatDuration(row.latencyNs) },
+  {
+    header: "80% band",
+    align: "right",
+    cell: (row) => `${formatDuration(row.lowNs)} to ${formatDuration(row.highNs)}`,
+  },
+  { header: "bound", align: "left", cell: (row) => row.bound },
+  { header: "fixed", align: "right", cell: (row) => formatDuration(row.fixedNs) },
+  { header: "memory", align: "right", cell: (row) => formatDuration(row.memoryNs) },
+  { header: "compute", align: "right", cell: (row) => formatDuration(row.computeNs) },
+];
+
+const LATENCY_COLUMNS: readonly ColumnOf<LatencyRow>[] = [
+  { header: "accelerator", align: "left", cell: (row) => row.accelerator },
+  { header: "shape", align: "left", cell: (row) => row.shape },
+  { header: "in", align: "left", cell: (row) => row.precision },
+  ...TIMES,
+  { header: "padding", align: "right", cell: (row) => formatDuration(row.paddingNs) },
+  { header: "family", align: "left", cell: (row) => (row.nearestFamily ? `~${row.family}` : row.family) },
+  { header: "engine", align: "left", cell: (row) => row.engine },
+];
+
+const PART_COLUMNS: readonly ColumnOf<PartRow>[] = [
+  { header: "accelerator", align: "left", cell: (row) => row.accelerator },
+  { header: "part", align: "left", cell: (row) => row.part },
+  { header: "shape", align: "left", cell: (row) => row.shape },
+  ...TIMES,
+  {
+    header: "padding",
+    align: "right",
+    cell: (row) => `${formatDuration(row.paddingNs)} (M ${formatNumber(row.paddedM)})`,
+  },
+  { header: "engine", align: "left", cell: (row) => row.engine },
+];
+
+/** Projections; the kernels that they are made of where only these are asked for. */
+export function projectBlocks({ rows, notes }: ProjectDocument): Block[] {
+  const whole = rows.filter((row) => row.row === "latency");
+  const parts = rows.filter((row) => row.row === "part");
+  const [first] = whole;
+  const title =
+    first === undefined
+      ? "Kernels"
+      : [first.kernel, ...(first.model === undefined ? [] : ["of", first.model])].join(" ");
+  return [
+    ...(whole.length === 0 ? [] : [blockOf(`${title} (modeled)`, LATENCY_COLUMNS, whole, notes)]),
+    ...(whole.length === 0 && parts.length > 0 ? [blockOf("Its kernels", PART_COLUMNS, parts)] : []),
+  ];
+}
+
+const SUMMARY_COLUMNS: readonly ColumnOf<SummaryRow>[] = [
+  { header: "accelerator", align: "left", cell: (row) => row.accelerator },
+  { header: "kernel kind", align: "left", cell: (row) => row.kernelKind },
+  { header: "rows", align: "right", cell: (row) => String(row.rows) },
+  { header: "mean error", align: "right", cell: (row) => formatPercent(row.meanAbsoluteErrorFraction) },
+  { header: "median", align: "right", cell: (row) => formatPercent(row.medianAbsoluteErrorFraction) },
+  { header: "worst", align: "right", cell: (row) => formatPercent(row.worstAbsoluteErrorFraction) },
+  { header: "inside 80% band", align: "right", cell: (row) => formatPercent(row.insideBandFraction) },
+];
+
+const MEASUREMENT_COLUMNS: readonly ColumnOf<MeasurementRow>[] = [
+  { header: "accelerator", align: "left", cell: (row) => row.accelerator },
+  { header: "engine", align: "left", cell: (row) => row.engine ?? "" },
+  { header: "shape", align: "left", cell: (row) => row.shape ?? "" },
+  { header: "measured", align: "right", cell: (row) => orAbsent(row.measuredNs, formatDuration) },
+  { header: "projected", align: "right", cell: (row) => orAbsent(row.projectedNs, formatDuration) },
+  { header: "error", align: "right", cell: (row) => orAbsent(row.errorFraction, formatPercent) },
+];
+
+const MOST_WORST = 10;
+
+/** Errors by accelerator and kernel kind, and the rows that are furthest off. */
+export function validateBlocks({ rows, notes }: ValidateDocument): Block[] {
+  const summaries = rows.filter((row) => row.row === "summary");
+  const measured = rows.filter((row) => row.row === "measurement").filter(({ status }) => status === "ok");
+  const size = (row: MeasurementRow) => Math.abs(row.errorFraction ?? 0);
+  const worst = [...measured].sort((left, right) => size(right) - size(left)).slice(0, MOST_WORST);
+  return [
+    ...(summaries.length === 0
+      ? []
+      : [blockOf("Projections against published kernel times", SUMMARY_COLUMNS, summaries, notes)]),
+    ...(worst.length === 0
+      ? []
+      : [blockOf("Furthest off (all rows: --json, or -o csv --rows measurement)", MEASUREMENT_COLUMNS, worst)]),
+  ];
+}

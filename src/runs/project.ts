@@ -1,0 +1,280 @@
+import type { Accelerator } from "../hardware/accelerator.ts";
+import type { ModelCard, MoeFfnSpec, SoftmaxSpec } from "../model/card.ts";
+import { DOCUMENT_SCHEMA } from "../record/document.ts";
+import type { LatencyRow, PartRow } from "../record/projectRows.ts";
+import type { ProjectDocument } from "../record/schemas.ts";
+import type { AcceleratorPeaks } from "../theory/families.ts";
+import { type Basis, engineNames, type ProjectedLatency, projectLatency } from "../theory/projectLatency.ts";
+import { SHIPPED_CONSTANTS } from "../theory/shippedConstants.ts";
+import { InvalidInputError } from "../units/errors.ts";
+import { type KernelShape, type Operand, shapeText } from "../workload/kernelShape.ts";
+import {
+  attentionCore,
+  attentionLayer,
+  expertProducts,
+  type LayerKernel,
+  type LayerSetting,
+  moeLayer,
+} from "../workload/layerKernels.ts";
+import { recordEnvironment } from "./environment.ts";
+import { chooseHardware, type HardwareItem } from "./hardware.ts";
+import { loadModel, type ModelChoice } from "./models.ts";
+import type { ProjectedKernel, ProjectedPrecision } from "./projectChoices.ts";
+
+/** What `project` works out. */
+export interface ProjectSettings {
+  readonly kernel: ProjectedKernel;
+  /** Absent where dimensions say everything. */
+  readonly model?: ModelChoice;
+  readonly batches: readonly number[];
+  readonly contexts: readonly number[];
+  readonly tensorParallel: number;
+  readonly expertParallel: number;
+  readonly hardware: readonly HardwareItem[];
+  readonly settings: readonly string[];
+  /** A part of an engine's name; absent: the family's median engine. */
+  readonly engine?: string;
+  readonly precision: ProjectedPrecision;
+  readonly kvBits: number;
+  /** Dimensions of a product, in place of a model's. */
+  readonly dimensions?: { readonly m: readonly number[]; readonly n: number; readonly k: number };
+}
+
+/** A kernel to project, whatever the card: its parts, and what they are of. */
+interface Task {
+  readonly model?: string;
+  readonly shape: string;
+  readonly parts: (operand: Operand) => readonly LayerKernel[];
+}
+
+/**
+ * Times of a kernel on accelerators with their 80% bands; nothing is run.
+ * @throws InvalidInputError on unknown names, or a model that has no such kernel
+ */
+export async function project(settings: ProjectSettings): Promise<ProjectDocument> {
+  const tasks = await tasksOf(settings);
+  const { accelerators, notes } = chooseHardware(settings);
+  const engine = engineOf(settings);
+  const projected = tasks.flatMap((task) =>
+    accelerators.map((accelerator) => projectTask(task, accelerator, engine, settings)),
+  );
+  return {
+    schema: DOCUMENT_SCHEMA,
+    command: "project",
+    environment: recordEnvironment(),
+    rows: [...projected.map(({ whole }) => whole), ...projected.flatMap(({ parts }) => parts)],
+    notes: [
+      ...notesOf(
+        projected.map(({ whole }) => whole),
+        settings,
+      ),
+      ...notes,
+    ],
+  };
+}
+
+function projectTask(
+  task: Task,
+  accelerator: Accelerator,
+  engine: string | undefined,
+  settings: ProjectSettings,
+): { readonly whole: LatencyRow; readonly parts: readonly PartRow[] } {
+  const operand = operandFor(accelerator, settings.precision);
+  const peaks = peaksOf(accelerator);
+  const kernels = task.parts(operand).map(({ part, shape }) => ({
+    part,
+    shape,
+    projected: projectLatency(shape, peaks, SHIPPED_CONSTANTS, engine),
+  }));
+  const common = {
+    kind: "modeled" as const,
+    kernel: settings.kernel,
+    ...(task.model === undefined ? {} : { model: task.model }),
+    accelerator: accelerator.name,
+  };
+  const parts = kernels.map(
+    ({ part, shape, projected }): PartRow => ({
+      row: "part",
+      ...common,
+      precision: shape.operand,
+      shape: shapeText(shape),
+      ...kvBitsOf(shape),
+      ...timesOf([projected]),
+      part,
+      paddedM: projected.paddedM,
+      l2Share: projected.l2Share,
+      coreShare: projected.coreShare,
+    }),
+  );
+  const cached = kernels.map(({ shape }) => shape).find((shape) => "bytesPerKvElement" in shape);
+  const only = kernels.length === 1 ? kernels[0] : undefined;
+  const whole: LatencyRow = {
+    row: "latency",
+    ...common,
+    precision: only === undefined ? operand : only.shape.operand,
+    shape: task.shape,
+    ...(cached === undefined ? {} : kvBitsOf(cached)),
+    ...timesOf(kernels.map(({ projected }) => projected)),
+  };
+  return { whole, parts };
+}
+
+type Times = Omit<LatencyRow, "row" | "kind" | "kernel" | "model" | "accelerator" | "shape" | "precision" | "kvBits">;
+
+/** Sums of a layer's kernels; their errors are taken as independent. */
+function timesOf(kernels: readonly ProjectedLatency[]): Times {
+  const [first, ...others] = kernels;
+  if (first === undefined) throw new Error("a layer without kernels");
+  const longest = others.reduce((best, one) => (one.latencyNs > best.latencyNs ? one : best), first);
+  const sum = (of: (one: ProjectedLatency) => number) => kernels.reduce((total, one) => total + of(one), 0);
+  const latencyNs = sum((one) => one.latencyNs);
+  return {
+    latencyNs,
+    lowNs: latencyNs - Math.sqrt(sum((one) => (one.latencyNs - one.lowNs) ** 2)),
+    highNs: latencyNs + Math.sqrt(sum((one) => (one.highNs - one.latencyNs) ** 2)),
+    bound: longest.bound,
+    fixedNs: sum((one) => one.fixedNs),
+    memoryNs: sum((one) => one.memoryNs),
+    computeNs: sum((one) => one.computeNs),
+    paddingNs: sum((one) => one.paddingNs),
+    basis: kernels.map(({ basis }) => basis).reduce((worst, basis) => (ORDER[basis] > ORDER[worst] ? basis : worst)),
+    family: longest.family,
+    nearestFamily: kernels.some(({ nearestFamily }) => nearestFamily),
+    engine: longest.engine,
+    fittedRows: longest.fittedRows,
+    outsideDoublings: Math.max(...kernels.map(({ outsideDoublings }) => outsideDoublings)),
+  };
+}
+
+const ORDER: Readonly<Record<Basis, number>> = { engine: 0, otherEngine: 1, otherFamily: 2 };
+
+async function tasksOf(settings: ProjectSettings): Promise<readonly Task[]> {
+  if (settings.dimensions !== undefined) return productTasks(settings, settings.dimensions);
+  const card = await loadModel(settings.model ?? { name: "step3" });
+  return settings.batches.flatMap((batch) =>
+    contextsOf(settings).map((kvTokens): Task => {
+      const { tensorParallel, expertParallel, kvBits } = settings;
+      const at = { batch, kvTokens, tensorParallel, expertParallel, bytesPerKvElement: kvBits / 8 };
+      const parts = (operand: Operand) => kernelsOf(settings.kernel, card, { ...at, ...stored(operand) });
+      return { model: card.name, shape: settingText(settings, batch, kvTokens), parts };
+    }),
+  );
+}
+
+function kernelsOf(kernel: ProjectedKernel, card: ModelCard, setting: LayerSetting): readonly LayerKernel[] {
+  switch (kernel) {
+    case "attention.core":
+      return [attentionCore(cachedAttention(card), setting)];
+    case "attention.layer":
+      return attentionLayer(cachedAttention(card), card.hidden, setting);
+    case "moe.layer":
+      return moeLayer(card, moeOf(card), setting);
+    case "moe.expertMatmul":
+      return expertProducts(card, moeOf(card), setting);
+    case "linear.gemm":
+      throw new InvalidInputError({
+        field: "linear.gemm",
+        value: undefined,
+        expected: "its dimensions --m, --n and --k",
+      });
+  }
+}
+
+function productTasks(
+  { kernel }: ProjectSettings,
+  { m, n, k }: NonNullable<ProjectSettings["dimensions"]>,
+): readonly Task[] {
+  if (kernel !== "linear.gemm" && kernel !== "moe.expertMatmul") {
+    throw new InvalidInputError({ field: "--m", value: kernel, expected: "linear.gemm or moe.expertMatmul with it" });
+  }
+  return m.map((rows) => ({
+    shape: `m=${rows} n=${n} k=${k}`,
+    parts: (operand) => [
+      { part: "product", shape: { kind: "gemm", groups: 1, m: rows, n, k, ...stored(operand), rows: "even" } },
+    ],
+  }));
+}
+
+function stored(operand: Operand): { readonly operand: Operand; readonly bytesPerWeight: number } {
+  return { operand, bytesPerWeight: operand === "bf16" ? 2 : 1 };
+}
+
+/** A MoE layer has no context: one row a batch. */
+function contextsOf({ kernel, contexts }: ProjectSettings): readonly number[] {
+  return kernel.startsWith("moe.") ? contexts.slice(0, 1) : contexts;
+}
+
+function settingText(
+  { kernel, tensorParallel, expertParallel }: ProjectSettings,
+  batch: number,
+  kvTokens: number,
+): string {
+  if (kernel.startsWith("moe.")) return `batch=${batch} expertParallel=${expertParallel}`;
+  return `batch=${batch} kvTokens=${kvTokens} tensorParallel=${tensorParallel}`;
+}
+
+/** The attention of most layers that have a cache, seeing all of it where some do. */
+function cachedAttention(card: ModelCard): SoftmaxSpec {
+  const cached = card.layers.map(({ attention }) => attention).filter((attention) => attention.kind !== "linear");
+  const found = cached.find(({ span }) => span.kind === "full") ?? cached[0];
+  if (found !== undefined) return found;
+  throw new InvalidInputError({ field: "--model", value: card.name, expected: "a model with a KV cache" });
+}
+
+function moeOf(card: ModelCard): MoeFfnSpec {
+  const found = card.layers.map(({ ffn }) => ffn).find((ffn) => ffn.kind === "moe");
+  if (found !== undefined) return found;
+  throw new InvalidInputError({ field: "--model", value: card.name, expected: "a model with experts" });
+}
+
+function operandFor(accelerator: Accelerator, precision: ProjectedPrecision): Operand {
+  if (precision !== "auto") return precision;
+  return accelerator.peakFp8FlopsPerSecond === undefined ? "int8" : "fp8";
+}
+
+function peaksOf(accelerator: Accelerator): AcceleratorPeaks {
+  const { peakFp8FlopsPerSecond: fp8, peakInt8FlopsPerSecond: int8 } = accelerator;
+  return {
+    name: accelerator.name,
+    bytesPerSecond: accelerator.memoryBytesPerSecond,
+    bf16FlopsPerSecond: accelerator.peakBf16FlopsPerSecond,
+    ...(fp8 === undefined ? {} : { fp8FlopsPerSecond: fp8 }),
+    ...(int8 === undefined ? {} : { int8FlopsPerSecond: int8 }),
+  };
+}
+
+function kvBitsOf(shape: KernelShape): { readonly kvBits?: number } {
+  return "bytesPerKvElement" in shape ? { kvBits: shape.bytesPerKvElement * 8 } : {};
+}
+
+/** The one engine whose name is given or holds what is given. */
+function engineOf({ engine }: ProjectSettings): string | undefined {
+  if (engine === undefined) return undefined;
+  const known = engineNames(SHIPPED_CONSTANTS);
+  const wanted = engine.trim().toLowerCase();
+  const found = known.includes(wanted) ? [wanted] : known.filter((name) => wanted !== "" && name.includes(wanted));
+  const [first, second] = found;
+  if (first !== undefined && second === undefined) return first;
+  const expected =
+    second === undefined ? `one of ${known.join("; ")}` : `a part of one name alone (it is in ${found.join("; ")})`;
+  throw new InvalidInputError({ field: "--engine", value: engine, expected, known });
+}
+
+function notesOf(rows: readonly LatencyRow[], { engine, kernel }: ProjectSettings): string[] {
+  const nearest = [...new Map(rows.filter((row) => row.nearestFamily).map((row) => [row.accelerator, row])).values()];
+  const outside = rows.some(({ outsideDoublings }) => outsideDoublings > 0);
+  return [
+    "Modeled: nothing was run. The band holds 80% of measured rows that took no part in a fit; memory and compute overlap, so that terms do not add up.",
+    ...(engine === undefined
+      ? ["Engine: the median of those measured in the family; --engine picks one, and the band is then its own."]
+      : []),
+    ...(kernel.endsWith(".layer")
+      ? ["A layer is the sum of its kernels (--rows part lists them); norms, RoPE, append and links are left out."]
+      : []),
+    ...nearest.map(
+      ({ accelerator, family }) =>
+        `${accelerator}: no such kernel was measured in its family; constants of ${family}, the nearest, carried by peaks, with a wider band.`,
+    ),
+    ...(outside ? ["Some shapes lie outside the measured ones (outsideDoublings): their bands are wider."] : []),
+  ];
+}

@@ -1,0 +1,98 @@
+import { type KernelShape, operandBytes, shapeDimensions } from "../workload/kernelShape.ts";
+import { constantsOf } from "./constantVector.ts";
+import { type AcceleratorPeaks, type FamilyChoice, type FamilyName, familyOf, kernelHardware } from "./families.ts";
+import { doublingsOutside, type EngineFit, type FittedConstants } from "./fittedConstants.ts";
+import { kernelLatency, type Latency } from "./latencyModel.ts";
+
+/** What a projection stands on, from the surest to the least sure. */
+export type Basis = "engine" | "otherEngine" | "otherFamily";
+
+/** A kernel's latency on an accelerator, with its 80% band. */
+export interface ProjectedLatency extends Latency {
+  readonly lowNs: number;
+  readonly highNs: number;
+  readonly family: FamilyName;
+  /** Whether the accelerator has no family with data, and this one's ridge point is nearest. */
+  readonly nearestFamily: boolean;
+  readonly engine: string;
+  readonly basis: Basis;
+  /** Rows that the engine's constants were fitted to. */
+  readonly fittedRows: number;
+  /** How far the shape lies outside the measured ones. */
+  readonly outsideDoublings: number;
+}
+
+/**
+ * Time of a kernel on an accelerator by the constants of its family and of an engine; without one, of the engine whose
+ * time is the median of the family's engines that compute in these operands.
+ *
+ * @param engine a name as `engineNames` gives them; one that the family has not got counts as none
+ */
+export function projectLatency(
+  shape: KernelShape,
+  peaks: AcceleratorPeaks,
+  fitted: FittedConstants,
+  engine?: string,
+): ProjectedLatency {
+  const ofKind = fitted.engines.filter(({ kind }) => kind === shape.kind);
+  const choice = familyOf(peaks, [...new Set(ofKind.map(({ family }) => family))]);
+  const ofFamily = ofKind.filter(({ family }) => family === choice.family);
+  const named = ofFamily.filter((fit) => fit.engine === engine);
+  const candidates = nearestOperands(named.length > 0 ? named : ofFamily, shape).map((fit) => ({
+    fit,
+    latency: kernelLatency(shape, kernelHardware(peaks, choice.family, fit.engine), constantsOf(fit.constants)),
+  }));
+  candidates.sort((left, right) => left.latency.latencyNs - right.latency.latencyNs);
+  const median = candidates[Math.floor((candidates.length - 1) / 2)];
+  if (median === undefined) throw new Error(`no constants of ${shape.kind}`);
+  const basis = basisOf(choice, named.length > 0);
+  const outside = doublingsOutside(shapeDimensions(shape), median.fit.ranges);
+  const halfWidth = bandOf(median.fit, basis, shape, peaks, fitted) * (1 + fitted.bandPerDoubling * outside);
+  const { latency, fit } = median;
+  return {
+    ...latency,
+    lowNs: latency.latencyNs * Math.exp(-halfWidth),
+    highNs: latency.latencyNs * Math.exp(halfWidth),
+    family: choice.family,
+    nearestFamily: choice.nearest,
+    engine: fit.engine,
+    basis,
+    fittedRows: fit.rows,
+    outsideDoublings: outside,
+  };
+}
+
+/** Engines that were measured, of one kernel kind or of all. */
+export function engineNames(fitted: FittedConstants, kind?: KernelShape["kind"]): readonly string[] {
+  const fits = kind === undefined ? fitted.engines : fitted.engines.filter((fit) => fit.kind === kind);
+  return [...new Set(fits.map(({ engine }) => engine))].sort();
+}
+
+function basisOf({ nearest }: FamilyChoice, isNamed: boolean): Basis {
+  if (nearest) return "otherFamily";
+  return isNamed ? "engine" : "otherEngine";
+}
+
+/** An engine's own band on an accelerator that it was measured on; on a sister card one between it and the family's. */
+function bandOf(
+  fit: EngineFit,
+  basis: Basis,
+  { kind }: KernelShape,
+  peaks: AcceleratorPeaks,
+  { bands }: FittedConstants,
+): number {
+  if (basis !== "engine") return bands[basis][kind];
+  if (fit.accelerators.includes(peaks.name)) return fit.band;
+  return Math.sqrt(fit.band * Math.max(fit.band, bands.otherEngine[kind]));
+}
+
+/** Fits in the very operands; else in operands as wide; else all. */
+function nearestOperands(fits: readonly EngineFit[], shape: KernelShape): readonly EngineFit[] {
+  const kvBytes = "bytesPerKvElement" in shape ? shape.bytesPerKvElement : undefined;
+  const sameCache = fits.filter((fit) => fit.bytesPerKvElement === kvBytes);
+  const wide = sameCache.length > 0 ? sameCache : fits;
+  const same = wide.filter((fit) => fit.operand === shape.operand);
+  if (same.length > 0) return same;
+  const asWide = wide.filter((fit) => operandBytes(fit.operand) === operandBytes(shape.operand));
+  return asWide.length > 0 ? asWide : wide;
+}

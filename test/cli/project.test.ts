@@ -1,0 +1,107 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { ProjectDocument, ValidateDocument } from "../../src/record/schemas.ts";
+import { checkDocument } from "../../src/record/schemas.ts";
+import { run } from "./terminal.ts";
+
+describe("project and validate", () => {
+  it.each([
+    ["project-layer", ["project", "attention.layer", "--model", "step3", "--context", "8k,32k"]],
+    ["project-parts", ["project", "attention.layer", "--model", "deepseek-v3", "--hardware", "h800", "--rows", "part"]],
+    ["project-gemm", ["project", "linear.gemm", "--m", "1,64", "--n", "7168", "--k", "2048", "--hardware", "h20,b200"]],
+    ["project-moe", ["project", "moe.layer", "--model", "deepseek-v3", "--expert-parallel", "32", "-o", "csv"]],
+    ["validate", ["validate"]],
+    ["validate-own", ["validate", "--data", "test/cli/kernels.json"]],
+  ])("%s prints what the golden file says", async (name, words) => {
+    const { exitCode, out, err } = await run(words);
+    expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
+    await expect(out).toMatchFileSnapshot(`golden/${name}.txt`);
+  });
+
+  it("keeps Table 9's H800 column within 10%", async () => {
+    const published = { step3: [281, 791], "deepseek-v3": [372, 1125], "qwen3-235b-a22b": [382, 1391] };
+    for (const [model, times] of Object.entries(published)) {
+      const share = model.startsWith("qwen3") ? ["--batch", "256", "--tensor-parallel", "4"] : ["--batch", "64"];
+      const words = ["attention.layer", "--model", model, "--context", "8k,32k", "--hardware", "h800", ...share];
+      const { rows } = checkDocument(JSON.parse((await run(["project", ...words, "--json"])).out)) as ProjectDocument;
+      const whole = rows.filter(({ row }) => row === "latency");
+      expect(whole).toHaveLength(2);
+      for (const [index, { latencyNs }] of whole.entries()) {
+        expect(Math.abs(latencyNs / 1e3 / (times[index] ?? 0) - 1), `${model} ${index}`).toBeLessThan(0.1);
+      }
+    }
+  });
+
+  it("adds a layer up from its kernels", async () => {
+    const words = ["project", "moe.layer", "--model", "deepseek-v3", "--hardware", "h800", "--json"];
+    const { rows } = checkDocument(JSON.parse((await run(words)).out)) as ProjectDocument;
+    const whole = rows.filter(({ row }) => row === "latency");
+    const parts = rows.filter(({ row }) => row === "part");
+    const sum = parts.reduce((total, { latencyNs }) => total + latencyNs, 0);
+    expect(whole[0]?.latencyNs).toBeCloseTo(sum, 6);
+  });
+
+  it("projects to accelerators of a file", async () => {
+    const words = ["project", "attention.core", "--hardware", "test/cli/cards.yaml", "--json"];
+    const { rows } = checkDocument(JSON.parse((await run(words)).out)) as ProjectDocument;
+    expect(rows.map(({ accelerator }) => accelerator)).toContain("mine");
+    expect(rows.find(({ accelerator }) => accelerator === "mine")).toMatchObject({ nearestFamily: true });
+  });
+
+  it("draws measured against projected times", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "afdbench-validate-"));
+    try {
+      const path = join(folder, "errors.svg");
+      const { exitCode } = await run(["validate", "--data", "test/cli/kernels.json", "--svg", path]);
+      const svg = readFileSync(path, "utf8");
+      expect(exitCode).toBe(0);
+      expect(svg).toContain("Projected against measured kernel times");
+      expect(svg).toContain("mine");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it("validates a copy of the data as the data itself", async () => {
+    const file = "src/evidence/data/infersim-h20.json";
+    const { rows } = checkDocument(
+      JSON.parse((await run(["validate", "--data", file, "--json"])).out),
+    ) as ValidateDocument;
+    const measured = rows.filter((row) => row.row === "measurement");
+    expect(measured).toHaveLength((JSON.parse(readFileSync(file, "utf8")) as { rowCount: number }).rowCount);
+    expect(measured.every(({ fold, fitted }) => fold !== undefined && fitted === true)).toBe(true);
+  });
+
+  it.each([
+    [["project", "attention.cor"], /kernel: expected one of .* did you mean "attention.core"/],
+    [["project", "attention.core", "--model", "step4"], /did you mean "step3"/],
+    [["project", "attention.core", "--engine", "flash"], /--engine: expected a part of one name alone/],
+    [["project", "attention.core", "--engine", "nothing-like-it"], /--engine: expected one of/],
+    [["project", "attention.core", "--kv-bits", "3"], /--kv-bits: expected one of 16, 8, got "3"/],
+    [["project", "attention.core", "--m", "1"], /--n: expected all of --m, --n and --k, got nothing/],
+    [
+      ["project", "attention.core", "--m", "1", "--n", "2", "--k", "3"],
+      /--m: expected linear.gemm or moe.expertMatmul/,
+    ],
+    [["project", "linear.gemm"], /linear.gemm: expected its dimensions --m, --n and --k/],
+    [
+      ["project", "attention.layer", "--tensor-parallel", "7"],
+      /--tensor-parallel: expected a divisor of the 64 queryHeads/,
+    ],
+    [["project", "moe.layer", "--expert-parallel", "5"], /--expert-parallel: expected a divisor of the 48 experts/],
+    [["project", "moe.layer", "--model", "qwen3-32b"], /--model: expected a model with experts/],
+    [["project", "attention.core", "--precision", "fp16"], /--precision: expected one of/],
+    [
+      ["validate", "--data", "nowhere.json"],
+      /--data: expected the path of a JSON file of measurements \(no such file\)/,
+    ],
+    [["validate", "--data", "package.json"], /package.json: source: expected a file of measurements/],
+    [["validate", "--data", "test/evidence"], /--data: expected a folder with JSON files of measurements/],
+  ])("refuses %j", async (words, message) => {
+    const { exitCode, out, err } = await run(words);
+    expect({ exitCode, out }).toEqual({ exitCode: 2, out: "" });
+    expect(err).toMatch(message);
+  });
+});

@@ -1,0 +1,24 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { ROOT } from "./program.ts";
+
+/** Everything that the fit's result follows from: data, reader, model, priors, solver. */
+const INPUTS = [
+  ...readdirSync(`${ROOT}src/evidence/data`).map((name) => `src/evidence/data/${name}`),
+  ...["bands", "crossValidation", "dataSchema", "fit", "fitAll", "folds", "measurement", "priors", "reader"].map(
+    (name) => `src/evidence/${name}.ts`,
+  ),
+  ...["constantVector", "families", "fittedConstants", "latencyModel", "projectLatency", "tiling"].map(
+    (name) => `src/theory/${name}.ts`,
+  ),
+  "src/workload/kernelShape.ts",
+  "tools/fit.ts",
+  "tools/leastSquares.ts",
+].sort();
+
+/** Checksum of what the generated constants were made from; a test compares it with the one that they carry. */
+export function inputsSha256(): string {
+  const hash = createHash("sha256");
+  for (const path of INPUTS) hash.update(`${path}\n`).update(readFileSync(ROOT + path));
+  return hash.digest("hex");
+}
