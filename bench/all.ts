@@ -1,13 +1,17 @@
 /**
  * Runs the benches one after the other, or those named.
  *
- *   node bench/all.ts [expertMatmul] [attention] [threads] [sweep]
+ *   node bench/all.ts [expertMatmul] [storedWeights] [attention] [threads] [plan] [sweep] [simulate] [tiles]
  */
 const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   expertMatmul: () => import("./expertMatmul.bench.ts"),
+  storedWeights: () => import("./storedWeights.bench.ts"),
   attention: () => import("./attention.bench.ts"),
   threads: () => import("./threads.bench.ts"),
+  plan: () => import("./plan.bench.ts"),
   sweep: () => import("./sweep.bench.ts"),
+  tiles: () => import("./tiles.bench.ts"),
+  simulate: () => import("./simulate.bench.ts"),
 };
 
 const asked = process.argv.slice(2);

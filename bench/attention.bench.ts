@@ -1,6 +1,6 @@
 /**
  * Attention cores of three shapes in every stored format: rates against the multiply-add and dot roofs of the same run, and against the
- * float32 core of the same shape, in rounds that take every row in turn.
+ * float32 core of the same shape, in rounds that take every row in turn. Disturbance only slows, so a round counts by its fastest sample.
  */
 import { attentionCoreCase } from "../src/kernels/attentionCore.ts";
 import type { AttentionCoreShape } from "../src/kernels/attentionShape.ts";
@@ -56,24 +56,21 @@ await onHost(1, async (host) => {
 
 /** Every row of a group against the group's first, round by round. */
 async function compare(host: BenchHost, rows: readonly Row[]): Promise<void> {
-  const rounds: { medianNs: number; madNs: number }[][] = [];
+  const timesNs: number[][] = rows.map(() => []);
   for (let round = 0; round < ROUNDS; round++) {
-    const samples: { medianNs: number; madNs: number }[] = [];
-    for (const { shape } of rows) samples.push(await host.sample(attentionCoreCase(shape)));
-    rounds.push(samples);
+    for (const [index, { shape }] of rows.entries()) {
+      const { samplesNs } = await host.sample(attentionCoreCase(shape));
+      timesNs[index]?.push(Math.min(...samplesNs));
+    }
   }
-  const base = flopsOf(rows[0] as Row);
+  const [first = []] = timesNs;
   for (const [index, row] of rows.entries()) {
-    const flops = flopsOf(row);
-    const times = rounds.map((samples) => samples[index] as { medianNs: number; madNs: number });
-    const ratios = rounds.map(
-      (samples) => (flops / (samples[index]?.medianNs ?? 0)) * ((samples[0]?.medianNs ?? 0) / base),
-    );
-    const samples = {
-      medianNs: medianOf(times.map((time) => time.medianNs)),
-      madNs: medianOf(times.map((time) => time.madNs)),
-    };
-    const line = sampleLine(row.name, flops, samples, shareOfRoof(host, row.shape.dtype, flops, samples));
+    const times = timesNs[index] ?? [];
+    const medianNs = medianOf(times);
+    const samples = { medianNs, madNs: medianOf(times.map((ns) => Math.abs(ns - medianNs))) };
+    const work = flopsOf(row) / flopsOf(rows[0] as Row);
+    const ratios = times.map((ns, round) => (work * (first[round] as number)) / ns);
+    const line = sampleLine(row.name, flopsOf(row), samples, shareOfRoof(host, row.shape.dtype, flopsOf(row), samples));
     console.log(`${line}, ${formatNumber(medianOf(ratios))} x f32`);
   }
 }

@@ -6,14 +6,18 @@ import { matmulCase } from "../src/kernels/matmul.ts";
 import { formatDuration, formatNumber } from "../src/units/format.ts";
 import { onHost, roofLine } from "./host.ts";
 
-const CORE = { batch: 4, kvTokens: 4096, queryHeads: 64, kvHeads: 1, headDim: 256, seed: 1 } as const;
+const BATCHES = [1, 4];
+const CORE = { kvTokens: 4096, queryHeads: 64, kvHeads: 1, headDim: 256, seed: 1 } as const;
 const MATMUL = { m: 64, n: 1280, k: 1792, seed: 1 } as const;
 
 const KERNELS: readonly { readonly name: string; readonly build: () => KernelCase }[] = (
   ["f32", "int8"] as const
 ).flatMap((dtype) => [
   { name: `expertMatmul ${dtype} M=${MATMUL.m}`, build: () => matmulCase({ ...MATMUL, dtype }) },
-  { name: `attention.core ${dtype} batch=${CORE.batch}`, build: () => attentionCoreCase({ ...CORE, dtype }) },
+  ...BATCHES.map((batch) => ({
+    name: `attention.core ${dtype} batch=${batch}`,
+    build: () => attentionCoreCase({ ...CORE, batch, dtype }),
+  })),
 ]);
 
 console.log("threads: two against one");

@@ -54,6 +54,19 @@ export type Work = MatmulWork | AttentionWork | MoeWork;
 
 export const moeEpsilon = 1e-5;
 
+/** Softmax over all experts, the best of them, weights divided by their sum: what peers have an operator for. */
+const mixtureRule: Omit<RouterRule, "topK"> = {
+  score: "softmax",
+  normalizeTopK: true,
+  scalingFactor: 1,
+  correctionBias: false,
+  logitBias: false,
+  scalesInput: false,
+  groups: 1,
+  groupsKept: 1,
+  groupRule: "none",
+};
+
 /** One line that names a work; dtype stands apart. */
 export function nameOf(work: Work): string {
   switch (work.kind) {
@@ -84,12 +97,6 @@ export function flopsOf(work: Work): number {
   }
 }
 
-/** Softmax over all experts, the weights of the chosen divided by their sum, as Mixtral routes. */
-const topTwoRule: RouterRule = {
-  ...{ score: "softmax", topK: 2, normalizeTopK: true, scalingFactor: 1, correctionBias: false, logitBias: false },
-  ...{ scalesInput: false, groups: 1, groupsKept: 1, groupRule: "none" },
-};
-
 /** Bytes of the weights of a matmul work, values alone. */
 export function weightBytesOf({ n, k, experts, dtype }: MatmulWork): number {
   return n * k * experts * (dtype === "f32" ? 4 : dtype === "int8" ? 1 : 0.5);
@@ -106,7 +113,7 @@ export function caseOf(work: Work): KernelCase {
       return moeLayerCase({
         ...work,
         ...{
-          router: { ...topTwoRule, topK: work.topK },
+          router: { ...mixtureRule, topK: work.topK },
           residentExperts: work.experts,
           sharedDim: 0,
           epsilon: moeEpsilon,

@@ -49,6 +49,13 @@ export { DOCUMENT_SCHEMA, environmentSchema } from "./record/document.ts";
 export { saveDocument } from "./record/files.ts";
 export type { PaperRow } from "./record/paperRows.ts";
 export { paperRowSchema } from "./record/paperRows.ts";
+export type { CutPlanRow, DeploymentPlanRow, FrontPlanRow, PlanRow, TurnPlanRow } from "./record/planRows.ts";
+export {
+  cutPlanRowSchema,
+  deploymentPlanRowSchema,
+  frontPlanRowSchema,
+  turnPlanRowSchema,
+} from "./record/planRows.ts";
 export type { LatencyRow, PartRow } from "./record/projectRows.ts";
 export { latencyRowSchema, partRowSchema } from "./record/projectRows.ts";
 export type {
@@ -60,6 +67,7 @@ export type {
   HardwareDocument,
   ModelsDocument,
   PaperDocument,
+  PlanDocument,
   ProjectDocument,
   RecordedCommand,
   ValidateDocument,
@@ -80,17 +88,27 @@ export type { ModelChoice, ModelsSettings } from "./runs/models.ts";
 export { loadModel, models, showModel } from "./runs/models.ts";
 export type { PaperOutcome, PaperSettings } from "./runs/paper.ts";
 export { paper } from "./runs/paper.ts";
+export type { PlanSettings } from "./runs/plan.ts";
+export { plan } from "./runs/plan.ts";
 export type { ProjectSettings } from "./runs/project.ts";
 export { project } from "./runs/project.ts";
 export type { BenchOutcome, BenchSettings, Dtype, KernelName, ProgressEvent, TargetName } from "./runs/settings.ts";
 export { DEFAULT_KERNELS, KERNELS } from "./runs/settings.ts";
 export type { ValidateSettings } from "./runs/validate.ts";
 export { validate } from "./runs/validate.ts";
+export type { AttentionPrecision, AttentionRates } from "./theory/attentionStage.ts";
+export { ATTENTION_PRECISIONS } from "./theory/attentionStage.ts";
 export type { DecodeCost, Drafting, PricedRoofs, UnitCost } from "./theory/decodeCost.ts";
 export { cheapestPairing, decodeCost, NO_DRAFTS, pricedRoofs, tokensPerStep, unitCost } from "./theory/decodeCost.ts";
 export type { Deployment, DeploymentTerm, DeploymentWork } from "./theory/deployment.ts";
 export { cheapestDeployment, deployments } from "./theory/deployment.ts";
+export type { Efficiency, SourcedConstant } from "./theory/efficiency.ts";
+export { EFFICIENCY, EFFICIENCY_SOURCES, IDEAL } from "./theory/efficiency.ts";
+export type { PlainDeployment, PlainLayerRates, PlainSetting } from "./theory/expertParallel.ts";
+export { plainLayerTimes, plainRates, plainStepTime } from "./theory/expertParallel.ts";
 export type { AcceleratorPeaks } from "./theory/families.ts";
+export type { FfnGroup, FfnParallelism, FfnRates } from "./theory/ffnStage.ts";
+export { FFN_PARALLELISMS } from "./theory/ffnStage.ts";
 export type { FittedConstants } from "./theory/fittedConstants.ts";
 export type { ComputePrecision, Peak, PrecisionChoice } from "./theory/precision.ts";
 export { PRECISION_CHOICES, peakFor } from "./theory/precision.ts";
@@ -119,6 +137,8 @@ export {
   sequencesPerCard,
   stageNs,
 } from "./theory/stageBudget.ts";
+export type { AfdDeployment, AttentionGroup, StageRates, StageSetting } from "./theory/stageTimes.ts";
+export { stageRates, stageTimes } from "./theory/stageTimes.ts";
 export { InfeasibleError, type InvalidInput, InvalidInputError } from "./units/errors.ts";
 export type { KernelShape } from "./workload/kernelShape.ts";
 export type { KvFormat } from "./workload/kv-cache.ts";

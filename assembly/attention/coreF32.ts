@@ -8,24 +8,33 @@ import { largestOf, maskOutside, packWeights, scaleRow, softmaxShrink, softmaxSt
 import { expandFloats, storedF32 } from "./storage";
 
 /**
+ * Lays the queries of `heads` heads (at most 288; rows of keyDim float32, qStride bytes apart) out at the begin of scratch, for all calls of
+ * attentionPartF32 that follow: scaled, and in powers of two, so that scores come out of the product as the softmax takes them.
+ */
+export function attentionQueriesF32(q: usize, qStride: usize, scratch: usize, heads: i32, keyDim: i32, scale: f32): void {
+  packRows(q, qStride, scratch, usize(keyDim) << 2, heads, 0, heads, keyDim);
+  scaleRow(scratch, heads * keyDim, scale * log2e);
+}
+
+/**
  * One decode step of softmax(Q K^T x scale) V for `heads` query heads (at most 288) that share one KV head, over the cached tokens
  * firstToken..lastToken (exclusive), stored as float32, BF16 or FP8: a part of a sequence's context, or all of it.
  *
- * q: heads rows of keyDim float32 (MFA, MQA: all heads; GQA: one group). cache: see cache.ts. out: heads rows of valueDim float32, not yet
- * divided by their sums. state: heads x (largest score times log2 e, sum of exponentials), float32. Rows of q and out are qStride and outStride bytes
- * apart. sinks: 0, or one float32 a head, a score that takes part in the softmax and has no value.
- * scratch: heads x (keyDim + 2 x stepTokens) + 32 x max(keyDim, 256) + (latent) stepTokens x valueDim float32.
+ * cache: see cache.ts. out: heads rows of valueDim float32, outStride bytes apart, not yet divided by their sums. state: heads x (largest
+ * score times log2 e, sum of exponentials), float32. sinks: 0, or one float32 a head, a score that takes part in the softmax and has no
+ * value. scratch: the queries (attentionQueriesF32), heads x keyDim float32; then heads x 2 x 256 + 32 x max(keyDim, 256)
+ * + (latent) 256 x valueDim float32.
  *
- * Step by step of stepTokens (a multiple of 8 that divides 256): scores of all heads against a K panel (read once from memory, then from
- * L1), online softmax, then P V panel by panel. Steps begin at multiples of stepTokens, wherever firstToken lies.
+ * Block by block: scores of all heads against K panels (read once from memory, then from L1), online softmax, then P V panel by panel.
+ * Of the first block and of the last one only the tokens asked for take part.
  */
 export function attentionPartF32(
-  q: usize, qStride: usize, out: usize, outStride: usize, state: usize, sinks: usize, scratch: usize,
+  out: usize, outStride: usize, state: usize, sinks: usize, scratch: usize,
   cache: usize, blockStride: usize, table: usize, valueOffset: usize, storage: i32,
-  heads: i32, keyDim: i32, valueDim: i32, firstToken: i32, lastToken: i32, stepTokens: i32, scale: f32,
+  heads: i32, keyDim: i32, valueDim: i32, firstToken: i32, lastToken: i32,
 ): void {
   const headBytes = usize(keyDim) << 2;
-  const scoreStride = usize(stepTokens) << 2;
+  const scoreStride: usize = blockTokens << 2;
   const packedQ = scratch;
   const scores = packedQ + usize(heads) * headBytes;
   const packedP = scores + usize(heads) * scoreStride;
@@ -34,24 +43,20 @@ export function attentionPartF32(
   const keyBytes = panelBytes(keyDim, storage);
   const valueBytes = panelBytes(blockTokens, storage);
   const tokenBytes = panelBytes(1, storage);
-  packRows(q, qStride, packedQ, headBytes, heads, 0, heads, keyDim);
-  // Scores come out of the product in powers of two, scaled already.
-  scaleRow(packedQ, heads * keyDim, scale * log2e);
   softmaxStart(state, sinks, heads);
   for (let head = 0; head < heads; head++) memory.fill(out + usize(head) * outStride, 0, usize(valueDim) << 2);
 
-  for (let step = firstToken - firstToken % stepTokens; step < lastToken; step += stepTokens) {
+  for (let step = firstToken - firstToken % blockTokens; step < lastToken; step += blockTokens) {
     const block = blockAddress(cache, blockStride, table, step / blockTokens);
-    const stepInBlock = step % blockTokens;
     const from = max(firstToken - step, 0);
-    const to = min(stepTokens, lastToken - step);
+    const to = min(blockTokens, lastToken - step);
     const firstPanel = from >> 3;
     const lastPanel = (to + 7) >> 3;
     const paddedTokens = (lastPanel - firstPanel) << 3;
     const firstByte = usize(firstPanel) << 5;
     for (let panel = firstPanel; panel < lastPanel;) {
       const panels = panelsTogether(heads, lastPanel - panel);
-      let keys = block + usize((stepInBlock >> 3) + panel) * keyBytes;
+      let keys = block + usize(panel) * keyBytes;
       if (storage != storedF32) {
         expandFloats(keys, expanded, panels * keyDim << 3, storage);
         keys = expanded;
@@ -84,7 +89,7 @@ export function attentionPartF32(
       tileF32Panels(heads, packedP, scoreStride, from, values, scoreStride << 3, valuePanels, out, outStride, tokens, 1);
       continue;
     }
-    const values = block + valueOffset + usize(stepInBlock + from) * tokenBytes;
+    const values = block + valueOffset + usize(from) * tokenBytes;
     if (storage == storedF32) {
       tileF32Panels(heads, packedP, scoreStride, from, values, valueBytes, valuePanels, out, outStride, tokens, 1);
       continue;

@@ -9,31 +9,40 @@ import { panelsMost, panelsTogether } from "./panels";
 import { largestLane, largestOf, maskOutside, scaleAndAddSums, scaledWeights, softmaxShrink, softmaxStart } from "./softmax";
 import { expandInt4, storedInt4 } from "./storage";
 
+/** As attentionQueriesF32, in 7 bits: words of four, then one float32 a head, its scale. */
+export function attentionQueriesInt8(q: usize, qStride: usize, scratch: usize, heads: i32, keyDim: i32, scale: f32): void {
+  const scales = scratch + usize(heads) * usize(keyDim);
+  quantizeRows(q, qStride, scratch, usize(keyDim), scales, heads, 0, heads, keyDim);
+  for (let head = 0; head < heads; head++) {
+    const at = scales + (usize(head) << 2);
+    store<f32>(at, load<f32>(at) * (scale * log2e));
+  }
+}
+
 /**
  * As attentionPartF32 over a cache of int8 or int4: both products run as int8 dots.
  *
- * q becomes 7 bits with one scale a head. P takes in the V scale of its token and becomes 7 bits with one unit a head and step
- * (largest / 127). A latent key has two scales, for its first valueDim elements, which are the value, and for the rest: its score is the
- * sum of two dots.
- * scratch: heads x (keyDim + 9 x stepTokens + 4 x valueDim) + 8 x stepTokens + 4 x heads (rounded up to 16) + 32 x max(keyDim, 256)
- * + (latent) stepTokens x valueDim bytes.
+ * P takes in the V scale of its token and becomes 7 bits with one unit a head and block (largest / 127). A latent key has two scales, for
+ * its first valueDim elements, which are the value, and for the rest: its score is the sum of two dots.
+ * scratch: the queries (attentionQueriesInt8), heads x (keyDim + 4) bytes; from the next multiple of 16 on
+ * heads x (9 x 256 + 4 x valueDim) + 8 x 256 + 32 x max(keyDim, 256) + (latent) 256 x valueDim bytes.
  */
 export function attentionPartInt8(
-  q: usize, qStride: usize, out: usize, outStride: usize, state: usize, sinks: usize, scratch: usize,
+  out: usize, outStride: usize, state: usize, sinks: usize, scratch: usize,
   cache: usize, blockStride: usize, table: usize, valueOffset: usize, scaleOffset: usize, storage: i32,
-  heads: i32, keyDim: i32, valueDim: i32, firstToken: i32, lastToken: i32, stepTokens: i32, scale: f32,
+  heads: i32, keyDim: i32, valueDim: i32, firstToken: i32, lastToken: i32,
 ): void {
-  const scoreStride = usize(stepTokens) << 2;
+  const scoreStride: usize = blockTokens << 2;
   const sumStride = usize(valueDim) << 2;
   const packedQ = scratch;
-  const packedP = packedQ + usize(heads) * usize(keyDim);
-  const scores = packedP + usize(heads) * usize(stepTokens);
+  const qScales = packedQ + usize(heads) * usize(keyDim);
+  const packedP = qScales + (usize(heads * 4 + 15) & ~15);
+  const scores = packedP + usize(heads) * usize(blockTokens);
   const restScores = scores + usize(heads) * scoreStride;
   const sums = restScores + usize(heads) * scoreStride;
   const keySums = sums + usize(heads) * sumStride;
   const restSums = keySums + scoreStride;
-  const qScales = restSums + scoreStride;
-  const expanded = qScales + (usize(heads * 4 + 15) & ~15);
+  const expanded = restSums + scoreStride;
   const turned = expanded + panelsMost * (usize(max(keyDim, blockTokens)) << 3);
   const keyBytes = panelBytes(keyDim, storage);
   const wideBytes = usize(keyDim) << 3;
@@ -41,22 +50,20 @@ export function attentionPartInt8(
   const wordBytes = panelBytes(4, storage);
   const firstWords = (valueOffset ? keyDim : valueDim) >> 2;
   const restWords = (keyDim >> 2) - firstWords;
-  quantizeRows(q, qStride, packedQ, usize(keyDim), qScales, heads, 0, heads, keyDim);
   softmaxStart(state, sinks, heads);
   for (let head = 0; head < heads; head++) memory.fill(out + usize(head) * outStride, 0, sumStride);
 
-  for (let step = firstToken - firstToken % stepTokens; step < lastToken; step += stepTokens) {
+  for (let step = firstToken - firstToken % blockTokens; step < lastToken; step += blockTokens) {
     const block = blockAddress(cache, blockStride, table, step / blockTokens);
-    const stepInBlock = step % blockTokens;
     const from = max(firstToken - step, 0);
-    const to = min(stepTokens, lastToken - step);
+    const to = min(blockTokens, lastToken - step);
     const firstPanel = from >> 3;
     const lastPanel = (to + 7) >> 3;
     const paddedTokens = (lastPanel - firstPanel) << 3;
     const firstByte = usize(firstPanel) << 5;
     for (let panel = firstPanel; panel < lastPanel;) {
       const panels = panelsTogether(heads, lastPanel - panel);
-      let keys = block + usize((stepInBlock >> 3) + panel) * keyBytes;
+      let keys = block + usize(panel) * keyBytes;
       if (storage == storedInt4) {
         expandInt4(keys, expanded, panels * keyDim >> 2);
         keys = expanded;
@@ -77,13 +84,13 @@ export function attentionPartInt8(
       }
       panel += panels;
     }
-    const kScales = block + scaleOffset + (usize(stepInBlock) << 2);
+    const kScales = block + scaleOffset;
     const nextScales = kScales + (blockTokens << 2);
     const vScales = valueOffset ? nextScales : kScales;
     for (let head = 0; head < heads; head++) {
       const row = scores + usize(head) * scoreStride + firstByte;
       const headState = state + (usize(head) << 3);
-      const factor = load<f32>(qScales + (usize(head) << 2)) * scale * log2e;
+      const factor = load<f32>(qScales + (usize(head) << 2));
       let largest = dequantizeScores(row, keySums + firstByte, kScales + firstByte, paddedTokens, factor);
       if (!valueOffset) {
         const rest = restScores + usize(head) * scoreStride + firstByte;
@@ -99,7 +106,7 @@ export function attentionPartInt8(
       const most = scaledWeights(row, vScales + firstByte, from & 7, to - (firstPanel << 3), paddedTokens, headState);
       const place = placeInTile(heads, head);
       const stride = usize(rowsOfTile(heads, head)) << 2;
-      const packed = packedP + usize(head - place) * usize(stepTokens) + (usize(place) << 2) + usize(firstPanel << 1) * stride;
+      const packed = packedP + usize(head - place) * usize(blockTokens) + (usize(place) << 2) + usize(firstPanel << 1) * stride;
       packUnits(row, packed, stride, paddedTokens, unitsPerValue(127, most));
       // The row of scores is spent: it carries shrink and unit to the sums below.
       store<f32>(row, shrink);
@@ -111,9 +118,9 @@ export function attentionPartInt8(
     const valuePanels = valueDim >> 3;
     if (!valueOffset) {
       const values = turned + (usize(firstWord) << 5);
-      tileInt8Panels(heads, packedP, usize(stepTokens), firstWord, values, scoreStride << 1, valuePanels, sums, sumStride, words, 0);
+      tileInt8Panels(heads, packedP, usize(blockTokens), firstWord, values, scoreStride << 1, valuePanels, sums, sumStride, words, 0);
     } else {
-      const values = block + valueOffset + usize((stepInBlock >> 2) + firstWord) * wordBytes;
+      const values = block + valueOffset + usize(firstWord) * wordBytes;
       for (let panel = 0; panel < valuePanels;) {
         // As they lie, all panels go together.
         const panels = storage == storedInt4 ? panelsTogether(heads, valuePanels - panel) : valuePanels;
@@ -126,7 +133,7 @@ export function attentionPartInt8(
           }
           value = expanded;
         }
-        tileInt8Panels(heads, packedP, usize(stepTokens), firstWord, value, valueStride, panels, sums + (usize(panel) << 5), sumStride, words, 0);
+        tileInt8Panels(heads, packedP, usize(blockTokens), firstWord, value, valueStride, panels, sums + (usize(panel) << 5), sumStride, words, 0);
         panel += panels;
       }
     }

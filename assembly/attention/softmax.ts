@@ -3,10 +3,10 @@ import { exp2Lanes, log2e } from "../math/exp2";
 import { multiplyAdd } from "../tile/multiplyAdd";
 
 /**
- * The online softmax, step by step of tokens. Scores are in powers of two: times log2 e. A head's state (8 bytes) holds m, its largest
+ * The online softmax, block by block of tokens. Scores are in powers of two: times log2 e. A head's state (8 bytes) holds m, its largest
  * score so far, and the sum of 2^(score - m).
  *
- * For each head and step: the largest score of the step, softmaxShrink, then the weights.
+ * For each head and block: the largest score of the block, softmaxShrink, then the weights.
  */
 
 /**
@@ -50,16 +50,16 @@ export function largestLane(lanes: v128, isNan: v128): f32 {
 }
 
 /**
- * Takes a step's largest score into the state, whose sum shrinks.
+ * Takes a block's largest score into the state, whose sum shrinks.
  *
- * A score that is NaN or Infinity makes m, sum and factor NaN, and with them the head's output. A step without any score above
+ * A score that is NaN or Infinity makes m, sum and factor NaN, and with them the head's output. A block without any score above
  * -Infinity (all masked) leaves the state as it was.
  *
  * @returns the factor 2^(oldM - m) by which what was summed before must shrink (1 where m did not change, or nothing was summed).
  */
-export function softmaxShrink(state: usize, stepLargest: f32): f32 {
+export function softmaxShrink(state: usize, blockLargest: f32): f32 {
   const before = load<f32>(state);
-  const largest = max(before, stepLargest);
+  const largest = max(before, blockLargest);
   if (!(largest < Infinity)) {
     store<f32>(state, NaN);
     store<f32>(state, NaN, 4);

@@ -1,3 +1,6 @@
+import { encodeBf16 } from "../math/bf16";
+import { encodeFp8 } from "../math/fp8";
+
 /**
  * How values of a KV cache are stored, and how they become what the micro-kernels multiply: float32 from float32, BF16 and FP8,
  * int8 from int8 and int4. A panel is expanded into scratch that stays in L1, once for all query heads that read it.
@@ -124,35 +127,8 @@ export function expandInt4(source: usize, destination: usize, steps: i32): void 
 @inline
 export function storeFloat(to: usize, x: f32, storage: i32): void {
   if (storage == storedF32) store<f32>(to, x);
-  else if (storage == storedBf16) store<u16>(to, u16(toBf16(x)));
-  else store<u8>(to, u8(toFp8(x)));
-}
-
-/** Nearest BF16, ties to even; beyond the largest by half a step: Infinity. NaN stays NaN. */
-// @ts-ignore: decorator
-@inline
-function toBf16(x: f32): u32 {
-  const bits = reinterpret<u32>(x);
-  if (x != x) return (bits >> 16) | 0x40;
-  return (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-}
-
-/**
- * Nearest FP8 E4M3, ties to even. Magnitudes above 448, infinities among them, become 448: the format has no infinity, and its next
- * code is NaN. NaN stays NaN.
- */
-// @ts-ignore: decorator
-@inline
-function toFp8(x: f32): u32 {
-  const bits = reinterpret<u32>(x);
-  const sign = (bits >> 24) & 0x80;
-  const magnitude = reinterpret<f32>(bits & 0x7fffffff);
-  if (x != x) return sign | 0x7f;
-  if (magnitude >= 448) return sign | 0x7e;
-  // Below the least normal number, 2^-6, a step is 2^-9; eight of them are code 8, the least normal number itself.
-  if (magnitude < 0.015625) return sign | u32(nearest(magnitude * 512));
-  const rounded = ((bits & 0x7fffffff) + 0x7ffff + ((bits >> 20) & 1)) >> 20;
-  return sign | (rounded - (120 << 3));
+  else if (storage == storedBf16) store<u16>(to, u16(i32x4.extract_lane(encodeBf16(f32x4.splat(x)), 0)));
+  else store<u8>(to, u8(i32x4.extract_lane(encodeFp8(f32x4.splat(x)), 0)));
 }
 
 /** Stores whole number q as int8, or in four bits as q + 8: value `index` of a step of 32 (its neighbour in the byte is `index` +- 16). */

@@ -1,5 +1,5 @@
 import { tileF32Panels } from "../tile/f32";
-import { rowInt4, rowsInt4, unpackedSteps } from "../tile/int4";
+import { fewRows, fewRowsInt4, rowInt4, rowsInt4 } from "../tile/int4";
 import { tileInt8Panels } from "../tile/int8";
 import { rowBlock, wordsAtOnce } from "../tile/rows";
 
@@ -53,7 +53,7 @@ export function matmulInt8(
 /**
  * As matmulInt8 with int4 panels (tile/int4.ts): c receives 16 times the sums, which the column scales take out again.
  *
- * scratch: unpackedSteps x 64 bytes of this thread alone, where m is above 1.
+ * scratch: unpackedSteps x 64 bytes of this thread alone, where m is above fewRows.
  */
 export function matmulInt4(
   a: usize, rowBytes: usize, w: usize, c: usize, cStride: usize, m: i32, k: i32, firstPanel: i32, lastPanel: i32, scratch: usize,
@@ -63,12 +63,14 @@ export function matmulInt4(
   const cPanels = c + (usize(firstPanel) << 5);
   const panels = lastPanel - firstPanel;
   if (m == 1) return rowInt4(a, wPanels, panelBytes, panels, cPanels, k);
+  if (m <= fewRows) return fewRowsInt4(m, a, wPanels, panelBytes, panels, cPanels, cStride, k);
   for (let row = 0; row < m; row += rowBlock) {
     const rows = min(rowBlock, m - row);
     const aRows = a + usize(row) * rowBytes;
     const cRows = cPanels + usize(row) * cStride;
-    for (let word = 0; word < k; word += unpackedSteps) {
-      const words = min(unpackedSteps, k - word);
+    const wordsMost = wordsAtOnce(rows, k);
+    for (let word = 0; word < k; word += wordsMost) {
+      const words = min(wordsMost, k - word);
       const wPart = wPanels + (usize(word) << 4);
       rowsInt4(rows, aRows, rowBytes, word, wPart, panelBytes, panels, cRows, cStride, words, word, scratch);
     }

@@ -237,92 +237,93 @@ function tile<R, P>(a: usize, b: usize, panelBytes: usize, c: usize, cStride: us
 }
 
 /** 1 row x 8 columns. */
-export function tileF321x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileF32Rows1Columns8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows1, Panels1>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 2 rows x 8 columns. */
-export function tileF322x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileF32Rows2Columns8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows2, Panels1>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 3 rows x 8 columns. */
-export function tileF323x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileF32Rows3Columns8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows3, Panels1>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 4 rows x 8 columns. */
-export function tileF324x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileF32Rows4Columns8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows4, Panels1>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 5 rows x 8 columns. */
-export function tileF325x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileF32Rows5Columns8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows5, Panels1>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 6 rows x 8 columns. */
-export function tileF326x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileF32Rows6Columns8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows6, Panels1>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 1 row x 16 columns. */
-export function tileF321x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileF32Rows1Columns16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows1, Panels2>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 2 rows x 16 columns. */
-export function tileF322x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileF32Rows2Columns16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows2, Panels2>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 3 rows x 16 columns. */
-export function tileF323x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileF32Rows3Columns16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows3, Panels2>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 4 rows x 16 columns. */
-export function tileF324x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileF32Rows4Columns16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows4, Panels2>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 5 rows x 16 columns. */
-export function tileF325x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileF32Rows5Columns16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows5, Panels2>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 6 rows x 16 columns. */
-export function tileF326x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileF32Rows6Columns16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows6, Panels2>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 1 row x 32 columns. */
-export function tileF321x32(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileF32Rows1Columns32(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows1, Panels4>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 2 rows x 32 columns. */
-export function tileF322x32(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileF32Rows2Columns32(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows2, Panels4>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** One tile of `rows` rows (1 to 6) and `panels` panels: 1, 2, or 4 where there are at most 2 rows. */
 export function tileF32Any(rows: i32, panels: i32, a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  // 8 x panels + rows.
   switch ((panels << 3) + rows) {
-    case 9: tileF321x8(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 10: tileF322x8(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 11: tileF323x8(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 12: tileF324x8(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 13: tileF325x8(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 14: tileF326x8(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 17: tileF321x16(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 18: tileF322x16(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 19: tileF323x16(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 20: tileF324x16(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 21: tileF325x16(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 22: tileF326x16(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 33: tileF321x32(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 34: tileF322x32(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 9: tileF32Rows1Columns8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 10: tileF32Rows2Columns8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 11: tileF32Rows3Columns8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 12: tileF32Rows4Columns8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 13: tileF32Rows5Columns8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 14: tileF32Rows6Columns8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 17: tileF32Rows1Columns16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 18: tileF32Rows2Columns16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 19: tileF32Rows3Columns16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 20: tileF32Rows4Columns16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 21: tileF32Rows5Columns16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 22: tileF32Rows6Columns16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 33: tileF32Rows1Columns32(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 34: tileF32Rows2Columns32(a, b, panelBytes, c, cStride, k, accumulate); break;
   }
 }
 

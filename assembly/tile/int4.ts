@@ -2,6 +2,7 @@ import { unitsPerValue } from "../math/steps";
 import { int8DotInPairs } from "./choice";
 import { tileInt8Panels } from "./int8";
 import { dotAdd, dotAddInPairs, dotPairs, ones } from "./multiplyAdd";
+import { Rows2, Rows3, Rows4 } from "./rows";
 
 /**
  * int4 weights -7..7, computed in 8 bits. A byte holds two: q0 + 8 of a column c (0..3) of the panel in its lower half, q1 of column c + 4
@@ -9,7 +10,7 @@ import { dotAdd, dotAddInPairs, dotPairs, ones } from "./multiplyAdd";
  *
  * panel: k steps of 16 bytes, each 4 columns x 4 consecutive k.
  *
- * One row multiplies bytes as they stand: with L = sum (q0 + 8) a and B = sum (16 q1 + q0 + 8) a, two dots and one mask a step,
+ * Up to four rows multiply bytes as they stand: with L = sum (q0 + 8) a and B = sum (16 q1 + q0 + 8) a, two dots and one mask a step,
  *   16 x column c + 4 = B - L    and    16 x column c = 16 L - 128 sum a.
  * More rows share panels that are unpacked to int8, every weight times 16, and run on the int8 tiles. The column's scale takes the 16 out.
  * 16 x 7 = 112 and the bytes stay within int8: pairs of products never overflow 16 bits, sums are exact while 4 x k <= 132104.
@@ -67,7 +68,7 @@ export function unpackInt4(from: usize, to: usize, steps: i32): void {
 }
 
 /** L and B of one row and four panels, panelBytes apart: a: k words of four 7-bit activations; c: 4 x (4 L, 4 B) int32. */
-export function tileInt4Fused1x32(a: usize, b: usize, panelBytes: usize, c: usize, k: i32): void {
+export function tileInt4FusedRows1Columns32(a: usize, b: usize, panelBytes: usize, c: usize, k: i32): void {
   const lower = v128.load(lowerHalves);
   let s0 = i32x4.splat(0), s1 = i32x4.splat(0), s2 = i32x4.splat(0), s3 = i32x4.splat(0);
   let s4 = i32x4.splat(0), s5 = i32x4.splat(0), s6 = i32x4.splat(0), s7 = i32x4.splat(0);
@@ -112,7 +113,7 @@ const stepsIn16Bits = 8;
  * The same bits by the dot in pairs (multiplyAdd.ts). L is added up in 16 bits and goes to c every eight steps, which saves one product of
  * four: on a processor that takes this form, products set the pace.
  */
-export function tileInt4InPairs1x32(a: usize, b: usize, panelBytes: usize, c: usize, k: i32): void {
+export function tileInt4InPairsRows1Columns32(a: usize, b: usize, panelBytes: usize, c: usize, k: i32): void {
   const lower = v128.load(lowerHalves);
   const one = v128.load(ones);
   v128.store(c, i32x4.splat(0));
@@ -158,8 +159,8 @@ export function tileInt4InPairs1x32(a: usize, b: usize, panelBytes: usize, c: us
   v128.store(c, t3, 112);
 }
 
-/** As tileInt4Fused1x32 over one panel. */
-export function tileInt4Fused1x8(a: usize, b: usize, c: usize, k: i32): void {
+/** As tileInt4FusedRows1Columns32 over one panel. */
+export function tileInt4FusedRows1Columns8(a: usize, b: usize, c: usize, k: i32): void {
   const lower = v128.load(lowerHalves);
   let s0 = i32x4.splat(0), s1 = i32x4.splat(0);
   for (let word = 0; word < k; word++) {
@@ -175,7 +176,7 @@ export function tileInt4Fused1x8(a: usize, b: usize, c: usize, k: i32): void {
 }
 
 /** The same bits by the dot in pairs. */
-export function tileInt4InPairs1x8(a: usize, b: usize, c: usize, k: i32): void {
+export function tileInt4InPairsRows1Columns8(a: usize, b: usize, c: usize, k: i32): void {
   const lower = v128.load(lowerHalves);
   const one = v128.load(ones);
   let s0 = i32x4.splat(0), s1 = i32x4.splat(0);
@@ -197,17 +198,167 @@ export function rowInt4(a: usize, b: usize, panelBytes: usize, panels: i32, c: u
   for (; panel + 4 <= panels; panel += 4) {
     const from = b + usize(panel) * panelBytes;
     const to = c + (usize(panel) << 5);
-    if (int8DotInPairs) tileInt4InPairs1x32(a, from, panelBytes, to, k);
-    else tileInt4Fused1x32(a, from, panelBytes, to, k);
+    if (int8DotInPairs) tileInt4InPairsRows1Columns32(a, from, panelBytes, to, k);
+    else tileInt4FusedRows1Columns32(a, from, panelBytes, to, k);
   }
   for (; panel < panels; panel++) {
     const from = b + usize(panel) * panelBytes;
     const to = c + (usize(panel) << 5);
-    if (int8DotInPairs) tileInt4InPairs1x8(a, from, to, k);
-    else tileInt4Fused1x8(a, from, to, k);
+    if (int8DotInPairs) tileInt4InPairsRows1Columns8(a, from, to, k);
+    else tileInt4FusedRows1Columns8(a, from, to, k);
   }
-  const offset = i32x4.splat(sumOfBytes(a, k) << 7);
-  for (panel = 0; panel < panels; panel++) {
+  separateColumns(c, panels, sumOfBytes(a, k, 4));
+}
+
+/** Rows of a tile up to which int4 bytes are multiplied as they stand: L and B of more rows do not fit into registers. */
+export const fewRows = 4;
+
+/** L and B of R rows (2..4) and one panel: a: k steps of R words (rows.ts). c: R rows of (4 L, 4 B) int32, cStride bytes apart. */
+// @ts-ignore: decorator
+@inline
+function fewFused<R>(a: usize, b: usize, c: usize, cStride: usize, k: i32): void {
+  const lower = v128.load(lowerHalves);
+  let s00 = i32x4.splat(0), s01 = i32x4.splat(0);
+  let s10 = i32x4.splat(0), s11 = i32x4.splat(0);
+  let s20 = i32x4.splat(0), s21 = i32x4.splat(0);
+  let s30 = i32x4.splat(0), s31 = i32x4.splat(0);
+  for (let word = 0; word < k; word++) {
+    const both = v128.load(b);
+    const low = v128.and(both, lower);
+    let x = v128.load32_splat(a);
+    s00 = dotAdd(low, x, s00);
+    s01 = dotAdd(both, x, s01);
+    x = v128.load32_splat(a, 4);
+    s10 = dotAdd(low, x, s10);
+    s11 = dotAdd(both, x, s11);
+    if (offsetof<R>() > 8) {
+      x = v128.load32_splat(a, 8);
+      s20 = dotAdd(low, x, s20);
+      s21 = dotAdd(both, x, s21);
+    }
+    if (offsetof<R>() > 12) {
+      x = v128.load32_splat(a, 12);
+      s30 = dotAdd(low, x, s30);
+      s31 = dotAdd(both, x, s31);
+    }
+    a += offsetof<R>();
+    b += 16;
+  }
+  v128.store(c, s00);
+  v128.store(c, s01, 16);
+  v128.store(c + cStride, s10);
+  v128.store(c + cStride, s11, 16);
+  if (offsetof<R>() > 8) {
+    v128.store(c + 2 * cStride, s20);
+    v128.store(c + 2 * cStride, s21, 16);
+  }
+  if (offsetof<R>() > 12) {
+    v128.store(c + 3 * cStride, s30);
+    v128.store(c + 3 * cStride, s31, 16);
+  }
+}
+
+/** The same bits by the dot in pairs. */
+// @ts-ignore: decorator
+@inline
+function fewInPairs<R>(a: usize, b: usize, c: usize, cStride: usize, k: i32): void {
+  const lower = v128.load(lowerHalves);
+  const one = v128.load(ones);
+  let s00 = i32x4.splat(0), s01 = i32x4.splat(0);
+  let s10 = i32x4.splat(0), s11 = i32x4.splat(0);
+  let s20 = i32x4.splat(0), s21 = i32x4.splat(0);
+  let s30 = i32x4.splat(0), s31 = i32x4.splat(0);
+  for (let word = 0; word < k; word++) {
+    const both = v128.load(b);
+    const low = v128.and(both, lower);
+    let x = v128.load32_splat(a);
+    s00 = dotAddInPairs(low, x, s00, one);
+    s01 = dotAddInPairs(both, x, s01, one);
+    x = v128.load32_splat(a, 4);
+    s10 = dotAddInPairs(low, x, s10, one);
+    s11 = dotAddInPairs(both, x, s11, one);
+    if (offsetof<R>() > 8) {
+      x = v128.load32_splat(a, 8);
+      s20 = dotAddInPairs(low, x, s20, one);
+      s21 = dotAddInPairs(both, x, s21, one);
+    }
+    if (offsetof<R>() > 12) {
+      x = v128.load32_splat(a, 12);
+      s30 = dotAddInPairs(low, x, s30, one);
+      s31 = dotAddInPairs(both, x, s31, one);
+    }
+    a += offsetof<R>();
+    b += 16;
+  }
+  v128.store(c, s00);
+  v128.store(c, s01, 16);
+  v128.store(c + cStride, s10);
+  v128.store(c + cStride, s11, 16);
+  if (offsetof<R>() > 8) {
+    v128.store(c + 2 * cStride, s20);
+    v128.store(c + 2 * cStride, s21, 16);
+  }
+  if (offsetof<R>() > 12) {
+    v128.store(c + 3 * cStride, s30);
+    v128.store(c + 3 * cStride, s31, 16);
+  }
+}
+
+/** 2 rows x 8 columns. */
+export function tileInt4FusedRows2Columns8(a: usize, b: usize, c: usize, cStride: usize, k: i32): void {
+  fewFused<Rows2>(a, b, c, cStride, k);
+}
+
+/** 3 rows x 8 columns. */
+export function tileInt4FusedRows3Columns8(a: usize, b: usize, c: usize, cStride: usize, k: i32): void {
+  fewFused<Rows3>(a, b, c, cStride, k);
+}
+
+/** 4 rows x 8 columns. */
+export function tileInt4FusedRows4Columns8(a: usize, b: usize, c: usize, cStride: usize, k: i32): void {
+  fewFused<Rows4>(a, b, c, cStride, k);
+}
+
+/** 2 rows x 8 columns. */
+export function tileInt4InPairsRows2Columns8(a: usize, b: usize, c: usize, cStride: usize, k: i32): void {
+  fewInPairs<Rows2>(a, b, c, cStride, k);
+}
+
+/** 3 rows x 8 columns. */
+export function tileInt4InPairsRows3Columns8(a: usize, b: usize, c: usize, cStride: usize, k: i32): void {
+  fewInPairs<Rows3>(a, b, c, cStride, k);
+}
+
+/** 4 rows x 8 columns. */
+export function tileInt4InPairsRows4Columns8(a: usize, b: usize, c: usize, cStride: usize, k: i32): void {
+  fewInPairs<Rows4>(a, b, c, cStride, k);
+}
+
+/** 16 times the product of one tile of 2..4 packed rows with `panels` int4 panels, panelBytes apart. */
+export function fewRowsInt4(
+  rows: i32, a: usize, b: usize, panelBytes: usize, panels: i32, c: usize, cStride: usize, k: i32,
+): void {
+  for (let panel = 0; panel < panels; panel++) {
+    const from = b + usize(panel) * panelBytes;
+    const to = c + (usize(panel) << 5);
+    switch (int8DotInPairs ? rows + fewRows : rows) {
+      case 2: tileInt4FusedRows2Columns8(a, from, to, cStride, k); break;
+      case 3: tileInt4FusedRows3Columns8(a, from, to, cStride, k); break;
+      case 4: tileInt4FusedRows4Columns8(a, from, to, cStride, k); break;
+      case 6: tileInt4InPairsRows2Columns8(a, from, to, cStride, k); break;
+      case 7: tileInt4InPairsRows3Columns8(a, from, to, cStride, k); break;
+      default: tileInt4InPairsRows4Columns8(a, from, to, cStride, k); break;
+    }
+  }
+  for (let row = 0; row < rows; row++) {
+    separateColumns(c + usize(row) * cStride, panels, sumOfBytes(a + (usize(row) << 2), k, usize(rows) << 2));
+  }
+}
+
+/** L and B of a row's panels become 16 times its columns; sum: of the row's activations. */
+function separateColumns(c: usize, panels: i32, sum: i32): void {
+  const offset = i32x4.splat(sum << 7);
+  for (let panel = 0; panel < panels; panel++) {
     const at = c + (usize(panel) << 5);
     const lower = v128.load(at);
     // 16 L may wrap around; the difference is within int32 again.
@@ -216,31 +367,37 @@ export function rowInt4(a: usize, b: usize, panelBytes: usize, panels: i32, c: u
   }
 }
 
-/** Sum of 4 x words unsigned bytes. */
-function sumOfBytes(a: usize, words: i32): i32 {
-  let lanes = i32x4.splat(0);
-  const vectors = words & ~3;
-  for (let word = 0; word < vectors; word += 4) {
-    const pairs = i16x8.extadd_pairwise_i8x16_u(v128.load(a + (usize(word) << 2)));
-    lanes = i32x4.add(lanes, i32x4.extadd_pairwise_i16x8_u(pairs));
+/** Sum of the unsigned bytes of `words` words, `stride` bytes apart. */
+function sumOfBytes(a: usize, words: i32, stride: usize): i32 {
+  let sum = i32x4.splat(0);
+  for (let word = 0; word < words; word++) {
+    const bytes = v128.load32_zero(a + usize(word) * stride);
+    sum = i32x4.add(sum, i32x4.extadd_pairwise_i16x8_u(i16x8.extadd_pairwise_i8x16_u(bytes)));
   }
-  let sum = i32x4.extract_lane(lanes, 0) + i32x4.extract_lane(lanes, 1) + i32x4.extract_lane(lanes, 2) + i32x4.extract_lane(lanes, 3);
-  for (let at = a + (usize(vectors) << 2); at < a + (usize(words) << 2); at++) sum += i32(load<u8>(at));
-  return sum;
+  return i32x4.extract_lane(sum, 0);
 }
 
 /** Steps of k that are unpacked at a time: with two panels, 16 KiB, which stay in L1 while all row tiles read them. */
 export const unpackedSteps = 256;
 
-/** As tileInt8Panels over int4 panels, unpacked two at a time into `scratch` (unpackedSteps x 64 bytes); k is at most unpackedSteps. */
+/**
+ * As tileInt8Panels over int4 panels, two at a time. Each is read in one run over k, as memory likes it, and unpacked part by part into
+ * `scratch` (unpackedSteps x 64 bytes).
+ */
 export function rowsInt4(
   m: i32, a: usize, rowBytes: usize, firstWord: i32, b: usize, panelBytes: usize, panels: i32, c: usize, cStride: usize, k: i32, accumulate: i32,
   scratch: usize,
 ): void {
-  const unpackedBytes = usize(k) << 5;
   for (let panel = 0; panel < panels; panel += 2) {
     const count = min(2, panels - panel);
-    for (let i = 0; i < count; i++) unpackInt4(b + usize(panel + i) * panelBytes, scratch + usize(i) * unpackedBytes, k);
-    tileInt8Panels(m, a, rowBytes, firstWord, scratch, unpackedBytes, count, c + (usize(panel) << 5), cStride, k, accumulate);
+    const to = c + (usize(panel) << 5);
+    for (let step = 0; step < k; step += unpackedSteps) {
+      const steps = min(unpackedSteps, k - step);
+      const unpackedBytes = usize(steps) << 5;
+      for (let i = 0; i < count; i++) {
+        unpackInt4(b + usize(panel + i) * panelBytes + (usize(step) << 4), scratch + usize(i) * unpackedBytes, steps);
+      }
+      tileInt8Panels(m, a, rowBytes, firstWord + step, scratch, unpackedBytes, count, to, cStride, steps, accumulate | step);
+    }
   }
 }

@@ -196,152 +196,153 @@ function dot<D>(signed: v128, unsigned: v128, sums: v128, one: v128): v128 {
 @unmanaged class InPairs { a: u32 = 0; b: u32 = 0; }
 
 /** 1 row x 8 columns, the dot as one instruction. */
-export function tileInt8Fused1x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8FusedRows1Columns8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows1, Panels1, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 2 rows x 8 columns, the dot as one instruction. */
-export function tileInt8Fused2x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8FusedRows2Columns8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows2, Panels1, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 3 rows x 8 columns, the dot as one instruction. */
-export function tileInt8Fused3x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8FusedRows3Columns8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows3, Panels1, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 4 rows x 8 columns, the dot as one instruction. */
-export function tileInt8Fused4x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8FusedRows4Columns8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows4, Panels1, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 5 rows x 8 columns, the dot as one instruction. */
-export function tileInt8Fused5x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8FusedRows5Columns8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows5, Panels1, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 6 rows x 8 columns, the dot as one instruction. */
-export function tileInt8Fused6x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8FusedRows6Columns8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows6, Panels1, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 1 row x 16 columns, the dot as one instruction. */
-export function tileInt8Fused1x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8FusedRows1Columns16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows1, Panels2, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 2 rows x 16 columns, the dot as one instruction. */
-export function tileInt8Fused2x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8FusedRows2Columns16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows2, Panels2, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 3 rows x 16 columns, the dot as one instruction. */
-export function tileInt8Fused3x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8FusedRows3Columns16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows3, Panels2, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 4 rows x 16 columns, the dot as one instruction. */
-export function tileInt8Fused4x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8FusedRows4Columns16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows4, Panels2, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 5 rows x 16 columns, the dot as one instruction. */
-export function tileInt8Fused5x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8FusedRows5Columns16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows5, Panels2, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 6 rows x 16 columns, the dot as one instruction. */
-export function tileInt8Fused6x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8FusedRows6Columns16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows6, Panels2, Fused>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 1 row x 8 columns, the dot in pairs. */
-export function tileInt8InPairs1x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8InPairsRows1Columns8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows1, Panels1, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 2 rows x 8 columns, the dot in pairs. */
-export function tileInt8InPairs2x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8InPairsRows2Columns8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows2, Panels1, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 3 rows x 8 columns, the dot in pairs. */
-export function tileInt8InPairs3x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8InPairsRows3Columns8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows3, Panels1, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 4 rows x 8 columns, the dot in pairs. */
-export function tileInt8InPairs4x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8InPairsRows4Columns8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows4, Panels1, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 5 rows x 8 columns, the dot in pairs. */
-export function tileInt8InPairs5x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8InPairsRows5Columns8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows5, Panels1, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 6 rows x 8 columns, the dot in pairs. */
-export function tileInt8InPairs6x8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8InPairsRows6Columns8(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows6, Panels1, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 1 row x 16 columns, the dot in pairs. */
-export function tileInt8InPairs1x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8InPairsRows1Columns16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows1, Panels2, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 2 rows x 16 columns, the dot in pairs. */
-export function tileInt8InPairs2x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8InPairsRows2Columns16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows2, Panels2, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 3 rows x 16 columns, the dot in pairs. */
-export function tileInt8InPairs3x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8InPairsRows3Columns16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows3, Panels2, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 4 rows x 16 columns, the dot in pairs. */
-export function tileInt8InPairs4x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8InPairsRows4Columns16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows4, Panels2, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 5 rows x 16 columns, the dot in pairs. */
-export function tileInt8InPairs5x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8InPairsRows5Columns16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows5, Panels2, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** 6 rows x 16 columns, the dot in pairs. */
-export function tileInt8InPairs6x16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+export function tileInt8InPairsRows6Columns16(a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
   tile<Rows6, Panels2, InPairs>(a, b, panelBytes, c, cStride, k, accumulate);
 }
 
 /** One tile of `rows` rows (1 to 6) and `panels` panels (1 or 2); the dot in pairs where `inPairs` is not 0. */
 export function tileInt8Any(inPairs: i32, rows: i32, panels: i32, a: usize, b: usize, panelBytes: usize, c: usize, cStride: usize, k: i32, accumulate: i32): void {
+  // 64 x inPairs + 8 x panels + rows.
   switch ((inPairs << 6) + (panels << 3) + rows) {
-    case 9: tileInt8Fused1x8(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 10: tileInt8Fused2x8(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 11: tileInt8Fused3x8(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 12: tileInt8Fused4x8(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 13: tileInt8Fused5x8(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 14: tileInt8Fused6x8(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 17: tileInt8Fused1x16(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 18: tileInt8Fused2x16(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 19: tileInt8Fused3x16(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 20: tileInt8Fused4x16(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 21: tileInt8Fused5x16(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 22: tileInt8Fused6x16(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 73: tileInt8InPairs1x8(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 74: tileInt8InPairs2x8(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 75: tileInt8InPairs3x8(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 76: tileInt8InPairs4x8(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 77: tileInt8InPairs5x8(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 78: tileInt8InPairs6x8(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 81: tileInt8InPairs1x16(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 82: tileInt8InPairs2x16(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 83: tileInt8InPairs3x16(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 84: tileInt8InPairs4x16(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 85: tileInt8InPairs5x16(a, b, panelBytes, c, cStride, k, accumulate); break;
-    case 86: tileInt8InPairs6x16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 9: tileInt8FusedRows1Columns8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 10: tileInt8FusedRows2Columns8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 11: tileInt8FusedRows3Columns8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 12: tileInt8FusedRows4Columns8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 13: tileInt8FusedRows5Columns8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 14: tileInt8FusedRows6Columns8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 17: tileInt8FusedRows1Columns16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 18: tileInt8FusedRows2Columns16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 19: tileInt8FusedRows3Columns16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 20: tileInt8FusedRows4Columns16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 21: tileInt8FusedRows5Columns16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 22: tileInt8FusedRows6Columns16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 73: tileInt8InPairsRows1Columns8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 74: tileInt8InPairsRows2Columns8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 75: tileInt8InPairsRows3Columns8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 76: tileInt8InPairsRows4Columns8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 77: tileInt8InPairsRows5Columns8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 78: tileInt8InPairsRows6Columns8(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 81: tileInt8InPairsRows1Columns16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 82: tileInt8InPairsRows2Columns16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 83: tileInt8InPairsRows3Columns16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 84: tileInt8InPairsRows4Columns16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 85: tileInt8InPairsRows5Columns16(a, b, panelBytes, c, cStride, k, accumulate); break;
+    case 86: tileInt8InPairsRows6Columns16(a, b, panelBytes, c, cStride, k, accumulate); break;
   }
 }
 

@@ -96,11 +96,17 @@ export function plannedWorks(lastCacheBytes: number): PlannedWork[] {
         ...{ plain: { wasm: 2 }, revectorized: {} },
       }),
     ),
-    ...[1, 16, 64].map(
-      (tokens): PlannedWork => ({
-        ...{ work: { kind: "moe", dtype: "f32", tokens, ...moe }, memoryBound: false, quick: tokens === 16 },
-        ...{ plain: { wasm: 3, ...(tokens === 64 ? { twoThreads } : {}) }, revectorized: {} },
-      }),
+    ...(["f32", "int8"] as const).flatMap((dtype) =>
+      [1, 16, 64].map(
+        (tokens): PlannedWork => ({
+          ...{
+            work: { kind: "moe", dtype, tokens, ...moe },
+            memoryBound: false,
+            quick: dtype === "f32" && tokens === 16,
+          },
+          ...{ plain: { wasm: 3, ...(tokens === 64 ? { twoThreads } : {}) }, revectorized: {} },
+        }),
+      ),
     ),
   ];
 }

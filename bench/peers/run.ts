@@ -21,24 +21,38 @@ import { tableOf } from "./table.ts";
 
 const folder = fileURLToPath(new URL(".", import.meta.url));
 const boolean = { type: "boolean", default: false } as const;
-const { values: options } = parseArgs({
-  options: { quick: boolean, revectorize: boolean, json: boolean, save: { type: "string" }, only: { type: "string" } },
-});
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
+const options = readOptions();
 process.exit(await main());
+
+function readOptions() {
+  try {
+    const text = { type: "string" } as const;
+    return parseArgs({ options: { quick: boolean, revectorize: boolean, json: boolean, save: text, only: text } })
+      .values;
+  } catch (error) {
+    const known = "known are --quick, --revectorize, --json, --save FILE, --only TEXT";
+    say(`bench:peers: ${error instanceof Error ? error.message.split(".")[0] : String(error)}; ${known}`);
+    process.exit(2);
+  }
+}
 
 async function main(): Promise<number> {
   if (!existsSync(`${folder}node_modules`)) install();
   if (options.revectorize && !process.execArgv.includes(revectorizeFlag)) return inChild();
-  const peers = await startPeers();
   const rows: PeerRow[] = [];
   const notes: string[] = [];
-  const sampling = options.quick ? { rounds: 5, sampleMs: 15 } : { rounds: 7, sampleMs: 60 };
+  const works = chosenWorks(notes);
+  if (works.length === 0) {
+    say(`bench:peers: no work has "${options.only ?? ""}" in its line: try --only matmul`);
+    return 2;
+  }
+  const peers = await startPeers(notes);
+  const sampling = options.quick ? { rounds: 5, samples: 3, sampleMs: 5 } : { rounds: 7, samples: 5, sampleMs: 10 };
   await onHost(1, async (one) => {
     say(roofLine(one));
     const measureAll = async (two: BenchHost | undefined): Promise<void> => {
-      const works = chosenWorks(notes);
       for (const [index, planned] of works.entries()) {
         say(
           `[${String(index + 1).padStart(String(works.length).length)}/${works.length}] ${nameOf(planned.work)} ${planned.work.dtype}`,
@@ -91,12 +105,23 @@ function inChild(): number {
   return status ?? 1;
 }
 
-async function startPeers(): Promise<readonly Peer[]> {
-  const { litert } = await import("./litert.ts");
-  if (options.quick) return [await litert()];
-  const { onnxruntimeNode, onnxruntimeWeb } = await import("./onnxruntime.ts");
-  const { tfjs } = await import("./tfjs.ts");
-  return [await litert(), await onnxruntimeWeb(), await tfjs(), await onnxruntimeNode()];
+/** Those that start here; what stands in the way of another one becomes a note. */
+async function startPeers(notes: string[]): Promise<readonly Peer[]> {
+  const makers: Readonly<Record<string, () => Promise<Peer>>> = {
+    "LiteRT.js": async () => (await import("./litert.ts")).litert(),
+    "onnxruntime-web": async () => (await import("./onnxruntime.ts")).onnxruntimeWeb(),
+    "tfjs-backend-wasm": async () => (await import("./tfjs.ts")).tfjs(),
+    "onnxruntime-node": async () => (await import("./onnxruntime.ts")).onnxruntimeNode(),
+  };
+  const peers: Peer[] = [];
+  for (const [name, make] of Object.entries(makers).slice(0, options.quick ? 1 : undefined)) {
+    try {
+      peers.push(await make());
+    } catch (error) {
+      notes.push(`${name} does not start here: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  return peers;
 }
 
 /** Works that were asked for and have a kernel here. */

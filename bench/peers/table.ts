@@ -1,9 +1,11 @@
 import Table from "cli-table3";
+import type { Environment } from "../../src/record/document.ts";
 import { formatRate } from "../../src/units/format.ts";
 import type { PeerRow } from "./measure.ts";
 
 /** What a run leaves. */
 export interface PeersDocument {
+  readonly environment: Environment;
   readonly rows: readonly PeerRow[];
   readonly notes: readonly string[];
 }
@@ -26,7 +28,7 @@ export function cellsOf(rows: readonly PeerRow[]): { readonly head: string[]; re
 }
 
 /** The table for a terminal, and the notes. */
-export function tableOf({ rows, notes }: PeersDocument): string {
+export function tableOf({ rows, notes }: Pick<PeersDocument, "rows" | "notes">): string {
   const { head, lines } = cellsOf(rows);
   const table = new Table({ head, style: { head: [], border: [], compact: true } });
   table.push(...lines);

@@ -5,6 +5,7 @@ import {
   KERNELS,
   type KernelName,
   KV_DTYPES,
+  type KvDtype,
   type TargetName,
   type WeightDtype,
 } from "../runs/settings.ts";
@@ -23,8 +24,8 @@ export interface BenchOptions {
   batch: string;
   context: string;
   dtype: string;
-  kvDtype?: string;
   weightDtype?: string;
+  kvDtype?: string;
   tokensPerExpert: string;
   m?: string;
   n?: string;
@@ -86,7 +87,7 @@ function kernelsNamed(name: string): readonly KernelName[] {
   return [requireKnown("kernel", name, known)];
 }
 
-function resolveKvDtypes(names: string, dtypes: readonly Dtype[]): readonly (typeof KV_DTYPES)[number]["name"][] {
+function resolveKvDtypes(names: string, dtypes: readonly Dtype[]): readonly KvDtype[] {
   const known = KV_DTYPES.map(({ name }) => name);
   return parseNames(names, "--kv-dtype").map((given) => {
     const name = requireKnown("--kv-dtype", given, known);

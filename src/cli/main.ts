@@ -8,8 +8,10 @@ import { addEnv } from "./commands/env.ts";
 import { addHardware } from "./commands/hardware.ts";
 import { addModels } from "./commands/models.ts";
 import { addPaper } from "./commands/paper.ts";
+import { addPlan } from "./commands/plan.ts";
 import { addProject } from "./commands/project.ts";
 import { addSchema } from "./commands/schema.ts";
+import { addSimulate } from "./commands/simulate.ts";
 import { addValidate } from "./commands/validate.ts";
 import type { CommandContext, Terminal } from "./terminal.ts";
 
@@ -57,6 +59,8 @@ const COMMANDS = [
   addCost,
   addCodesign,
   addPaper,
+  addPlan,
+  addSimulate,
   addEnv,
   addSchema,
 ] as const;

@@ -1,3 +1,4 @@
+import { InvalidInputError } from "../units/errors.ts";
 import type { Arena, Buffer, RangeKind } from "./arena.ts";
 import { type KernelExports, kernelFunction } from "./exports.ts";
 import { computeDtype, type Dtype, tensorSeed, type WeightDtype } from "./weights.ts";
@@ -37,6 +38,8 @@ export function allocateRows(
 
 /** Some columns of rows, seen as rows. `firstColumn` is a multiple of 4. */
 export function columnsOf(rows: Rows, firstColumn: number, width: number): Rows {
+  if (firstColumn % 4 !== 0)
+    throw new InvalidInputError({ field: "firstColumn", value: firstColumn, expected: "a multiple of 4" });
   return { ...rows, address: rows.address + firstColumn * 4, width };
 }
 

@@ -56,12 +56,12 @@ export function scratchBytes(dims: CoreDims): number {
 }
 
 /** Bytes of scratch that a call of the kernel needs (assembly/attention/coreF32.ts, coreInt8.ts). */
-export function kernelScratchBytes({ dtype, groupHeads, cache, stepTokens }: CoreDims): number {
+export function kernelScratchBytes({ dtype, groupHeads, cache }: CoreDims): number {
   const { keyDim, valueDim } = cache;
   const panels = 4 * 8 * Math.max(keyDim, blockTokens);
-  const turned = cache.layout === "latent" ? stepTokens * valueDim : 0;
-  const words = groupHeads * (keyDim + 2 * stepTokens) + panels + turned;
-  const bytes = groupHeads * (keyDim + 9 * stepTokens + 4 * valueDim + 4) + 16 + 8 * stepTokens + panels + turned;
+  const turned = cache.layout === "latent" ? blockTokens * valueDim : 0;
+  const words = groupHeads * (keyDim + 2 * blockTokens) + panels + turned;
+  const bytes = groupHeads * (keyDim + 9 * blockTokens + 4 * valueDim + 4) + 16 + 8 * blockTokens + panels + turned;
   return paddedTo64(dtype === "f32" ? words * 4 : bytes);
 }
 

@@ -3,10 +3,10 @@ import { createArena } from "./arena.ts";
 import { allocateCore, type CoreBuffers } from "./attentionBuffers.ts";
 import { type AttentionCoreShape, resolveCore } from "./attentionShape.ts";
 import { coreSteps } from "./attentionSteps.ts";
-import { type Check, compare, float32Tolerance, type KernelCase, requantizedTolerance, worst } from "./case.ts";
+import { type Check, compareBounded, type KernelCase, worst } from "./case.ts";
 import { requireFits } from "./fit.ts";
 import { fillKvCache, fillScratchBytes, zeroPadding } from "./kvCache.ts";
-import { attend, attendRounded } from "./reference/attention.ts";
+import { attend, attendErrors, attendRounded, roundedErrors } from "./reference/attention.ts";
 import { round7 } from "./reference/linear.ts";
 import { readKv, type StoredKv } from "./reference/storedKv.ts";
 
@@ -38,7 +38,7 @@ export function attentionCoreCase(shape: AttentionCoreShape): KernelCase {
 
 /** Samples heads of the first and the last sequence (all of them where there are few) against the float64 reference. */
 function checkCore(memory: WebAssembly.Memory, core: CoreBuffers): Check {
-  const { batch, kvHeads, queryHeads, groupHeads, dtype } = core.dims;
+  const { batch, kvHeads, queryHeads, groupHeads } = core.dims;
   const { keyDim, kvTokens } = core.cache;
   const work = queryHeads * keyDim * kvTokens.reduce((sum, tokens) => sum + tokens, 0);
   const few = work <= 4e6;
@@ -49,9 +49,10 @@ function checkCore(memory: WebAssembly.Memory, core: CoreBuffers): Check {
       const stored = readKv(memory, core.cache, sequence, kvHead);
       for (const head of few ? range(groupHeads) : [...new Set([0, groupHeads - 1])]) {
         const row = sequence * queryHeads + kvHead * groupHeads + head;
-        const expected = coreReference(memory, core, stored, row, readRow(memory, core.q, row));
-        const tolerance = dtype === "f32" ? float32Tolerance(keyDim + stored.keys.length) : requantizedTolerance;
-        checks.push(compare(readRow(memory, core.out, row), expected, tolerance));
+        const query = readRow(memory, core.q, row);
+        const values = coreReference(memory, core, stored, row, query);
+        const errors = coreErrors(memory, core, stored, row, query, values);
+        checks.push(compareBounded(readRow(memory, core.out, row), { values, errors }));
       }
     }
   }
@@ -66,15 +67,48 @@ export function coreReference(
   row: number,
   query: Float64Array,
 ): Float64Array {
-  const { dtype, scale, queryHeads, attended, stepTokens } = core.dims;
-  const { first, last } = attended[Math.floor(row / queryHeads)] as { readonly first: number; readonly last: number };
-  const keys = stored.keys.slice(first, last);
-  const values = stored.values.slice(first, last);
-  const sink = core.sinks === undefined ? -Infinity : (readRow(memory, core.sinks, 0)[row % queryHeads] as number);
-  if (last === first) return new Float64Array(core.cache.valueDim);
+  const { keys, values, valueScales, first, sink } = attendedBy(memory, core, stored, row);
+  const { dtype, scale } = core.dims;
+  if (keys.length === 0) return new Float64Array(core.cache.valueDim);
   if (dtype === "f32") return attend(query, keys, values, scale, sink);
-  const valueScales = stored.valueScales.slice(first, last);
-  return attendRounded(round7(query), keys, values, valueScales, scale, sink, { first, tokens: stepTokens });
+  return attendRounded(round7(query), keys, values, valueScales, scale, sink, first);
+}
+
+/** How far a right kernel may be from `out`, the reference's output of that row. */
+function coreErrors(
+  memory: WebAssembly.Memory,
+  core: CoreBuffers,
+  stored: StoredKv,
+  row: number,
+  query: Float64Array,
+  out: Float64Array,
+): Float64Array {
+  const { keys, values, valueScales, first, sink } = attendedBy(memory, core, stored, row);
+  const { dtype, scale } = core.dims;
+  if (keys.length === 0) return new Float64Array(out.length);
+  if (dtype === "f32") return attendErrors(query, keys, values, scale, sink, out);
+  const q = round7(query);
+  const scaled = values.map((value, token) => value.map((unit) => unit * (valueScales[token] as number)));
+  const rounding = roundedErrors(q, keys, values, valueScales, scale, sink, first);
+  return attendErrors(q, keys, scaled, scale, sink, out).map((error, i) => error + (rounding[i] as number));
+}
+
+/** What a query attends to: some of its sequence's tokens, of which `first` is the first, and its head's sink. */
+function attendedBy(
+  memory: WebAssembly.Memory,
+  core: CoreBuffers,
+  stored: StoredKv,
+  row: number,
+): StoredKv & { readonly first: number; readonly sink: number } {
+  const { queryHeads, attended } = core.dims;
+  const { first, last } = attended[Math.floor(row / queryHeads)] as { readonly first: number; readonly last: number };
+  return {
+    keys: stored.keys.slice(first, last),
+    values: stored.values.slice(first, last),
+    valueScales: stored.valueScales.slice(first, last),
+    first,
+    sink: core.sinks === undefined ? -Infinity : (readRow(memory, core.sinks, 0)[row % queryHeads] as number),
+  };
 }
 
 function range(count: number): number[] {

@@ -20,6 +20,7 @@ import { addSteps, matmulSteps, packSteps, rmsNormSteps, rowSteps } from "./line
 import { barrier, call, type Step, shareOf } from "./program.ts";
 import { dot, matmul, rmsNorm, rope, round7 } from "./reference/linear.ts";
 import { readKv } from "./reference/storedKv.ts";
+import { fillRopeTable, ropeFrequencies } from "./rope.ts";
 import {
   allocateWeight,
   type PackedWeight,
@@ -97,7 +98,7 @@ export function attentionLayerCase(shape: AttentionLayerShape): KernelCase {
     }
     const ropeOf = (rows: Rows, heads: number): Step[] =>
       rowSteps(batch, rank, ranks, ({ first, last }) =>
-        call("ropeRows", rows.address, rows.strideBytes, tables.address, first, last, heads, headDim),
+        call("ropeRows", rows.address, rows.strideBytes, tables.address, first, last, heads, headDim, headDim),
       );
     return [
       ...rmsNormSteps(x, inputNorm, normed, shape.epsilon, rank, ranks),
@@ -187,21 +188,15 @@ export function attentionLayerCase(shape: AttentionLayerShape): KernelCase {
       fillKvCache(exports, memory, core.cache, dims.elements, seed, scratch.address);
       const table = new Float32Array(memory.buffer, tables.address, batch * headDim);
       for (let row = 0; row < batch; row++)
-        fillRopeTable(table.subarray(row * headDim, (row + 1) * headDim), position, shape.ropeTheta);
+        fillRopeTable(
+          table.subarray(row * headDim, (row + 1) * headDim),
+          position,
+          ropeFrequencies(headDim, shape.ropeTheta),
+        );
     },
     steps,
     check,
   };
-}
-
-/** headDim / 2 cosines, then as many sines, of one position. */
-function fillRopeTable(table: Float32Array, position: number, theta: number): void {
-  const half = table.length / 2;
-  for (let i = 0; i < half; i++) {
-    const angle = position * theta ** (-i / half);
-    table[i] = Math.cos(angle);
-    table[half + i] = Math.sin(angle);
-  }
 }
 
 function residualTolerance(terms: number, x: Float64Array, added: readonly number[]): number {

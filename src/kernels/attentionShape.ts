@@ -1,6 +1,6 @@
 import { InvalidInputError } from "../units/errors.ts";
 import { firstAttendedToken, type Span } from "../workload/kv-cache.ts";
-import { blockTokens, type KvCacheShape, type TrueElements } from "./kvCache.ts";
+import type { KvCacheShape, TrueElements } from "./kvCache.ts";
 import { type KvDtype, kvDtypes, kvFormats } from "./kvFormat.ts";
 import type { Dtype } from "./weights.ts";
 
@@ -43,8 +43,6 @@ export interface CoreDims {
   readonly attended: readonly { readonly first: number; readonly last: number }[];
   /** Elements that are no padding, of a key (and a query) and of a value. */
   readonly elements: TrueElements;
-  /** Tokens that the kernel handles between two updates of the softmax. */
-  readonly stepTokens: number;
   readonly hasSinks: boolean;
   readonly scale: number;
   readonly seed: number;
@@ -54,8 +52,6 @@ export interface CoreDims {
 const mostGroupHeads = 288;
 /** Products of 128 x 127 whose sum stays below 2^31. */
 const mostInt8Terms = 132_104;
-/** Tokens whose turned values stay in L2 beside the outputs, where a latent is multiplied in float32. */
-const latentStepTokens = 64;
 
 /**
  * Every dimension of a core.
@@ -83,7 +79,6 @@ export function resolveCore(shape: AttentionCoreShape): CoreDims {
     },
     attended: kvTokens.map((tokens) => ({ first: firstAttendedToken(span, tokens), last: tokens })),
     elements: { key: [[0, headDim], ...(isLatent ? [rope] : [])], value: [[0, headDim]] },
-    stepTokens: isLatent && dtype === "f32" ? latentStepTokens : blockTokens,
     hasSinks: shape.sinks === "perHead",
     scale: shape.scale ?? (headDim + ropeHeadDim) ** -0.5,
     seed: shape.seed,

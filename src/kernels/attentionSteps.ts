@@ -46,6 +46,7 @@ function wholeSteps(core: CoreBuffers, strand: Strand, rank: number): Step[] {
   const partOut = partState + stateBytes(core.dims);
   const { valueDim } = core.cache;
   return [
+    queriesStep(core, strand, rank),
     ...strand.parts.flatMap((_, part) =>
       part === 0
         ? [partStep(core, strand, part, rank, rows, state)]
@@ -61,7 +62,8 @@ function wholeSteps(core: CoreBuffers, strand: Strand, rank: number): Step[] {
 /** A rank's parts of a strand that others work on, too: the first goes to its place, the others to the strand's slot. */
 function sharedSteps(core: CoreBuffers, strand: Strand, rank: number, slot: number): Step[] {
   const target = targetOf(core, strand);
-  return strand.parts.flatMap((_, part) => {
+  if (!strand.owners.includes(rank)) return [];
+  const steps = strand.parts.flatMap((_, part) => {
     if (strand.owners[part] !== rank) return [];
     if (part === 0) return [partStep(core, strand, part, rank, target.rows, target.state)];
     const stored = storedPart(core, strand, slot, part);
@@ -69,6 +71,7 @@ function sharedSteps(core: CoreBuffers, strand: Strand, rank: number, slot: numb
       partStep(core, strand, part, rank, { address: stored.out, strideBytes: core.cache.valueDim * 4 }, stored.state),
     ];
   });
+  return [queriesStep(core, strand, rank), ...steps];
 }
 
 /** A share of the heads of a strand whose parts are all made: folded in order, and divided by their sums. */
@@ -116,8 +119,19 @@ function storedPart(
   return { state: at + first * 8, out: at + stateBytes(core.dims) + first * core.cache.valueDim * 4 };
 }
 
-function partStep(core: CoreBuffers, strand: Strand, part: number, rank: number, rows: RowsAt, state: number): Step {
+/** Lays a strand's queries out in the rank's scratch, where its parts read them. */
+function queriesStep(core: CoreBuffers, strand: Strand, rank: number): Step {
   const { dims, cache, q } = core;
+  const { row } = targetOf(core, strand);
+  const scratch = core.scratch.address + rank * scratchBytes(dims);
+  const heads = strand.heads.last - strand.heads.first;
+  const kernel = dims.dtype === "f32" ? "attentionQueriesF32" : "attentionQueriesInt8";
+  const [from, stride] = [q.address + row * q.strideBytes, q.strideBytes];
+  return call(kernel, from, stride, scratch, heads, cache.keyDim, dims.scale);
+}
+
+function partStep(core: CoreBuffers, strand: Strand, part: number, rank: number, rows: RowsAt, state: number): Step {
+  const { dims, cache } = core;
   const { row } = targetOf(core, strand);
   const { first, last } = strand.parts[part] as Strand["parts"][number];
   const view = viewOf(cache, strand.sequence, strand.kvHead);
@@ -127,8 +141,8 @@ function partStep(core: CoreBuffers, strand: Strand, part: number, rank: number,
   const isFloat = dims.dtype === "f32";
   return call(
     isFloat ? "attentionPartF32" : "attentionPartInt8",
-    ...[q.address + row * q.strideBytes, q.strideBytes, rows.address, rows.strideBytes, state, sinks, scratch],
+    ...[rows.address, rows.strideBytes, state, sinks, scratch],
     ...[view.cache, view.blockStride, view.table, cache.valueOffset, ...(isFloat ? [] : [cache.scaleOffset]), code],
-    ...[strand.heads.last - strand.heads.first, cache.keyDim, cache.valueDim, first, last, dims.stepTokens, dims.scale],
+    ...[strand.heads.last - strand.heads.first, cache.keyDim, cache.valueDim, first, last],
   );
 }

@@ -42,6 +42,28 @@ export function compare(actual: ArrayLike<number>, expected: ArrayLike<number>, 
   };
 }
 
+/**
+ * A float64 reference's values, and how far a right kernel may be from each: what follows from the roundings on the way there, so that
+ * neither few outputs nor cancellation make a right kernel look wrong, and no row's size hides a wrong output.
+ *
+ * Rounding errors of a sum are taken as a random walk, of which sixteen steps are allowed (docs/numerics.md).
+ */
+export interface Bounded {
+  readonly values: Float64Array;
+  readonly errors: Float64Array;
+}
+
+/** Compares outputs with a reference that says how far each may be off. */
+export function compareBounded(actual: ArrayLike<number>, { values, errors }: Bounded): Check {
+  let maxErrorFraction = 0;
+  for (let i = 0; i < values.length; i++) {
+    const fraction =
+      Math.abs((actual[i] as number) - (values[i] as number)) / ((errors[i] as number) + Number.MIN_VALUE);
+    if (!(fraction <= maxErrorFraction)) maxErrorFraction = fraction;
+  }
+  return { ok: values.length === actual.length && maxErrorFraction <= 1, maxErrorFraction, compared: values.length };
+}
+
 /** The worse of several checks. */
 export function worst(checks: readonly Check[]): Check {
   return {

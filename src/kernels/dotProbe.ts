@@ -13,10 +13,10 @@ const columns = 8;
  * calibration had its optimizing compiler make.
  */
 const probedTiles = [
-  { name: "tileInt8Fused1x8", rows: 1 },
-  { name: "tileInt8InPairs1x8", rows: 1 },
-  { name: "tileInt8Fused6x8", rows: 6 },
-  { name: "tileInt8InPairs6x8", rows: 6 },
+  { name: "tileInt8FusedRows1Columns8", rows: 1 },
+  { name: "tileInt8InPairsRows1Columns8", rows: 1 },
+  { name: "tileInt8FusedRows6Columns8", rows: 6 },
+  { name: "tileInt8InPairsRows6Columns8", rows: 6 },
 ] as const;
 
 /**

@@ -1,8 +1,10 @@
 import { allocatePacked, allocateRows, fillRows, type PackedRows, type Rows, readRow } from "./activations.ts";
 import type { Arena, Buffer } from "./arena.ts";
+import type { Bounded } from "./case.ts";
 import type { KernelExports } from "./exports.ts";
 import { barrier, call, type Step, shareOf } from "./program.ts";
-import { type Activation, activate, matmul, round7 } from "./reference/linear.ts";
+import { boundedActivate, boundedAdd, boundedMatmul, boundedRound7, type Chain } from "./reference/bounded.ts";
+import type { Activation } from "./reference/linear.ts";
 import {
   allocateWeight,
   type PackedWeight,
@@ -171,30 +173,30 @@ export function expertReference(
   memory: WebAssembly.Memory,
   experts: Experts,
   expert: number,
-  input: Float64Array,
+  input: Bounded,
   columns: readonly number[],
-): Float64Array {
-  const activated = activatedReference(memory, experts, expert, input, experts.gateUp.columns / 2);
-  const output = matmul(activated, columns.length, (index) =>
-    unpackColumn(memory, experts.down, columns[index] as number, expert),
-  );
-  const bias = experts.downBias === undefined ? undefined : readRow(memory, experts.downBias, expert);
-  return output.map((value, index) => value + (bias?.[columns[index] as number] ?? 0));
+): Bounded {
+  const activated = activatedReference(memory, experts, expert, input);
+  const column = (index: number): Float64Array => unpackColumn(memory, experts.down, columns[index] as number, expert);
+  const output = boundedMatmul(activated, columns.length, column, chainOf(experts));
+  if (experts.downBias === undefined) return output;
+  const bias = readRow(memory, experts.downBias, expert);
+  return boundedAdd(output, (index) => bias[columns[index] as number] as number);
 }
 
-function activatedReference(
-  memory: WebAssembly.Memory,
-  experts: Experts,
-  expert: number,
-  input: Float64Array,
-  paddedDim: number,
-): Float64Array {
-  const seen = (values: Float64Array): Float64Array => (experts.dtype === "f32" ? values : round7(values));
+function activatedReference(memory: WebAssembly.Memory, experts: Experts, expert: number, input: Bounded): Bounded {
+  const seen = (x: Bounded): Bounded => (experts.dtype === "f32" ? x : boundedRound7(x));
   const x = seen(input);
   const bias = experts.gateUpBias === undefined ? undefined : readRow(memory, experts.gateUpBias, expert);
-  const columns = (first: number): Float64Array =>
-    matmul(x, experts.expertDim, (column) => unpackColumn(memory, experts.gateUp, first + column, expert)).map(
-      (value, column) => value + (bias?.[first + column] ?? 0),
-    );
-  return seen(activate(experts.activation, columns(0), columns(paddedDim)));
+  const columnsFrom = (first: number): Bounded => {
+    const column = (index: number): Float64Array => unpackColumn(memory, experts.gateUp, first + index, expert);
+    const product = boundedMatmul(x, experts.expertDim, column, chainOf(experts));
+    return bias === undefined ? product : boundedAdd(product, (index) => bias[first + index] as number);
+  };
+  const paddedDim = experts.gateUp.columns / 2;
+  return seen(boundedActivate(experts.activation, columnsFrom(0), columnsFrom(paddedDim)));
+}
+
+function chainOf({ dtype }: Experts): Chain {
+  return dtype === "f32" ? "float32" : "int32";
 }

@@ -1,9 +1,10 @@
 import { allocatePacked, allocateRows, fillRows, readRow } from "./activations.ts";
 import { createArena } from "./arena.ts";
-import { type Check, compare, float32Tolerance, type KernelCase, worst } from "./case.ts";
+import { type Check, compareBounded, type KernelCase, worst } from "./case.ts";
+import { checkDimensions } from "./dimensions.ts";
 import { matmulSteps, packSteps } from "./linear.ts";
 import { barrier } from "./program.ts";
-import { dot, round7 } from "./reference/linear.ts";
+import { boundedMatmul, boundedRound7, exactly } from "./reference/bounded.ts";
 import {
   allocateWeight,
   packScratchBytes,
@@ -25,6 +26,7 @@ export interface MatmulShape {
 
 export function matmulCase(shape: MatmulShape): KernelCase {
   const { m, n, k, dtype, seed } = shape;
+  checkDimensions({ m, n, k });
   const arena = createArena();
   const x = allocateRows(arena, "x", m, k);
   const packed = allocatePacked(arena, "x", dtype, m, k);
@@ -42,14 +44,12 @@ export function matmulCase(shape: MatmulShape): KernelCase {
     return worst(
       rows.map((row) => {
         const input = readRow(memory, x, row);
-        const seen = dtype === "f32" ? input : round7(input);
+        const seen = dtype === "f32" ? exactly(input) : boundedRound7(exactly(input));
         const output = readRow(memory, y, row);
         const actual = columns.map(({ index }) => output[index] as number);
-        return compare(
-          actual,
-          columns.map(({ values }) => dot(seen, values)),
-          float32Tolerance(k),
-        );
+        const chain = dtype === "f32" ? "float32" : "int32";
+        const column = (at: number): Float64Array => (columns[at] as (typeof columns)[number]).values;
+        return compareBounded(actual, boundedMatmul(seen, columns.length, column, chain));
       }),
     );
   }

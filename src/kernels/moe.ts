@@ -1,10 +1,13 @@
+import { InvalidInputError } from "../units/errors.ts";
 import { allocatePacked, allocateRows, fillNormWeight, fillRows, readRow } from "./activations.ts";
 import { createArena } from "./arena.ts";
-import { type Check, compare, float32Tolerance, type KernelCase, requantizedTolerance, worst } from "./case.ts";
-import { allocateExperts, expertReference, expertSteps, packExperts } from "./experts.ts";
+import { type Bounded, type Check, compareBounded, type KernelCase, worst } from "./case.ts";
+import { checkDimensions } from "./dimensions.ts";
+import { allocateExperts, type Experts, expertReference, expertSteps, packExperts } from "./experts.ts";
 import { addSteps, packSteps, rmsNormSteps, rowSteps } from "./linear.ts";
 import { barrier, call, type Step, segment, shareOf } from "./program.ts";
-import { type Activation, dot, rmsNorm } from "./reference/linear.ts";
+import { boundedMatmul, boundedNorm, boundedScale, boundedTotal, exactly } from "./reference/bounded.ts";
+import type { Activation } from "./reference/linear.ts";
 import { allocateRouter, checkRouted, packRouter, type RouterShape, routerSteps, spread } from "./router.ts";
 import { packScratchBytes, type WeightDtype } from "./weights.ts";
 
@@ -24,6 +27,8 @@ export interface ExpertMatmulShape {
 /** Grouped SwiGLU (gate, up, down) over experts with equal loads. */
 export function expertMatmulCase(shape: ExpertMatmulShape): KernelCase {
   const { count, tokensPerExpert, hidden, expertDim, seed } = shape;
+  checkDimensions({ count, hidden, expertDim });
+  checkDimensions({ tokensPerExpert }, 0);
   const arena = createArena();
   const experts = allocateExperts(arena, "experts", { ...shape, rows: count * tokensPerExpert });
   const scratch = arena.allocate(
@@ -54,15 +59,13 @@ export function expertMatmulCase(shape: ExpertMatmulShape): KernelCase {
             memory,
             experts,
             Math.floor(row / tokensPerExpert),
-            readRow(memory, experts.input, row),
+            exactly(readRow(memory, experts.input, row)),
             columns,
           );
           const output = readRow(memory, experts.output, row);
-          const tolerance = shape.dtype === "f32" ? float32Tolerance(hidden + expertDim) : requantizedTolerance;
-          return compare(
+          return compareBounded(
             columns.map((column) => output[column] as number),
             expected,
-            tolerance,
           );
         }),
       );
@@ -97,6 +100,12 @@ export interface MoeLayerShape extends RouterShape {
 export function moeLayerCase(shape: MoeLayerShape): KernelCase {
   const { tokens, hidden, residentExperts, dtype, seed, expertDim, sharedDim, activation = "silu" } = shape;
   const { topK, scalesInput } = shape.router;
+  checkDimensions({ tokens, hidden, residentExperts, expertDim });
+  checkDimensions({ sharedDim }, 0);
+  if (residentExperts > shape.experts) {
+    const expected = `at most the ${shape.experts} experts of the layer`;
+    throw new InvalidInputError({ field: "residentExperts", value: residentExperts, expected });
+  }
   const arena = createArena();
   const assignments = tokens * topK;
   const x = allocateRows(arena, "x", tokens, hidden);
@@ -222,34 +231,35 @@ export function moeLayerCase(shape: MoeLayerShape): KernelCase {
     return worst(
       rows.flatMap((token) => {
         const input = readRow(memory, x, token);
-        const z = rmsNorm(input, readRow(memory, norm, 0), shape.epsilon);
+        const z = boundedNorm(input, readRow(memory, norm, 0), shape.epsilon);
         const { check: choice, weights } = checkRouted(memory, router, token, z);
-        const expected = new Float64Array(columns.length);
-        const add = (values: Float64Array, weight: number): void => {
-          for (let i = 0; i < expected.length; i++)
-            expected[i] = (expected[i] as number) + weight * (values[i] as number);
-        };
-        if (shared !== undefined) add(expertReference(memory, shared, 0, z, columns), sharedWeight(memory, z));
+        const parts: Bounded[] = shared === undefined ? [] : [sharedPart(memory, shared, z, columns)];
         for (let slot = 0; slot < topK; slot++) {
           const expert = used[token * topK + slot] as number;
-          const weight = weights[slot] as number;
+          const weight = { value: weights.values[slot] as number, error: weights.errors[slot] as number };
           if (expert >= residentExperts) continue;
-          if (scalesInput) {
-            const scaled = z.map((value) => value * weight);
-            add(expertReference(memory, experts, expert, scaled, columns), 1);
-          } else add(expertReference(memory, experts, expert, z, columns), weight);
+          if (scalesInput) parts.push(expertReference(memory, experts, expert, boundedScale(z, weight), columns));
+          else parts.push(boundedScale(expertReference(memory, experts, expert, z, columns), weight));
         }
+        // The row of y begins as x and the shared expert's output, and is added to part by part.
+        const expected = boundedTotal(
+          columns.map((column) => input[column] as number),
+          parts,
+        );
         const output = readRow(memory, y, token);
         const actual = columns.map((column) => (output[column] as number) - (input[column] as number));
-        const tolerance =
-          dtype === "f32" ? float32Tolerance(2 * hidden + expertDim + sharedDim) * 4 : requantizedTolerance;
-        return [choice, compare(actual, expected, tolerance)];
+        return [choice, compareBounded(actual, expected)];
       }),
     );
   }
 
-  function sharedWeight(memory: WebAssembly.Memory, z: Float64Array): number {
-    return sharedGate === undefined ? 1 : 1 / (1 + Math.exp(-dot(z, readRow(memory, sharedGate, 0))));
+  function sharedPart(memory: WebAssembly.Memory, expert: Experts, z: Bounded, columns: readonly number[]): Bounded {
+    const output = expertReference(memory, expert, 0, z, columns);
+    if (sharedGate === undefined) return output;
+    const gate = readRow(memory, sharedGate, 0);
+    const logit = boundedMatmul(z, 1, () => gate, "float32");
+    const value = 1 / (1 + Math.exp(-(logit.values[0] as number)));
+    return boundedScale(output, { value, error: value * ((logit.errors[0] as number) + 2 ** -20) });
   }
 
   return {

@@ -1,9 +1,10 @@
 import { allocatePacked, allocateRows, fillRows, type PackedRows, type Rows, readRow } from "./activations.ts";
 import { type Arena, type Buffer, createArena } from "./arena.ts";
-import { type Check, compare, float32Tolerance, type KernelCase, worst } from "./case.ts";
+import { type Bounded, type Check, compareBounded, type KernelCase, worst } from "./case.ts";
+import { checkDimensions } from "./dimensions.ts";
 import { matmulSteps, packSteps } from "./linear.ts";
 import { barrier, call, type Share, type Step, shareOf } from "./program.ts";
-import { matmul } from "./reference/linear.ts";
+import { boundedAdd, boundedMatmul, exactly } from "./reference/bounded.ts";
 import { type RouterInput, weightsOfChosen } from "./reference/router.ts";
 import { checkRule, choosesByScore, dropsGroups, type RouterRule } from "./routerRule.ts";
 import {
@@ -62,13 +63,16 @@ export function routerCase(shape: RouterShape): KernelCase {
       ...routerSteps(router, xPacked, rank, ranks),
     ],
     check: (memory) =>
-      worst(spread(tokens, 16).map((token) => checkRouted(memory, router, token, readRow(memory, x, token)).check)),
+      worst(
+        spread(tokens, 16).map((token) => checkRouted(memory, router, token, exactly(readRow(memory, x, token))).check),
+      ),
   };
 }
 
 /** @throws InvalidInputError where the rule can't choose topK experts. */
 export function allocateRouter(arena: Arena, shape: RouterShape): Router {
   const { tokens, hidden, experts, router } = shape;
+  checkDimensions({ tokens, hidden, experts });
   checkRule(experts, router);
   const bias = (name: string): Rows => allocateRows(arena, name, 1, experts, "weights");
   return {
@@ -157,29 +161,29 @@ function choiceSteps(router: Router, { first, last }: Share): Step[] {
 export interface Routed {
   readonly check: Check;
   readonly ids: readonly number[];
-  readonly weights: Float64Array;
+  readonly weights: Bounded;
 }
 
 /** Compares one token's choice and weights with the reference; `input` is what the gate saw. */
-export function checkRouted(memory: WebAssembly.Memory, router: Router, token: number, input: Float64Array): Routed {
-  const { hidden, experts, router: rule } = router.shape;
+export function checkRouted(memory: WebAssembly.Memory, router: Router, token: number, input: Bounded): Routed {
+  const { experts, router: rule } = router.shape;
   const { logitBias, choiceBias } = router;
-  const logits = matmul(input, experts, (column) => unpackColumn(memory, router.gate, column));
-  if (logitBias !== undefined)
-    for (const [expert, bias] of readRow(memory, logitBias, 0).entries())
-      logits[expert] = (logits[expert] as number) + bias;
+  const column = (index: number): Float64Array => unpackColumn(memory, router.gate, index);
+  const product = boundedMatmul(input, experts, column, "float32");
+  const bias = logitBias === undefined ? undefined : readRow(memory, logitBias, 0);
+  const logits = bias === undefined ? product : boundedAdd(product, (index) => bias[index] as number);
   const routerInput: RouterInput = {
-    logits,
+    logits: logits.values,
     ...(choiceBias === undefined ? {} : { correctionBias: readRow(memory, choiceBias, 0) }),
   };
   const slots = { from: token * rule.topK, to: (token + 1) * rule.topK };
   const ids = Array.from(new Int32Array(memory.buffer, router.ids.address, slots.to).subarray(slots.from));
   const given = new Float32Array(memory.buffer, router.weights.address, slots.to).subarray(slots.from);
-  const size = Math.sqrt(logits.reduce((sum, logit) => sum + logit * logit, 0) / experts);
-  const slack = float32Tolerance(hidden) * Math.max(1, size);
-  const weights = weightsOfChosen(routerInput, rule, ids, slack);
   // An error of a logit is a relative error of its softmax or sigmoid, and once more of the sum that divides it.
-  return { check: compare(given, weights, 2 * slack + 2 ** -20), ids, weights };
+  const slack = logits.errors.reduce((most, error) => Math.max(most, error), 2 ** -21);
+  const values = weightsOfChosen(routerInput, rule, ids, slack);
+  const weights = { values, errors: values.map((weight) => Math.abs(weight) * (2 * slack + 2 ** -20) + 2 ** -126) };
+  return { check: compareBounded(given, weights), ids, weights };
 }
 
 /** Up to `most` whole numbers spread over [0, count). */

@@ -1,6 +1,7 @@
 import { allocateRows, fillRows, type Rows, readRow } from "./activations.ts";
 import { type Arena, type Buffer, createArena } from "./arena.ts";
 import type { Check, KernelCase } from "./case.ts";
+import { checkDimensions } from "./dimensions.ts";
 import { type KernelExports, kernelFunction } from "./exports.ts";
 import { rowSteps } from "./linear.ts";
 import { call, type Step } from "./program.ts";
@@ -30,7 +31,8 @@ interface Message {
 
 /** Conversion of rows between float32 and a message's format; results are compared bit by bit. */
 export function wireCase(shape: WireShape): KernelCase {
-  const { rows, width, direction, seed } = shape;
+  const { rows, width, block, direction, seed } = shape;
+  checkDimensions({ rows, width, block });
   const arena = createArena();
   const isQuantize = direction === "quantize";
   const x = allocateRows(arena, isQuantize ? "x" : "source", rows, width);

@@ -5,7 +5,7 @@ import type { Target } from "../kernels/target.ts";
 import { type Int8Dot, type PanelsAtOnce, plainTiles, type Tiles } from "../kernels/tiles.ts";
 
 /** Rounds over all candidates: the engine compiles a tile anew once it is hot, and disturbance only slows, so the fastest counts. */
-const rounds = 12;
+const calibrationRounds = 12;
 
 const panelChoices: readonly PanelsAtOnce[] = [1, 2];
 
@@ -33,6 +33,7 @@ export function compileForHost(wasm: Uint8Array<ArrayBuffer>, target: Target): K
   const rates = ratesOf(
     compiled,
     [...f32, ...int8].map(({ loop }) => loop),
+    calibrationRounds,
   );
   const { panels: f32Panels } = fastest(f32, rates);
   const { panels: int8Panels, dot: int8Dot } = fastest(int8, rates);
@@ -40,8 +41,15 @@ export function compileForHost(wasm: Uint8Array<ArrayBuffer>, target: Target): K
   return { ...compiled, tiles };
 }
 
-/** Best rate of each loop; all of them run in each round, so that a change of the clock meets them alike. */
-function ratesOf(compiled: KernelModule, loops: readonly RoofLoop[]): ReadonlyMap<RoofLoop, number> {
+/**
+ * Best rate of each loop on the calling thread, in work a second; all of them run in each round, so that a change of the clock meets
+ * them alike.
+ */
+export function ratesOf(
+  compiled: KernelModule,
+  loops: readonly RoofLoop[],
+  rounds: number,
+): ReadonlyMap<RoofLoop, number> {
   const rates = new Map<RoofLoop, number>();
   const memory = createMemory(Math.max(...loops.map(({ totalBytes }) => totalBytes)));
   const exports = instantiateKernels(compiled, memory);
@@ -50,7 +58,7 @@ function ratesOf(compiled: KernelModule, loops: readonly RoofLoop[]): ReadonlyMa
     for (const loop of loops) {
       const began = performance.now();
       runSteps(exports, loop.steps(0));
-      const rate = loop.work / (performance.now() - began);
+      const rate = (loop.work / (performance.now() - began)) * 1e3;
       rates.set(loop, Math.max(rate, rates.get(loop) ?? 0));
     }
   }

@@ -1,7 +1,7 @@
 import type { PaperUnit } from "../record/paperRows.ts";
 import type { FlopConvention } from "../workload/per-token.ts";
 import type { PaperInputs } from "./inputs.ts";
-import type { Printed } from "./printed.ts";
+import { type Printed, printsAs, toleranceOf } from "./printed.ts";
 
 /** A cell of a table, a section or a figure of the report, as computed here. */
 export type PaperCell = ComparedCell | DrawnCell | InputCell;
@@ -19,6 +19,11 @@ export interface ComparedCell extends Place {
   readonly kind: "compared";
   readonly printed: Printed;
   readonly computed: number;
+  /**
+   * Largest difference as a share of the print, of what the report measured on a real deployment and a model of one gives
+   * here; absent: the cell is arithmetic, and its digits say how far it may be off.
+   */
+  readonly toleranceShare?: number;
   /** How it is computed, where that needs saying. */
   readonly remark?: string;
 }
@@ -44,3 +49,14 @@ export const CONTEXTS = { "8K": 8192, "32K": 32768 } as const;
 
 /** Their names in the report. */
 export type ContextName = keyof typeof CONTEXTS;
+
+/** The largest difference from the print that a cell may have, in base units. */
+export function cellTolerance({ printed, toleranceShare }: Pick<ComparedCell, "printed" | "toleranceShare">): number {
+  return toleranceShare === undefined ? toleranceOf(printed) : toleranceShare * printed.value;
+}
+
+/** Whether a number is what the report prints in this cell. */
+export function isWithin(cell: Pick<ComparedCell, "printed" | "toleranceShare">, value: number): boolean {
+  if (cell.toleranceShare === undefined) return printsAs(cell.printed, value);
+  return Math.abs(value - cell.printed.value) <= cellTolerance(cell);
+}

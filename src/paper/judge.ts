@@ -1,6 +1,6 @@
 import type { PaperVerdict } from "../record/paperRows.ts";
 import type { FlopConvention } from "../workload/per-token.ts";
-import type { ComparedCell, DrawnCell, InputCell, PaperCell } from "./cell.ts";
+import { type ComparedCell, type DrawnCell, type InputCell, isWithin, type PaperCell } from "./cell.ts";
 import { DEVIATIONS, type Deviation } from "./deviations.ts";
 import { catalogInputs, type PaperInputs } from "./inputs.ts";
 import { PAPER_TABLES, type PaperTableName } from "./paperTables.ts";
@@ -61,7 +61,7 @@ function uncompared(cell: PaperCell): DrawnCell | InputCell {
 }
 
 function judged(cell: ComparedCell, deviation: Deviation | undefined): JudgedComparison {
-  const within = printsAs(cell.printed, cell.computed);
+  const within = isWithin(cell, cell.computed);
   if (deviation === undefined) {
     const remark = cell.remark === undefined ? {} : { explanation: cell.remark };
     return { ...cell, within, verdict: within ? "within" : "off", ...remark };
@@ -76,7 +76,7 @@ function judged(cell: ComparedCell, deviation: Deviation | undefined): JudgedCom
 
 function countedOtherwise(cell: JudgedComparison, exact: number): JudgedComparison {
   if (exact === cell.computed) return cell;
-  const within = printsAs(cell.printed, exact);
+  const within = isWithin(cell, exact);
   const counted = { ...cell, computed: exact, within };
   const harmless = cell.verdict === "within" || cell.verdict === "explained";
   return harmless && !within ? { ...counted, verdict: "exact", explanation: EXACT_EXPLANATION } : counted;

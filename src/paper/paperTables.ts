@@ -12,6 +12,7 @@ import { table4 } from "./tables/table4.ts";
 import { table5 } from "./tables/table5.ts";
 import { table6 } from "./tables/table6.ts";
 import { table7 } from "./tables/table7.ts";
+import { table8 } from "./tables/table8.ts";
 import { tokenWorkTable } from "./tables/tokenWork.ts";
 
 /** Every table, section and figure of the report that is recomputed, in the order in which it is printed. */
@@ -23,6 +24,7 @@ export const PAPER_TABLES = {
   table5,
   table6,
   table7,
+  table8,
   section3,
   section5,
   section6,

@@ -12,6 +12,7 @@ const PAPER_UNITS = [
   "fraction",
   "ns",
   "tokens",
+  "tokens/s",
   "USD per million tokens",
   "USD/byte",
   "USD/FLOP",
@@ -40,7 +41,7 @@ export const paperRowSchema = z.strictObject({
   difference: number("modeled", "computed - published.").optional(),
   tolerance: number(
     "published",
-    "Largest difference that the printed digits allow: half of the last one; for a sum one; by truncation one, upwards.",
+    "Largest difference that the printed digits allow: half of the last one; for a sum one; by truncation one, upwards. Of throughput that the report measured (Table 8): 5% of the print.",
   ).optional(),
   within: z
     .boolean()

@@ -20,7 +20,15 @@ import { type CodesignRow, codesignRowSchema } from "./codesignRows.ts";
 import { type CostRow, costRowSchema } from "./costRows.ts";
 import { type Document, documentSchema } from "./document.ts";
 import { type PaperRow, paperRowSchema } from "./paperRows.ts";
+import {
+  cutPlanRowSchema,
+  deploymentPlanRowSchema,
+  frontPlanRowSchema,
+  type PlanRow,
+  turnPlanRowSchema,
+} from "./planRows.ts";
 import { type LatencyRow, latencyRowSchema, type PartRow, partRowSchema } from "./projectRows.ts";
+import { type SimulateRow, simulateRowSchema } from "./simulateRows.ts";
 import { type MeasurementRow, measurementRowSchema, type SummaryRow, summaryRowSchema } from "./validateRows.ts";
 
 export type BenchDocument = Document<"bench", BenchRow>;
@@ -29,6 +37,8 @@ export type HardwareDocument = Document<"hardware", HardwareRow>;
 export type CostDocument = Document<"cost", CostRow>;
 export type CodesignDocument = Document<"codesign", CodesignRow>;
 export type PaperDocument = Document<"paper", PaperRow>;
+export type PlanDocument = Document<"plan", PlanRow>;
+export type SimulateDocument = Document<"simulate", SimulateRow>;
 export type ProjectDocument = Document<"project", LatencyRow | PartRow>;
 export type ValidateDocument = Document<"validate", MeasurementRow | SummaryRow>;
 export type EnvDocument = Document<"env", EnvRow>;
@@ -41,6 +51,8 @@ export type AnyDocument =
   | CostDocument
   | CodesignDocument
   | PaperDocument
+  | PlanDocument
+  | SimulateDocument
   | ProjectDocument
   | ValidateDocument
   | EnvDocument;
@@ -57,6 +69,11 @@ const SCHEMAS = {
   project: documentSchema("project", z.discriminatedUnion("row", [latencyRowSchema, partRowSchema])),
   validate: documentSchema("validate", z.discriminatedUnion("row", [measurementRowSchema, summaryRowSchema])),
   paper: documentSchema("paper", paperRowSchema),
+  plan: documentSchema(
+    "plan",
+    z.discriminatedUnion("row", [deploymentPlanRowSchema, cutPlanRowSchema, turnPlanRowSchema, frontPlanRowSchema]),
+  ),
+  simulate: documentSchema("simulate", simulateRowSchema),
   env: documentSchema("env", envRowSchema),
 } as const;
 
@@ -74,6 +91,13 @@ const ROW_KEYS: Readonly<Record<RecordedCommand, Readonly<Record<string, readonl
   project: { latency: Object.keys(latencyRowSchema.shape), part: Object.keys(partRowSchema.shape) },
   validate: { measurement: Object.keys(measurementRowSchema.shape), summary: Object.keys(summaryRowSchema.shape) },
   paper: { cell: Object.keys(paperRowSchema.shape) },
+  plan: {
+    deployment: Object.keys(deploymentPlanRowSchema.shape),
+    cut: Object.keys(cutPlanRowSchema.shape),
+    turn: Object.keys(turnPlanRowSchema.shape),
+    front: Object.keys(frontPlanRowSchema.shape),
+  },
+  simulate: { deployment: Object.keys(simulateRowSchema.shape) },
   env: { environment: Object.keys(envRowSchema.shape) },
 };
 

@@ -11,6 +11,7 @@ const TITLES: Readonly<Record<string, string>> = {
   table5: "Table 5: unit costs in USD",
   table6: "Table 6: USD per million tokens",
   table7: "Table 7 and section 5.4: least MoE sparsity",
+  table8: "Table 8: decode throughput in tokens/s per GPU, by stage times from theory (5% allowed)",
   section3: "Section 3: stages of the TPOT",
   section5: "Section 5: attention designs",
   section6: "Section 6: Step-3 on weaker cards",

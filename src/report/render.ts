@@ -7,7 +7,9 @@ import { codesignBlocks, costBlocks } from "./costBlocks.ts";
 import { csvText } from "./csv.ts";
 import { markdownText } from "./markdown.ts";
 import { paperBlocks } from "./paperBlocks.ts";
+import { planBlocks } from "./planBlocks.ts";
 import { projectBlocks, validateBlocks } from "./projectBlocks.ts";
+import { simulateBlocks } from "./simulateBlocks.ts";
 import type { Style } from "./style.ts";
 import { tableText } from "./table.ts";
 
@@ -46,6 +48,8 @@ function onlyShape(document: AnyDocument, shape: string): AnyDocument {
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "models":
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
+    case "plan":
+      return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "project":
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "validate":
@@ -73,6 +77,10 @@ function blocksOf(document: AnyDocument, columns: number): Block[] {
       return validateBlocks(document);
     case "paper":
       return paperBlocks(document);
+    case "plan":
+      return planBlocks(document);
+    case "simulate":
+      return simulateBlocks(document);
     case "env":
       return envBlocks(document);
   }

@@ -19,7 +19,7 @@ export function deploymentRows(
   measured: readonly { planned: PlannedRow; row: KernelRow }[],
 ): DeploymentRow[] {
   const corrections = countedCorrections(measured);
-  return settingsOf(settings, { weightDtype: "int8", kvDtype: "int8" }).map((setting) =>
+  return settingsOf(settings, { dtype: "int8" }).map((setting) =>
     deploymentRow(setting, card, accelerators, corrections),
   );
 }
@@ -75,8 +75,8 @@ type Corrections = ReadonlyMap<TermLabel, { readonly flops: number; readonly byt
 function countedCorrections(measured: readonly { planned: PlannedRow; row: KernelRow }[]): Corrections {
   const corrections = new Map<TermLabel, { flops: number; bytes: number }>();
   for (const { planned, row } of measured) {
-    const usable =
-      (row.dtype === "int8" && row.kvDtype !== "int4" && row.weightDtype !== "int4") || planned.term === "moe.router";
+    const isInt8 = row.dtype === "int8" && row.weightDtype !== "int4" && row.kvDtype !== "int4";
+    const usable = isInt8 || planned.term === "moe.router";
     if (!usable || planned.term === undefined) continue;
     if (row.flops === undefined || row.measuredFlopsPerByte === undefined || planned.modeled.valueBytes === 0) continue;
     const bytes = row.flops / row.measuredFlopsPerByte;

@@ -29,9 +29,9 @@ function kernelRows(
   cacheBytes: number,
 ): PlannedRow[] {
   const contexts = (dtype: Dtype, kvDtype: KvDtype, lists: SettingLists): RowContext[] =>
-    settingsOf(lists, { weightDtype: dtype, kvDtype }).map((setting) => ({
-      ...{ settings, card, threads, dtype, kvDtype, weightDtype: dtype, setting, cacheBytes },
-    }));
+    settingsOf(lists, { dtype, kvDtype }).map((setting) => {
+      return { settings, card, threads, dtype, kvDtype, weightDtype: dtype, setting, cacheBytes };
+    });
   switch (kernel) {
     case "attention.core":
     case "attention.layer": {
@@ -46,7 +46,7 @@ function kernelRows(
       const lists = { ...settings, batches: settings.batches.slice(0, 1), contexts: settings.contexts.slice(0, 1) };
       const pairs = kernel === "moe.router" ? dtypePairs({ dtypes: ["f32"] }) : dtypePairs(settings);
       const rows = pairs.flatMap(({ dtype, weightDtype }) =>
-        settingsOf(lists, { weightDtype, kvDtype: dtype }).map((setting) =>
+        settingsOf(lists, { dtype, weightDtype }).map((setting) =>
           moeRow(kernel, { settings, card, threads, dtype, kvDtype: dtype, weightDtype, setting, cacheBytes }),
         ),
       );
@@ -74,11 +74,6 @@ function kernelRows(
   }
 }
 
-/** The formats of the KV cache that a run asks for and that are multiplied in `dtype`. */
-function storedFormats({ kvDtypes }: BenchSettings, dtype: Dtype): readonly KvDtype[] {
-  return kvDtypes === undefined ? [dtype] : kvDtypes.filter((kvDtype) => kvFormats[kvDtype].dtype === dtype);
-}
-
 function checkWeightDtypes({ dtypes, weightDtypes = [] }: BenchSettings): void {
   for (const stored of weightDtypes) {
     const needed = computeDtype(stored);
@@ -86,6 +81,11 @@ function checkWeightDtypes({ dtypes, weightDtypes = [] }: BenchSettings): void {
     const expected = `dtypes that --dtype ${dtypes.join(",")} multiplies (${stored} weights are multiplied in ${needed})`;
     throw new InvalidInputError({ field: "--weight-dtype", value: stored, expected });
   }
+}
+
+/** The formats of the KV cache that a run asks for and that are multiplied in `dtype`. */
+function storedFormats({ kvDtypes }: BenchSettings, dtype: Dtype): readonly KvDtype[] {
+  return kvDtypes === undefined ? [dtype] : kvDtypes.filter((kvDtype) => kvFormats[kvDtype].dtype === dtype);
 }
 
 /** Named alone or with dimensions, the expert matmul also runs single products. */

@@ -1,7 +1,7 @@
+import { cellTolerance } from "../paper/cell.ts";
 import { catalogInputs, type PaperInputs } from "../paper/inputs.ts";
 import { type JudgedCell, judgedCells } from "../paper/judge.ts";
 import { PAPER_TABLE_NAMES, type PaperTableName } from "../paper/paperTables.ts";
-import { toleranceOf } from "../paper/printed.ts";
 import { DOCUMENT_SCHEMA } from "../record/document.ts";
 import type { PaperRow } from "../record/paperRows.ts";
 import type { PaperDocument } from "../record/schemas.ts";
@@ -75,7 +75,7 @@ function rowOf(table: PaperTableName, cell: JudgedCell): PaperRow {
         published: printed.value,
         computed,
         difference: computed - printed.value,
-        tolerance: toleranceOf(printed),
+        tolerance: cellTolerance(cell),
         within,
         verdict,
         ...(explanation === undefined ? {} : { explanation }),
@@ -94,6 +94,7 @@ function countNote(rows: readonly PaperRow[]): string {
   ] as const;
   const judged = rows.filter(({ verdict }) => verdict !== undefined).length;
   if (judged === 0) return "The report prints no values here: these are the points of its drawings.";
+  const measured = rows.some(({ table }) => table === "table8") ? " (Table 8: 5%)" : "";
   const texts = others.filter(([count]) => count > 0).map(([count, text]) => `, ${count} ${text}`);
-  return `${judged} printed cells: ${counted("within")} within what their digits allow${texts.join("")}.`;
+  return `${judged} printed cells: ${counted("within")} within what their digits${measured} allow${texts.join("")}.`;
 }

@@ -51,10 +51,17 @@ export interface RowContext {
 /** The lists of a run's settings that make decode settings. */
 export type SettingLists = Pick<BenchSettings, "batches" | "contexts" | "tokensPerExpert">;
 
+/** What is multiplied in, and how KV cache and weights are stored; absent: in the same. */
+export interface StoredDtypes {
+  readonly dtype: Dtype;
+  readonly kvDtype?: KvDtype;
+  readonly weightDtype?: WeightDtype;
+}
+
 /** Every combination of batch, context and tokens per expert; bytes an element follow the dtypes. */
 export function settingsOf(
   { batches, contexts, tokensPerExpert }: SettingLists,
-  { weightDtype, kvDtype }: { readonly weightDtype: WeightDtype; readonly kvDtype: KvDtype },
+  { dtype, kvDtype = dtype, weightDtype = dtype }: StoredDtypes,
 ): DecodeSetting[] {
   return batches.flatMap((batch) =>
     contexts.flatMap((kvTokens) =>

@@ -35,6 +35,8 @@ export type Dtype = "f32" | "int8";
 /** How weights are stored: f32 is multiplied in f32, the others in int8. */
 export type WeightDtype = Dtype | "int4";
 
+export type { KvDtype } from "../kernels/kvFormat.ts";
+
 /** Formats that `bench` takes for the KV cache, each with what it is multiplied in. */
 export const KV_DTYPES = (Object.keys(kvFormats) as KvDtype[]).map((name) => ({ name, dtype: kvFormats[name].dtype }));
 export type TargetName = "simd" | "relaxed" | "debug";

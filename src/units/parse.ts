@@ -12,6 +12,9 @@ const RANGE = /^(.+?)\.\.(.+?)(?:([+*])(.+))?$/;
 
 const SETTING = /^([^\s.=]+(?:\.\d[^\s.=]*)*)\.([^\s\d.=][^\s=]*)\s*=\s*(.*)$/su;
 
+const NAMED = /^([^\s=]+)\s*=\s*(.*)$/su;
+const NUMBER = /^(\d+(\.\d*)?|\.\d+)$/;
+
 const TOKEN_UNITS = new Map([
   ["", 1],
   ["k", 1024],
@@ -122,6 +125,41 @@ export function parseList(text: string, parseItem: ParseItem, field: string): re
  */
 export function parseNames(text: string, field: string): readonly string[] {
   return splitItems(text, field);
+}
+
+/**
+ * Values with names, `A=2ms,F=2ms`, each name at most once.
+ * @throws InvalidInputError on a name that is not one of `names`, or comes twice, or has no value
+ */
+export function parseNamedValues<Name extends string>(
+  text: string,
+  names: readonly Name[],
+  parseItem: ParseItem,
+  field: string,
+): Partial<Record<Name, number>> {
+  const values: Partial<Record<Name, number>> = {};
+  for (const item of splitItems(text, field)) {
+    const [, given = "", value = ""] = NAMED.exec(item) ?? [];
+    const name = names.find((one) => one === given);
+    if (name === undefined || value === "") {
+      const expected = `NAME=VALUE of ${names.join(", ")}`;
+      const known = value === "" ? [] : names;
+      throw new InvalidInputError({ field, value: value === "" ? item : given, expected, known });
+    }
+    if (values[name] !== undefined) throw new InvalidInputError({ field, value: name, expected: "each name once" });
+    values[name] = parseItem(value, `${field} ${name}`);
+  }
+  return values;
+}
+
+/**
+ * A number without a prefix, such as a factor or a share.
+ * @throws InvalidInputError unless it is from `least` to `most`
+ */
+export function parseNumber(text: string, field: string, [least, most]: readonly [number, number]): number {
+  const value = NUMBER.test(text.trim()) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  throw new InvalidInputError({ field, value: text, expected: `a number from ${least} to ${most}` });
 }
 
 /** A setting of one field of a card: `step3.moe_top_k=4`. */

@@ -75,8 +75,9 @@ describe.each(targets)("quantization steps of target %s", (target) => {
       new Float32Array(memory.buffer, q, headDim).fill(0);
       const state = scratch - 64;
       const where = [cache, blockBytes, 0, vectorBytes, 2 * vectorBytes, int8Code];
-      const dims = [1, headDim, headDim, 0, tokens, blockTokens];
-      call("attentionPartInt8", q, 32, out, 32, state, 0, scratch, ...where, ...dims, 1);
+      const dims = [1, headDim, headDim, 0, tokens];
+      call("attentionQueriesInt8", q, 32, scratch, 1, headDim, 1);
+      call("attentionPartInt8", out, 32, state, 0, scratch, ...where, ...dims);
       call("finishAttention", out, 32, state, 1, headDim);
       for (const value of new Float32Array(memory.buffer, out, headDim)) {
         expect(value).toBeGreaterThanOrEqual(0);

@@ -43,7 +43,9 @@ describe("cost and codesign", () => {
     const usd = async (more: string[]) => {
       const { rows } = checkDocument(JSON.parse((await run([...words, ...more])).out));
       const [first] = rows;
-      return first !== undefined && "usdPerMillionTokens" in first ? first.usdPerMillionTokens : Number.NaN;
+      return first !== undefined && "usdPerMillionTokens" in first
+        ? (first.usdPerMillionTokens ?? Number.NaN)
+        : Number.NaN;
     };
     expect(await usd(["--set", "h800.usdPerHour=1"])).toBeCloseTo((await usd([])) / 2, 12);
   });

@@ -14,6 +14,7 @@ describe("help", () => {
     ["cost"],
     ["codesign"],
     ["paper"],
+    ["plan"],
     ["env"],
     ["schema"],
   ])("of `afdbench %s %s` is what the golden file says", async (...words) => {
@@ -33,6 +34,7 @@ describe("help", () => {
       ["cost"],
       ["codesign"],
       ["paper"],
+      ["plan"],
     ]) {
       const { out } = await run([...words, "--help"]);
       expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);

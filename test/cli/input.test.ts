@@ -18,6 +18,11 @@ describe("wrong input", () => {
     [["bench", "--batch", "-1"], "--batch: expected"],
     [["bench", "--batch", "1,,2"], "--batch: expected"],
     [["bench", "--dtype", "f16"], "--dtype: expected one of f32, int8"],
+    [["bench", "--weight-dtype", "int5"], "--weight-dtype: expected one of f32, int8, int4"],
+    [
+      ["bench", "moe.layer", "--dtype", "f32", "--weight-dtype", "int4"],
+      "--weight-dtype: expected dtypes that --dtype f32",
+    ],
     [["bench", "--kv-dtype", "fp9"], "--kv-dtype: expected one of f32, bf16, fp8, int8, int4"],
     [["bench", "--dtype", "int8", "--kv-dtype", "bf16"], "--kv-dtype: expected int8, int4 with --dtype int8"],
     [["bench", "--target", "relax"], 'did you mean "relaxed"?'],

@@ -41,7 +41,7 @@ describe("paper", () => {
   });
 
   it.each([
-    [["paper", "table8"], /^afdbench: name: expected one of table1, .*figure5, all, got "table8"/],
+    [["paper", "table9"], /^afdbench: name: expected one of table1, .*figure5, all, got "table9"/],
     [["paper", "tabel2"], /did you mean "table2"/],
     [["paper", "all", "figure6"], /got "figure6"/],
   ])("refuses %j", async (words, message) => {

@@ -10,6 +10,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 describe("--svg", () => {
   it.each([
     ["cost", ["cost", "step3", "deepseek-v3", "mistral-7b"], ["step3", "deepseek-v3", "USD per million tokens"]],
+    ["plan", ["plan", "--model", "step3", "--context", "4k", "--hardware", "h800"], ["AFD, context 4096", "TPOT"]],
     ["figure1", ["paper", "figure1"], ["Step-3", "Llama 4 M", "front of GQA models at 8K"]],
     ["figure2", ["paper", "figure2"], ["AFD", "910B"]],
     ["figure3", ["paper", "figure3"], ["MM M1", "128K"]],

@@ -8,7 +8,7 @@ import { kvDtypes, kvFormats } from "../../src/kernels/kvFormat.ts";
 import { matmulCase } from "../../src/kernels/matmul.ts";
 import { expertMatmulCase, moeLayerCase } from "../../src/kernels/moe.ts";
 import { targets } from "../../src/kernels/target.ts";
-import { edgeCases, plainRule, weightDtypes } from "./edgeCases.ts";
+import { edgeCases, modelRules, plainRule, weightDtypes } from "./edgeCases.ts";
 import {
   bits,
   bufferOf,
@@ -49,6 +49,16 @@ describe.each(targets)("bits of target %s", (target) => {
       });
     });
 
+    it("a row has the bits of the row alone where k is taken in parts", () => {
+      // 257 rows take 2040 words of k at a time (assembly/tile/rows.ts): 8209 float32, or 2053 words of int8.
+      const shape = { n: 8, k: 8209, dtype, seed: 7 };
+      sameAlone(machine, matmulCase({ ...shape, m: 257 }), matmulCase({ ...shape, m: 1 }), {
+        input: { name: "x", width: shape.k },
+        output: { name: "y", width: shape.n },
+        rows: [0, 130, 256],
+      });
+    });
+
     it("a row of a matmul does not see what stands in the rows beside it", () => {
       const [m, k, n] = [8, 45, 16];
       const kernelCase = matmulCase({ m, n, k, dtype, seed: 6 });
@@ -71,6 +81,27 @@ describe.each(targets)("bits of target %s", (target) => {
         output: { name: "experts.output", width: shape.hidden },
         rows: range(tokensPerExpert),
       });
+    });
+
+    it.each([
+      ["softmax", plainRule],
+      ["groups and a bias", modelRules["deepseekV3"]?.rule ?? plainRule],
+    ])("a token of a MoE layer does not see NaN or Infinity in another, which becomes NaN itself: %s", (_, rule) => {
+      const [tokens, hidden, experts] = [5, 20, 24];
+      const kernelCase = moeLayerCase({
+        ...{ tokens, hidden, experts, residentExperts: experts, expertDim: 13, sharedDim: 9, router: rule },
+        ...{ dtype, epsilon: 1e-5, routing: "router", seed: 12 },
+      });
+      prepare(machine, kernelCase);
+      runRanks(machine, kernelCase, 1);
+      const before = range(tokens).map((token) => bits(rowOf(machine, kernelCase, "y", hidden, token)));
+      for (const foreign of [Number.NaN, Number.POSITIVE_INFINITY]) {
+        rowOf(machine, kernelCase, "x", hidden, 2)[7] = foreign;
+        runRanks(machine, kernelCase, 1);
+        for (const token of [0, 1, 3, 4])
+          expect(bits(rowOf(machine, kernelCase, "y", hidden, token))).toBe(before[token]);
+        expect(rowOf(machine, kernelCase, "y", hidden, 2).every(Number.isNaN)).toBe(true);
+      }
     });
 
     it("a token of a MoE layer has the bits of the token alone", () => {

@@ -58,5 +58,10 @@ function tilesWith(memory: WebAssembly.Memory, product: (weight: number, activat
     }
   };
   const [one, six] = [tile(1), tile(6)];
-  return { tileInt8Fused1x8: one, tileInt8InPairs1x8: one, tileInt8Fused6x8: six, tileInt8InPairs6x8: six };
+  return {
+    tileInt8FusedRows1Columns8: one,
+    tileInt8InPairsRows1Columns8: one,
+    tileInt8FusedRows6Columns8: six,
+    tileInt8InPairsRows6Columns8: six,
+  };
 }

@@ -79,17 +79,17 @@ function coresOf(dtype: Dtype): Omit<AttentionCoreShape, "dtype" | "seed">[] {
   return [
     { batch: 4, kvTokens: [1, 0, 300, 7], ...grouped },
     { batch: 3, kvTokens: [0, 0, 1], ...latent },
-    { batch: 2, kvTokens: [1030, 513], ...grouped },
-    { batch: 1, kvTokens: 2600, queryHeads: 9, kvHeads: 1, headDim: 8 },
+    { batch: 2, kvTokens: [1300, 1025], ...grouped },
+    { batch: 1, kvTokens: 4200, queryHeads: 9, kvHeads: 1, headDim: 8 },
     { batch: 1, kvTokens: 1, ...latent },
     { batch: 2, kvTokens: [259, 70], ...latent },
     { batch: 2, kvTokens: 130, queryHeads: 1, kvHeads: 1, headDim: 9, ropeHeadDim: 3 },
     { batch: 2, kvTokens: [265, 3], ...grouped, span: { kind: "sliding", tokens: 10 } },
-    { batch: 1, kvTokens: 900, ...grouped, span: { kind: "sliding", tokens: 777 } },
+    { batch: 1, kvTokens: 1700, ...grouped, span: { kind: "sliding", tokens: 1577 } },
     { batch: 1, kvTokens: 300, ...latent, span: { kind: "sliding", tokens: 129 } },
     { batch: 3, kvTokens: [64, 65, 600], ...grouped, span: { kind: "chunked", tokens: 64 } },
     { batch: 2, kvTokens: [310, 0], ...grouped, sinks: "perHead" },
-    { batch: 1, kvTokens: 1100, ...latent, sinks: "perHead", span: { kind: "sliding", tokens: 1001 } },
+    { batch: 1, kvTokens: 1300, ...latent, sinks: "perHead", span: { kind: "sliding", tokens: 1201 } },
     { batch: 3, kvTokens: [700, 256, 257], ...grouped, paging: "permuted" },
     { batch: 2, kvTokens: [700, 9], ...latent, paging: "permuted" },
     ...kvDtypes
@@ -110,7 +110,11 @@ function layers(dtype: Dtype): EdgeCase[] {
     { batch: 3, kvTokens: 256, queryHeads: 5, kvHeads: 1, headDim: 8, hidden: 64, queryRank: 32 },
     { batch: 2, kvTokens: 257, queryHeads: 6, kvHeads: 2, headDim: 24, hidden: 70, queryRank: 40 },
   ];
-  return shapes.map((shape, index) => ({
+  const stored = kvDtypes.filter((kvDtype) => kvFormats[kvDtype].dtype === dtype);
+  const inFormats = stored.map((kvDtype) => ({
+    ...{ batch: 2, kvTokens: 258, queryHeads: 4, kvHeads: 1, headDim: 16, hidden: 40, queryRank: 16, kvDtype },
+  }));
+  return [...shapes, ...inFormats].map((shape, index) => ({
     name: `attentionLayer ${dtype} ${text(shape)}`,
     build: () => attentionLayerCase({ ...shape, dtype, seed: index, ropeTheta: 500_000, epsilon: 1e-5 }),
     output: "out",

@@ -54,6 +54,7 @@ describe.each(targets)("counts of target %s", (target) => {
   it.each([
     { m: 1, n: 8, k: 4 },
     { m: 1, n: 40, k: 36 },
+    { m: 3, n: 16, k: 28 },
     { m: 7, n: 24, k: 1028 },
   ])("matmul int4 m=$m n=$n k=$k executes the operations of int8, over half the bytes", (shape) => {
     const kernelCase = matmulCase({ ...shape, dtype: "int4", seed: 1 });
@@ -182,19 +183,27 @@ function hostL2(): CacheGeometry {
   return cacheGeometry(sizeBytes, ways, lineBytes);
 }
 
-/** The attention core with one call for every 8 heads, each of which goes through the whole cache. */
+/** The attention core with calls of their own for every 8 heads, each of which go through the whole cache. */
 function rereadingCore(shape: AttentionCoreShape): KernelCase {
   const whole = attentionCoreCase(shape);
-  const split = (step: Step): Step[] => {
-    if (step.kind !== "call" || step.name !== "attentionPartInt8") return [step];
-    const [q = 0, qStride = 0, out = 0, outStride = 0, state = 0, ...rest] = step.args;
-    const headsAt = 8;
-    return Array.from({ length: (rest[headsAt] as number) / 8 }, (_, group) => {
-      const at = [q + group * 8 * qStride, qStride, out + group * 8 * outStride, outStride, state + group * 64];
-      return call(step.name, ...at, ...rest.slice(0, headsAt), 8, ...rest.slice(headsAt + 1));
-    });
+  const headsAt = 11;
+  const split = ([queries, part, ...rest]: readonly Step[]): Step[] => {
+    if (queries?.kind !== "call" || part?.kind !== "call") throw new Error("expected queries, then a part");
+    const [q = 0, qStride = 0, ...others] = queries.args;
+    const [out = 0, outStride = 0, state = 0] = part.args;
+    const groups = Array.from({ length: (part.args[headsAt] as number) / 8 }, (_, group) => [
+      call(queries.name, q + group * 8 * qStride, qStride, ...others.with(1, 8)),
+      call(
+        part.name,
+        ...part.args
+          .with(0, out + group * 8 * outStride)
+          .with(2, state + group * 64)
+          .with(headsAt, 8),
+      ),
+    ]);
+    return [...groups.flat(), ...rest];
   };
-  return { ...whole, steps: (rank, ranks) => whole.steps(rank, ranks).flatMap(split) };
+  return { ...whole, steps: (rank, ranks) => split(whole.steps(rank, ranks)) };
 }
 
 function count(target: Target, kernelCase: KernelCase) {

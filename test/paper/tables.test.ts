@@ -23,6 +23,7 @@ describe("the report's tables", () => {
     ["table5", 8, ["H800, FLOP"]],
     ["table6", 108 + 6, []],
     ["table7", 7, []],
+    ["table8", 11, []],
     ["section3", 3, []],
     ["section5", 6, []],
     ["section6", 11, ["L4, cards for the FFN"]],

@@ -100,6 +100,60 @@ describe("bench", () => {
     await expect(`${golden.join("\n")}\n`).toMatchFileSnapshot("golden/bench-tiny.jsonl");
   });
 
+  it("gives messages a rate in bytes, and neither FLOPs nor a projection", async () => {
+    const kernels = ["wire.quantizeInt8", "wire.dequantizeFp8", "wire.quantizeBf16"] as const;
+    const { document, failed } = await bench(settingsOf({ configFile, kernels }));
+    const rows = kernelRows(document.rows).filter(({ kernel }) => kernel.startsWith("wire."));
+    expect(failed).toBe(false);
+    expect(rows.map(({ kernel, dtype, shape, status }) => [kernel, dtype, shape, status])).toEqual([
+      ["wire.quantizeInt8", "int8", "batch=2 hidden=64", "ok"],
+      ["wire.dequantizeFp8", "fp8", "batch=2 hidden=64 block=128", "ok"],
+      ["wire.quantizeBf16", "bf16", "batch=2 hidden=64", "ok"],
+    ]);
+    const bytes = [2 * (64 * 5 + 4), 2 * (64 * 5 + 4), 2 * 64 * 6];
+    for (const [index, row] of rows.entries()) {
+      expect(row.bytesPerSecond).toBeCloseTo(((bytes[index] ?? 0) / (row.medianNs ?? 0)) * 1e9, 0);
+      expect(row).not.toHaveProperty("flopsPerSecond");
+      expect(row.maxErrorFraction).toBe(0);
+    }
+    expect(document.rows.filter(({ row }) => row !== "kernel")).toEqual([]);
+    expect(checkDocument(JSON.parse(JSON.stringify(document)))).toEqual(document);
+  });
+
+  it("stores weights in four bits where asked: the FLOPs of int8 over half the bytes", async () => {
+    const settings = settingsOf({
+      ...{ configFile, kernels: ["moe.expertMatmul", "moe.layer", "linear.gemm"], m: [5], n: [16], k: [24] },
+      ...{ dtypes: ["int8"], weightDtypes: ["int8", "int4"] },
+    });
+    const { document, failed } = await bench(settings);
+    expect(failed).toBe(false);
+    const rows = kernelRows(document.rows).filter(({ kernel }) => !kernel.startsWith("roof."));
+    const [int8, int4] = (["int8", "int4"] as const).map((stored) =>
+      rows.filter(({ weightDtype }) => weightDtype === stored),
+    );
+    expect(int4?.map(({ kernel }) => kernel)).toEqual(int8?.map(({ kernel }) => kernel));
+    for (const [index, row] of (int4 ?? []).entries()) {
+      expect(row.status).toBe("ok");
+      expect(row.shape).toBe(`${int8?.[index]?.shape} weights=int4`);
+      expect(row.dtype).toBe("int8");
+      expect(row.modeledFlops).toBe(int8?.[index]?.modeledFlops);
+      expect(row.modeledFlopsPerByte).toBeGreaterThan(1.5 * (int8?.[index]?.modeledFlopsPerByte ?? Number.NaN));
+    }
+  });
+
+  it.each(["step3", "deepseek-v3", "qwen3-235b-a22b"])("routes as %s does", async (model) => {
+    const settings = settingsOf({ model, kernels: ["moe.router"], tokensPerExpert: [1], repetitions: 1 });
+    const { document, failed } = await bench(settings);
+    expect(failed).toBe(false);
+    const row = kernelRows(document.rows).find(({ kernel }) => kernel === "moe.router");
+    expect(row?.status).toMatch(/^(ok|roofSuspect)$/);
+  });
+
+  it("refuses weights that nothing of the run multiplies", async () => {
+    const settings = settingsOf({ configFile, kernels: ["linear.gemm"], dtypes: ["f32"], weightDtypes: ["int4"] });
+    await expect(bench(settings)).rejects.toThrow("--weight-dtype: expected dtypes that --dtype f32 multiplies");
+  });
+
   it("computes the same with another number of threads: counts and errors do not move", async () => {
     const settings = settingsOf({
       configFile,

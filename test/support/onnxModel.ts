@@ -1,45 +1,80 @@
 /**
- * Writes an ONNX model of a few nodes, float32 throughout, in protobuf's wire format: a field is a varint key
- * (number x 8 + wire type), then a varint (wire type 0) or a length and as many bytes (wire type 2).
+ * Writes an ONNX model of a few nodes, float32 but for inputs said otherwise, in protobuf's wire format: a field is a varint key
+ * (number x 8 + wire type), then a varint (wire type 0), a length and as many bytes (wire type 2), or four bytes (wire type 5).
  *
- * @source ONNX onnx/onnx.proto: ModelProto, GraphProto, NodeProto, ValueInfoProto
+ * @source ONNX onnx/onnx.proto: ModelProto, GraphProto, NodeProto, AttributeProto, ValueInfoProto
  */
 export interface OnnxGraph {
   readonly nodes: readonly OnnxNode[];
   /** Names with their dimensions. */
   readonly inputs: Readonly<Record<string, readonly number[]>>;
   readonly outputs: Readonly<Record<string, readonly number[]>>;
+  /** Element types of inputs and outputs that are not float32. */
+  readonly types?: Readonly<Record<string, OnnxType>>;
 }
 
 export interface OnnxNode {
-  /** Operator of ONNX's default domain, such as MatMul. */
+  /** Operator of ONNX's default domain, such as MatMul, or of `domain`. */
   readonly operator: string;
+  readonly domain?: string;
   readonly inputs: readonly string[];
   readonly output: string;
+  /** Outputs after the first. */
+  readonly moreOutputs?: readonly string[];
+  /** Whole numbers, texts, or float32 as `{ float }`. */
+  readonly attributes?: Readonly<Record<string, number | string | { readonly float: number }>>;
 }
 
-const irVersion = 8;
-const operatorSetVersion = 17;
-const float32 = 1;
+/** TensorProto.DataType, also what the attribute `to` of Cast takes. */
+export const onnxTypes = { float32: 1, int8: 3, int64: 7, bfloat16: 16, float8e4m3fn: 17 } as const;
+export type OnnxType = keyof typeof onnxTypes;
+
+const irVersion = 9;
+/** The first with float8 in Cast. */
+const operatorSetVersion = 19;
+/** AttributeProto.AttributeType. */
+const attributeTypes = { float: 1, int: 2, string: 3 } as const;
 
 /** The bytes of a model file. */
-export function onnxModel({ nodes, inputs, outputs }: OnnxGraph): Uint8Array {
+export function onnxModel({ nodes, inputs, outputs, types = {} }: OnnxGraph): Uint8Array {
+  const typeOf = (name: string): number => onnxTypes[types[name] ?? "float32"];
   const graph = [
-    ...nodes.map(({ operator, inputs: names, output }) =>
-      nested(1, [...names.map((name) => text(1, name)), text(2, output), text(4, operator)]),
-    ),
+    ...nodes.map((node) => nested(1, nodeFields(node))),
     text(2, "graph"),
-    ...Object.entries(inputs).map(([name, dims]) => nested(11, tensorInfo(name, dims))),
-    ...Object.entries(outputs).map(([name, dims]) => nested(12, tensorInfo(name, dims))),
+    ...Object.entries(inputs).map(([name, dims]) => nested(11, tensorInfo(name, dims, typeOf(name)))),
+    ...Object.entries(outputs).map(([name, dims]) => nested(12, tensorInfo(name, dims, typeOf(name)))),
   ];
-  const operatorSet = [text(1, ""), number(2, operatorSetVersion)];
-  return Uint8Array.from([number(1, irVersion), nested(7, graph), nested(8, operatorSet)].flat());
+  const domains = new Set(nodes.flatMap(({ domain }) => domain ?? []));
+  const operatorSets = [
+    [text(1, ""), number(2, operatorSetVersion)],
+    ...[...domains].map((domain) => [text(1, domain), number(2, 1)]),
+  ];
+  return Uint8Array.from([number(1, irVersion), nested(7, graph), ...operatorSets.map((set) => nested(8, set))].flat());
 }
 
-/** ValueInfoProto: name, then a tensor type of float32 and one dimension after the other. */
-function tensorInfo(name: string, dims: readonly number[]): number[][] {
+function nodeFields({ operator, domain, inputs, output, moreOutputs = [], attributes = {} }: OnnxNode): number[][] {
+  return [
+    ...inputs.map((name) => text(1, name)),
+    ...[output, ...moreOutputs].map((name) => text(2, name)),
+    text(4, operator),
+    ...Object.entries(attributes).map(([name, value]) => nested(5, [text(1, name), ...attributeValue(value)])),
+    ...(domain === undefined ? [] : [text(7, domain)]),
+  ];
+}
+
+function attributeValue(value: number | string | { readonly float: number }): number[][] {
+  if (typeof value === "number") return [number(3, value), number(20, attributeTypes.int)];
+  if (typeof value === "string") return [text(4, value), number(20, attributeTypes.string)];
+  return [
+    [...varint(2 * 8 + 5), ...new Uint8Array(Float32Array.of(value.float).buffer)],
+    number(20, attributeTypes.float),
+  ];
+}
+
+/** ValueInfoProto: name, then a tensor type of one element type and one dimension after the other. */
+function tensorInfo(name: string, dims: readonly number[], elementType: number): number[][] {
   const shape = dims.map((dim) => nested(1, [number(1, dim)]));
-  const tensorType = [number(1, float32), nested(2, shape)];
+  const tensorType = [number(1, elementType), nested(2, shape)];
   return [text(1, name), nested(2, [nested(1, tensorType)])];
 }
 

@@ -2,9 +2,9 @@ import type { Command } from "commander";
 import type { CodesignSettings } from "../../runs/codesign.ts";
 import { InvalidInputError } from "../../units/errors.ts";
 import { parseCount, parseDurationNs, parseNames, parseRateBytesPerSecond, parseTokens } from "../../units/parse.ts";
+import { PRECISIONS, parseKvBits, setOption } from "../modelingOptions.ts";
 import { addOutputOptions, emit, HARDWARE_HELP, type OutputOptions, requireKnown, resolveOutput } from "../output.ts";
 import type { CommandContext } from "../terminal.ts";
-import { collect, PRECISIONS, parseKvBits } from "./cost.ts";
 
 interface CodesignOptions extends OutputOptions {
   config?: string;
@@ -36,7 +36,7 @@ export function addCodesign(program: Command, { terminal }: CommandContext): voi
     .option("--config <file>", "config.json or model card to judge instead")
     .option("--context <tokens>", "cached tokens of a sequence", "8k")
     .option("--hardware <list>", `accelerators: ${HARDWARE_HELP}`)
-    .option("--set <figure>", "replace a figure or a model's field: NAME.FIELD=VALUE; may be repeated", collect, [])
+    .addOption(setOption("a figure or a model's field"))
     .option("--precision <precision>", `what accelerators compute in: ${PRECISIONS.join(", ")}`, "auto")
     .option("--tpot <duration>", "time per output token", "50ms")
     .option("--stages <count>", "stages of the pipeline, 3 or 4", "3")

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { CostSettings } from "../../runs/cost.ts";
 import { InvalidInputError } from "../../units/errors.ts";
 import { parseCount, parseList, parseNames, parseTokens } from "../../units/parse.ts";
+import { PRECISIONS, parseKvBits, setOption } from "../modelingOptions.ts";
 import {
   addOutputOptions,
   addSvgOption,
@@ -26,9 +27,6 @@ interface CostOptions extends OutputOptions {
   exact?: boolean;
 }
 
-/** Words of --precision: a precision, or FP8 where the card has it and else BF16. */
-export const PRECISIONS = ["auto", "bf16", "fp8", "int8", "fp4"] as const;
-
 const HELP = `
 Examples:
   $ afdbench cost step3 --context 8k,32k                 each accelerator and the best pairing
@@ -49,7 +47,7 @@ export function addCost(program: Command, { terminal }: CommandContext): void {
     .option("--config <file>", "a config.json or model card as well")
     .option("--context <tokens>", "cached tokens of a sequence, a list", "8k,32k")
     .option("--hardware <list>", `accelerators: ${HARDWARE_HELP}`)
-    .option("--set <figure>", "replace a figure or a model's field: NAME.FIELD=VALUE; may be repeated", collect, [])
+    .addOption(setOption("a figure or a model's field"))
     .option("--precision <precision>", `what accelerators compute in: ${PRECISIONS.join(", ")}`, "auto")
     .option("--kv-bits <bits>", "bits of a cached element in every layer (default: as each model keeps it)")
     .option("--mtp <tokens>", "tokens drafted in a step")
@@ -69,18 +67,6 @@ export function addCost(program: Command, { terminal }: CommandContext): void {
       const { costFigure } = await import("../../report/figures/costFigure.ts");
       await saveFigure(options.svg, costFigure(document));
     });
-}
-
-/** Collects an option that may be repeated. */
-export function collect(value: string, earlier: readonly string[]): string[] {
-  return [...earlier, value];
-}
-
-/** @throws InvalidInputError naming `field` unless the text is a number of bits from 1 to 64 */
-export function parseKvBits(text: string): number {
-  const bits = parseCount(text, "--kv-bits");
-  if (bits <= 64) return bits;
-  throw new InvalidInputError({ field: "--kv-bits", value: text, expected: "a whole number from 1 to 64" });
 }
 
 function resolveCost(

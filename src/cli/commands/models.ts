@@ -2,10 +2,10 @@ import type { Command } from "commander";
 import type { ModelChoice, ModelsSettings } from "../../runs/models.ts";
 import { InvalidInputError } from "../../units/errors.ts";
 import { parseTokens } from "../../units/parse.ts";
+import { parseKvBits, setOption } from "../modelingOptions.ts";
 import { refuseOperands } from "../operands.ts";
 import { addOutputOptions, emit, type OutputOptions, resolveOutput } from "../output.ts";
 import type { CommandContext } from "../terminal.ts";
-import { collect, parseKvBits } from "./cost.ts";
 
 interface ModelsOptions extends OutputOptions {
   context: string;
@@ -38,7 +38,7 @@ export function addModels(program: Command, { terminal }: CommandContext): void 
     .description("list the models of the catalog, or show one")
     .option("--context <tokens>", "cached tokens of a sequence, for the KV bytes a step reads", "8k")
     .option("--kv-bits <bits>", "bits of a cached element in every layer (default: as each model keeps it)")
-    .option("--set <field>", "replace a model's field: NAME.FIELD=VALUE; may be repeated", collect, [])
+    .addOption(setOption("a model's field"))
     .option("--exact", "count MLA's value product as wide as its latent, not as the report does");
   addOutputOptions(list)
     .addHelpText("after", LIST_HELP)

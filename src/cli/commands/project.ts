@@ -3,9 +3,9 @@ import type { ProjectSettings } from "../../runs/project.ts";
 import { PROJECTED_KERNELS, PROJECTED_PRECISIONS } from "../../runs/projectChoices.ts";
 import { InvalidInputError } from "../../units/errors.ts";
 import { parseCount, parseList, parseNames, parseTokens } from "../../units/parse.ts";
+import { setOption } from "../modelingOptions.ts";
 import { addOutputOptions, emit, HARDWARE_HELP, type OutputOptions, requireKnown, resolveOutput } from "../output.ts";
 import type { CommandContext } from "../terminal.ts";
-import { collect } from "./cost.ts";
 
 interface ProjectOptions extends OutputOptions {
   model?: string;
@@ -55,7 +55,7 @@ export function addProject(program: Command, { terminal }: CommandContext): void
     .option("--n <columns>", "its columns")
     .option("--k <length>", "its inner dimension")
     .option("--hardware <list>", `accelerators: ${HARDWARE_HELP}`)
-    .option("--set <figure>", "replace a figure: NAME.FIELD=VALUE; may be repeated", collect, [])
+    .addOption(setOption("a figure"))
     .option("--engine <name>", "kernel library, or a part of its name (default: the family's median one)")
     .option("--precision <precision>", `what products multiply in: ${PROJECTED_PRECISIONS.join(", ")}`, "auto")
     .option("--kv-bits <bits>", "bits of a cached element, 16 or 8", "16");

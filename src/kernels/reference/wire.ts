@@ -40,14 +40,6 @@ export function bf16Value(code: number): number {
   return new Float32Array(Uint32Array.of(code * 65536).buffer)[0] as number;
 }
 
-/** Values in whole steps of their largest magnitude / `steps`, and that step, with the float32 roundings of the kernels. */
-export function inSteps(x: Float64Array, steps: number): { readonly units: Float64Array; readonly scale: number } {
-  const largest = x.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  const unitsPerValue = Math.fround(steps / largest);
-  const factor = unitsPerValue < Number.POSITIVE_INFINITY ? unitsPerValue : 0;
-  return { units: x.map((value) => Math.fround(value * factor)), scale: Math.fround(largest / steps) };
-}
-
 /** A float32 row as int8 and its scale. */
 export function int8Row(x: Float64Array): { readonly codes: Int8Array; readonly scale: number } {
   const { units, scale } = inSteps(x, 127);
@@ -58,6 +50,14 @@ export function int8Row(x: Float64Array): { readonly codes: Int8Array; readonly 
 export function fp8Block(x: Float64Array): { readonly codes: Uint8Array; readonly scale: number } {
   const { units, scale } = inSteps(x, 448);
   return { codes: Uint8Array.from(units, fp8Code), scale };
+}
+
+/** Values in whole steps of their largest magnitude / `steps`, and that step, with the float32 roundings of the kernels. */
+function inSteps(x: Float64Array, steps: number): { readonly units: Float64Array; readonly scale: number } {
+  const largest = x.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const unitsPerValue = Math.fround(steps / largest);
+  const factor = unitsPerValue < Number.POSITIVE_INFINITY ? unitsPerValue : 0;
+  return { units: x.map((value) => Math.fround(value * factor)), scale: Math.fround(largest / steps) };
 }
 
 function bitsOf(x: number): number {

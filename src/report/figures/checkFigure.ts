@@ -1,5 +1,5 @@
 import { InvalidInputError } from "../../units/errors.ts";
-import type { Axis, BarsFigure, Figure, FigureLine, PointSeries } from "./figure.ts";
+import type { Axis, BarsFigure, Figure, FigureLine, PointSeries, TimelineFigure } from "./figure.ts";
 
 /** Far beyond any quantity, and far enough from the ends of float64 for an axis to be laid out. */
 const LARGEST = 1e100;
@@ -22,6 +22,9 @@ export function checkFigure(figure: Figure): void {
       return;
     case "bars":
       checkBars(figure);
+      return;
+    case "timeline":
+      checkTimeline(figure);
       return;
   }
 }
@@ -101,6 +104,29 @@ function checkBars({ bars, value: axis }: BarsFigure): void {
     seen.add(key);
     requireFinite(`bar ${name}: value`, value);
     if (value < 0) throw new InvalidInputError({ field: `bar ${name}: value`, value, expected: "a number from 0" });
+  }
+}
+
+function checkTimeline({ time, tracks, slices }: TimelineFigure): void {
+  checkAxis("time", time);
+  if (time.scale !== "linear") {
+    throw new InvalidInputError({ field: "axis time: scale", value: time.scale, expected: "linear, for a timeline" });
+  }
+  requireSome("slices", slices);
+  const keyOf = (facet: string, track: string) => JSON.stringify([facet, track]);
+  requireDistinct(
+    "track",
+    tracks.map(({ facet, name }) => ({ name: keyOf(facet, name) })),
+  );
+  const known = new Set(tracks.map(({ facet, name }) => keyOf(facet, name)));
+  for (const { facet, track, from, to } of slices) {
+    const field = `slice on ${quoted(facet)}, ${quoted(track)}`;
+    if (!known.has(keyOf(facet, track))) {
+      throw new InvalidInputError({ field, value: track, expected: "a track of the figure" });
+    }
+    requireFinite(`${field}: start`, from);
+    requireFinite(`${field}: end`, to);
+    if (from > to) throw new InvalidInputError({ field: `${field}: end`, value: to, expected: `at least ${from}` });
   }
 }
 

@@ -1,5 +1,5 @@
 /** What a picture shows: plain data that says nothing about pixels or colours. `figureSvg` draws it. */
-export type Figure = ScatterFigure | LinesFigure | BarsFigure;
+export type Figure = ScatterFigure | LinesFigure | BarsFigure | TimelineFigure;
 
 interface FigureText {
   readonly title: string;
@@ -34,6 +34,33 @@ export interface BarsFigure extends FigureText {
   /** Whether the series of a group stand end to end, or each in a row of its own. */
   readonly arrangement: "stacked" | "grouped";
   readonly bars: readonly Bar[];
+}
+
+/** What happens when: a row a track, tracks gathered into facets. */
+export interface TimelineFigure extends FigureText {
+  readonly kind: "timeline";
+  /** Its scale is linear. */
+  readonly time: Axis;
+  /** Rows from top to bottom; those of one facet stand together. */
+  readonly tracks: readonly Track[];
+  readonly slices: readonly TimelineSlice[];
+}
+
+export interface Track {
+  readonly facet: string;
+  /** Unlike any other in its facet. */
+  readonly name: string;
+}
+
+/** A piece of time on a track, in base units. */
+export interface TimelineSlice {
+  readonly facet: string;
+  readonly track: string;
+  readonly series: string;
+  readonly from: number;
+  readonly to: number;
+  /** Text inside, where there is room. */
+  readonly label?: string;
 }
 
 export interface Axis {

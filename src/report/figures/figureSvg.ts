@@ -5,6 +5,7 @@ import type { Figure } from "./figure.ts";
 import { type Header, headerOf } from "./header.ts";
 import { pointsDrawing } from "./pointsDrawing.ts";
 import { addSurroundings, legendMarks } from "./surroundings.ts";
+import { timelineDrawing } from "./timelineDrawing.ts";
 
 /**
  * Draws a figure as an SVG file: 900 pixels wide, on a white ground, without fonts or scripts of its own. The same figure
@@ -31,6 +32,8 @@ function drawingOf(figure: Figure): Drawing {
       return pointsDrawing(figure);
     case "bars":
       return barsDrawing(figure);
+    case "timeline":
+      return timelineDrawing(figure);
   }
 }
 

@@ -1,0 +1,145 @@
+import type { Command } from "commander";
+import type { PlanSettings } from "../../runs/plan.ts";
+import { InvalidInputError } from "../../units/errors.ts";
+import { parseCount, parseDurationNs, parseList, parseNames, parseTokens } from "../../units/parse.ts";
+import { setOption } from "../modelingOptions.ts";
+import {
+  addOutputOptions,
+  addSvgOption,
+  emit,
+  HARDWARE_HELP,
+  type OutputOptions,
+  requireKnown,
+  resolveOutput,
+  saveFigure,
+} from "../output.ts";
+import type { CommandContext } from "../terminal.ts";
+
+interface PlanOptions extends OutputOptions {
+  model?: string;
+  config?: string;
+  context: string;
+  tpot: string;
+  hardware?: string;
+  attentionOn?: string;
+  ffnOn?: string;
+  maxCards: string;
+  objective: string;
+  batch?: string;
+  precision: string;
+  ffn: string;
+  redundant: string;
+  microBatches: string;
+  instanceCards: string;
+  link: string;
+  top: string;
+  set: string[];
+}
+
+const HELP = `
+Examples:
+  $ afdbench plan --model step3 --context 4k --tpot 50ms --hardware h800
+  $ afdbench plan --model deepseek-v3 --context 8k,32k --max-cards 128 --objective throughput
+  $ afdbench plan --model step3 --attention-on h800,h20 --ffn-on h800  # different cards, priced
+  $ afdbench plan --model step3 --batch 64 --objective cards           # fewest for 64 sequences
+  $ afdbench plan --model step3 --set h800.networkBytesPerSecond=25GB/s
+  $ afdbench plan --model step3 --set efficiency.hottestCardFactor=1.5
+  $ afdbench plan --model deepseek-v3 --hardware h800 --svg front.svg
+Constants of stage times (efficiency.NAME), and how to read the answer: docs/plan.md.
+`;
+
+const OBJECTIVES = ["cost", "throughput", "cards"] as const;
+const PRECISIONS = ["auto", "bf16"] as const;
+const PARALLELISMS = ["expert", "tensor"] as const;
+const LINKS = ["shared", "duplex"] as const;
+
+/** Far above any deployment that the search can go through in a moment. */
+const MOST_CARDS = 1024;
+const MOST_MICRO_BATCHES = 16;
+const MOST_COPIES = 8;
+const MOST_NAMED = 100;
+
+/** `afdbench plan`: the best deployments within a TPOT, and whether to disaggregate at all. */
+export function addPlan(program: Command, { terminal }: CommandContext): void {
+  const command = program
+    .command("plan")
+    .description("search deployments within a TPOT, and say when not to disaggregate")
+    .option("--model <name>", "model of the catalog")
+    .option("--config <file>", "config.json or model card instead")
+    .option("--context <tokens>", "cached tokens of a sequence, a list", "8k")
+    .option("--tpot <duration>", "mean time per output token at most", "50ms")
+    .option("--hardware <list>", `accelerators: ${HARDWARE_HELP}`)
+    .option("--attention-on <names>", "of these, where attention may stand (default: all)")
+    .option("--ffn-on <names>", "of these, where FFN may stand (default: all)")
+    .option("--max-cards <count>", "cards of a deployment at most", "64")
+    .option("--objective <name>", `best in: ${OBJECTIVES.join(", ")}`, "cost")
+    .option("--batch <count>", "sequences there are at once (default: as many as fit)")
+    .option("--precision <name>", `attention in FP8 where a card has it (auto), or bf16`, "auto")
+    .option("--ffn <list>", `how cards share the FFN: ${PARALLELISMS.join(", ")}`, "expert,tensor")
+    .option("--redundant <list>", "copies of busy experts on each card", "0,1")
+    .option("--micro-batches <list>", "micro-batches under way", "1..4")
+    .option("--instance-cards <list>", "cards of an instance", "4,8")
+    .option("--link <use>", "shared: both directions of a NIC take turns, or duplex", "shared")
+    .option("--top <count>", "deployments to name", "6")
+    .addOption(setOption("a figure, a model's field or a constant"));
+  addOutputOptions(addSvgOption(command, "cost against TPOT, with the Pareto front,"))
+    .addHelpText("after", HELP)
+    .action(async (options: PlanOptions) => {
+      const hardware = options.hardware === undefined ? [] : parseNames(options.hardware, "--hardware");
+      const { readHardware } = await import("../../runs/hardware.ts");
+      const settings = resolvePlan(options, await readHardware(hardware));
+      const output = await resolveOutput(options, "plan");
+      const { plan } = await import("../../runs/plan.ts");
+      const document = await plan(settings);
+      await emit(document, output, options, terminal);
+      if (options.svg === undefined) return;
+      const { planFigure } = await import("../../report/figures/planFigure.ts");
+      await saveFigure(options.svg, planFigure(document));
+    });
+}
+
+function resolvePlan(options: PlanOptions, hardware: PlanSettings["hardware"]): PlanSettings {
+  return {
+    model: choiceOf(options),
+    contexts: parseList(options.context, parseTokens, "--context"),
+    tpotNs: parseDurationNs(options.tpot, "--tpot"),
+    hardware,
+    attentionOn: options.attentionOn === undefined ? [] : parseNames(options.attentionOn, "--attention-on"),
+    ffnOn: options.ffnOn === undefined ? [] : parseNames(options.ffnOn, "--ffn-on"),
+    maxCards: within(parseCount(options.maxCards, "--max-cards"), "--max-cards", MOST_CARDS),
+    objective: requireKnown("--objective", options.objective, OBJECTIVES),
+    ...(options.batch === undefined ? {} : { sequences: parseCount(options.batch, "--batch") }),
+    precision: requireKnown("--precision", options.precision, PRECISIONS),
+    parallelisms: parseNames(options.ffn, "--ffn").map((name) => requireKnown("--ffn", name, PARALLELISMS)),
+    redundantExperts: distinct(parseList(options.redundant, parseCopies, "--redundant")),
+    microBatches: listWithin(options.microBatches, "--micro-batches", MOST_MICRO_BATCHES),
+    instanceCards: listWithin(options.instanceCards, "--instance-cards", MOST_CARDS),
+    linkUse: requireKnown("--link", options.link, LINKS),
+    top: within(parseCount(options.top, "--top"), "--top", MOST_NAMED),
+    settings: options.set,
+  };
+}
+
+function choiceOf({ model, config }: PlanOptions): PlanSettings["model"] {
+  if (model !== undefined && config === undefined) return { name: model };
+  if (model === undefined && config !== undefined) return { configFile: config };
+  const value = model === undefined ? undefined : `${model} with --config ${config}`;
+  throw new InvalidInputError({ field: "--model", value, expected: "the name of a model, or --config FILE" });
+}
+
+function parseCopies(text: string, field: string): number {
+  return text.trim() === "0" ? 0 : within(parseCount(text, field), field, MOST_COPIES);
+}
+
+function listWithin(text: string, field: string, most: number): readonly number[] {
+  return distinct(parseList(text, (item) => within(parseCount(item, field), field, most), field));
+}
+
+function within(value: number, field: string, most: number): number {
+  if (value <= most) return value;
+  throw new InvalidInputError({ field, value, expected: `a whole number from 1 to ${most}` });
+}
+
+function distinct(values: readonly number[]): readonly number[] {
+  return [...new Set(values)];
+}

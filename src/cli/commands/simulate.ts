@@ -1,0 +1,162 @@
+import type { Command } from "commander";
+import type { Slice } from "../../record/slice.ts";
+import type { SimulateOutcome } from "../../runs/simulate.ts";
+import type { InstanceCounts, RequestChoice, SimulateSettings } from "../../runs/simulateSettings.ts";
+import { InvalidInputError } from "../../units/errors.ts";
+import { parseCount } from "../../units/parse.ts";
+import { interruptible } from "../interrupt.ts";
+import { setOption } from "../modelingOptions.ts";
+import { addOutputOptions, addSvgOption, emit, resolveOutput, saveFigure } from "../output.ts";
+import { NO_PROGRESS, startProgress } from "../progress.ts";
+import { type Arrivals, parseSimulate, type SimulateOptions } from "../simulateOptions.ts";
+import type { CommandContext, Terminal } from "../terminal.ts";
+
+const STAGE = "--stage A=200us,F=210us,A2F=90us,F2A=170us";
+
+const HELP = `
+Examples:
+  $ afdbench simulate ${STAGE}
+  $ afdbench simulate --deploy 2A2F,3A2F --stage A=200us,F=200us --net 320GB/s
+  $ afdbench simulate ${STAGE} --jitter lognormal=0.05
+  $ afdbench simulate ${STAGE} --straggler A0=1.2 --zipf 0.3
+  $ afdbench simulate ${STAGE} --fail F1@200ms+50ms --trace t.json
+  $ afdbench simulate ${STAGE} --rate 500 --burst 8 --decode 256
+  $ afdbench simulate ${STAGE} --arrivals requests.csv --fixed A=40us
+`;
+
+/** `afdbench simulate`: a discrete-event simulation of AFD deployments. */
+export function addSimulate(program: Command, context: CommandContext): void {
+  const command = program
+    .command("simulate")
+    .description("simulate attention and FFN instances, beside the closed form")
+    .option("--deploy <list>", "attention and FFN instances", "2A2F")
+    .option("--stage <times>", "time of a layer for a micro-batch: A, F, and A2F, F2A unless --net has them")
+    .option("--model <name>", "model of the catalog, for its layers and bytes (default: step3)")
+    .option("--config <file>", "config.json or model card instead")
+    .addOption(setOption("a figure or a model's field"))
+    .option("--layers <count>", "layers of a step (default: the model's)")
+    .option("--attention-on <name>", "accelerator of the attention side, for price and memory", "h800")
+    .option("--ffn-on <name>", "accelerator of the FFN side", "h800")
+    .option("--cards <count>", "cards of an instance, or A=COUNT,F=COUNT", "8")
+    .option("--context <tokens>", "cached tokens of a sequence that the times are for", "4k")
+    .option("--batch <count>", "sequences of all micro-batches together", "6144")
+    .option("--micro-batches <count>", "micro-batches under way", "3")
+    .option("--net <rate>", "network of an instance, one direction (default: its accelerators')")
+    .option("--net-latency <time>", "part of a transfer that keeps no link busy (default: none)")
+    .option("--link <use>", "duplex, or shared: both directions take turns", "duplex")
+    .option("--jitter <kind>", "on attention and FFN times: lognormal=SIGMA or uniform=SHARE (default: none)")
+    .option("--straggler <list>", "slow instances and their factors, such as A0=1.5,F1=1.2")
+    .option("--zipf <exponent>", "popularity of experts by Zipf's law (default: all alike)")
+    .option("--fail <list>", "instances that fail and recover, such as A0@20ms+5ms")
+    .option("--arrivals <file>", "requests of a CSV file: arrivalSeconds, promptTokens, outputTokens")
+    .option("--rate <number>", "requests per second that arrive at random, instead")
+    .option("--burst <count>", "requests that arrive together (default: 1)")
+    .option("--requests <count>", "requests in all (default: 1000)")
+    .option("--prompt <tokens>", "prompt of each (default: --context)")
+    .option("--decode <tokens>", "tokens that each gets (default: 256)")
+    .option("--fixed <times>", "part of A that does not grow with context, of F with tokens (default: none, all)")
+    .option("--scale-attention", "attention instances in proportion to the mean context of requests")
+    .option("--kv-tokens <tokens>", "cached tokens an attention instance holds (default: by its memory)")
+    .option("--steps <count>", "counted steps of each micro-batch", "20")
+    .option("--warm-up <count>", "steps of each before these", "2")
+    .option("--seed <number>", "seed of all random numbers", "1")
+    .option("--trace <file>", "write a trace for Perfetto or Chrome")
+    .option("--trace-steps <count>", "steps of each micro-batch in the trace", "2");
+  addOutputOptions(addSvgOption(command, "a timeline of the first layers"))
+    .addHelpText("after", HELP)
+    .action(async (options: SimulateOptions) => {
+      context.exitCode = await runSimulate(options, context.terminal);
+    });
+}
+
+type Resolved = Omit<SimulateSettings, "signal" | "onProgress" | "onSlice">;
+
+async function runSimulate(options: SimulateOptions, terminal: Terminal): Promise<number> {
+  const settings = await resolveSimulate(options);
+  const output = await resolveOutput(options, "simulate");
+  const traced = parseCount(options.traceSteps, "--trace-steps");
+  const first = onlyDeployment(options, settings);
+  const { openTrace } = await import("../../report/files.ts");
+  const trace = options.trace === undefined ? undefined : openTrace(options.trace, first);
+  const drawn: Slice[] = [];
+  const sinks = [
+    ...(trace === undefined ? [] : [(slice: Slice) => slice.step < traced && trace.add(slice)]),
+    ...(options.svg === undefined ? [] : [(slice: Slice) => isDrawn(slice) && drawn.push(slice)]),
+  ];
+  try {
+    const outcome = await simulated(settings, sinks, options, terminal);
+    trace?.close();
+    await emit(outcome.document, output, options, terminal);
+    if (options.svg !== undefined && drawn.length > 0) {
+      const { timelineFigure } = await import("../../report/figures/timelineFigure.ts");
+      await saveFigure(options.svg, timelineFigure(outcome.document, drawn));
+    }
+    return outcome.interrupted ? 130 : 0;
+  } catch (error) {
+    trace?.discard();
+    throw error;
+  }
+}
+
+async function simulated(
+  settings: Resolved,
+  sinks: readonly ((slice: Slice) => unknown)[],
+  { quiet }: SimulateOptions,
+  terminal: Terminal,
+): Promise<SimulateOutcome> {
+  const { simulate } = await import("../../runs/simulate.ts");
+  const progress = quiet === true ? NO_PROGRESS : startProgress(terminal);
+  const interrupt = interruptible(terminal, () => {
+    progress.clear();
+    terminal.err("afdbench: interrupted: printing what is done; press Ctrl-C again to end at once\n");
+  });
+  const onSlice = (slice: Slice) => {
+    for (const sink of sinks) sink(slice);
+  };
+  try {
+    return await simulate({
+      ...settings,
+      signal: interrupt.signal,
+      onProgress: (event) => progress.show(event),
+      ...(sinks.length === 0 ? {} : { onSlice }),
+    });
+  } finally {
+    interrupt.end();
+    progress.clear();
+  }
+}
+
+async function resolveSimulate(options: SimulateOptions): Promise<Resolved> {
+  const parsed = parseSimulate(options);
+  const { readHardware } = await import("../../runs/hardware.ts");
+  const [attentionOn = options.attentionOn] = await readHardware([options.attentionOn]);
+  const [ffnOn = options.ffnOn] = await readHardware([options.ffnOn]);
+  const { requests } = parsed;
+  return {
+    ...parsed,
+    attentionOn,
+    ffnOn,
+    requests: requests === undefined ? undefined : { ...requests, arrivals: await arrivalsOf(requests.arrivals) },
+  };
+}
+
+async function arrivalsOf(arrivals: Arrivals): Promise<RequestChoice["arrivals"]> {
+  if (!("file" in arrivals)) return arrivals;
+  const { readArrivals } = await import("../../runs/arrivalsFile.ts");
+  return readArrivals(arrivals.file);
+}
+
+/** Layers and steps that a timeline has room for. */
+const DRAWN_LAYERS = 5;
+
+function isDrawn({ step, layer }: Slice): boolean {
+  return step === 0 && layer < DRAWN_LAYERS;
+}
+
+/** The deployment, where a trace or a timeline needs it to be the only one. */
+function onlyDeployment({ trace, svg }: SimulateOptions, { deployments }: Resolved): InstanceCounts {
+  const [first] = deployments;
+  if (first !== undefined && (deployments.length === 1 || (trace === undefined && svg === undefined))) return first;
+  const field = `--deploy with ${trace === undefined ? "--svg" : "--trace"}`;
+  throw new InvalidInputError({ field, value: deployments, expected: "one deployment" });
+}

@@ -1,0 +1,229 @@
+import type { InstanceCounts, RequestChoice, SimulateSettings, Straggler } from "../runs/simulateSettings.ts";
+import { InvalidInputError } from "../units/errors.ts";
+import {
+  parseCount,
+  parseDurationNs,
+  parseNamedValues,
+  parseNames,
+  parseNumber,
+  parseRateBytesPerSecond,
+  parseSeed,
+  parseTokens,
+} from "../units/parse.ts";
+import { type OutputOptions, requireKnown } from "./output.ts";
+
+/** Options of `simulate`, as commander gives them. */
+export interface SimulateOptions extends OutputOptions {
+  deploy: string;
+  model?: string;
+  config?: string;
+  set: string[];
+  stage?: string;
+  layers?: string;
+  attentionOn: string;
+  ffnOn: string;
+  cards: string;
+  context: string;
+  batch: string;
+  microBatches: string;
+  net?: string;
+  netLatency?: string;
+  link: string;
+  jitter?: string;
+  straggler?: string;
+  zipf?: string;
+  fail?: string;
+  arrivals?: string;
+  rate?: string;
+  burst?: string;
+  requests?: string;
+  prompt?: string;
+  decode?: string;
+  fixed?: string;
+  scaleAttention?: boolean;
+  kvTokens?: string;
+  steps: string;
+  warmUp: string;
+  seed: string;
+  trace?: string;
+  traceSteps: string;
+}
+
+/** What the options say, but for hardware files and arrivals, which are read elsewhere. */
+export type Parsed = Omit<
+  SimulateSettings,
+  "attentionOn" | "ffnOn" | "requests" | "signal" | "onProgress" | "onSlice"
+> & { readonly requests: (Omit<RequestChoice, "arrivals"> & { readonly arrivals: Arrivals }) | undefined };
+
+/** A file to read, or requests at random. */
+export type Arrivals = { readonly file: string } | Exclude<RequestChoice["arrivals"], readonly unknown[]>;
+
+/** @throws InvalidInputError on the first option that does not fit */
+export function parseSimulate(options: SimulateOptions): Parsed {
+  const cards = parseSides(options.cards, parseCount, "--cards");
+  const stages = parseStages(options.stage);
+  const deployments = parseNames(options.deploy, "--deploy").map(parseDeployment);
+  const optional = <Value>(text: string | undefined, parse: (text: string) => Value): Value | undefined =>
+    text === undefined ? undefined : parse(text);
+  return {
+    deployments,
+    model: modelOf(options),
+    settings: options.set,
+    attentionCards: cards.A,
+    ffnCards: cards.F,
+    contextTokens: parseTokens(options.context, "--context"),
+    batch: parseCount(options.batch, "--batch"),
+    microBatches: parseCount(options.microBatches, "--micro-batches"),
+    stages,
+    layers: optional(options.layers, (text) => parseCount(text, "--layers")),
+    linkUse: requireKnown("--link", options.link, ["duplex", "shared"]),
+    networkBytesPerSecond: optional(options.net, (text) => parseRateBytesPerSecond(text, "--net")),
+    networkLatencyNs: optional(options.netLatency, (text) => parseDurationNs(text, "--net-latency")) ?? 0,
+    jitter: optional(options.jitter, parseJitter) ?? { kind: "none" },
+    stragglers: optional(options.straggler, parseStragglers) ?? [],
+    zipfExponent: optional(options.zipf, (text) => parseNumber(text, "--zipf", [0, 10])),
+    outages: optional(options.fail, parseOutages) ?? [],
+    requests: parseRequests(options),
+    kvTokensPerInstance: optional(options.kvTokens, (text) => parseTokens(text, "--kv-tokens")),
+    steps: parseCount(options.steps, "--steps"),
+    warmUpSteps: parseCount(options.warmUp, "--warm-up"),
+    seed: parseSeed(options.seed, "--seed"),
+  };
+}
+
+function modelOf({ model, config }: SimulateOptions): SimulateSettings["model"] {
+  if (config === undefined) return { name: model ?? "step3" };
+  if (model === undefined) return { configFile: config };
+  throw new InvalidInputError({ field: "--model", value: `${model} with --config`, expected: "one of the two" });
+}
+
+/** `2A2F` */
+function parseDeployment(text: string): InstanceCounts {
+  const [, attention, ffn] = /^(\d{1,6})A(\d{1,6})F$/i.exec(text) ?? [];
+  const counts = { attentionInstances: Number(attention), ffnInstances: Number(ffn) };
+  if (counts.attentionInstances >= 1 && counts.ffnInstances >= 1) return counts;
+  const expected = "attention and FFN instances, at least one of each, such as 2A2F";
+  throw new InvalidInputError({ field: "--deploy", value: text, expected });
+}
+
+function parseStages(text: string | undefined): SimulateSettings["stages"] {
+  const expected =
+    "times of a layer's attention and FFN for one micro-batch, such as A=200us,F=200us,A2F=90us,F2A=180us";
+  if (text === undefined) throw new InvalidInputError({ field: "--stage", value: text, expected });
+  const { A, F, A2F, F2A } = parseNamedValues(text, ["A", "F", "A2F", "F2A"], parseDurationNs, "--stage");
+  if (A === undefined || F === undefined) throw new InvalidInputError({ field: "--stage", value: text, expected });
+  return { attentionNs: A, ffnNs: F, a2fNs: A2F, f2aNs: F2A };
+}
+
+/** One value for both sides, or `A=8,F=4`. */
+function parseSides(
+  text: string,
+  parseItem: (text: string, field: string) => number,
+  field: string,
+): { readonly A: number; readonly F: number } {
+  if (!text.includes("=")) {
+    const both = parseItem(text, field);
+    return { A: both, F: both };
+  }
+  const { A, F } = parseNamedValues(text, ["A", "F"], parseItem, field);
+  if (A !== undefined && F !== undefined) return { A, F };
+  throw new InvalidInputError({ field, value: text, expected: "one value, or A=VALUE,F=VALUE" });
+}
+
+function parseJitter(text: string): SimulateSettings["jitter"] {
+  const [, kind = "", size = ""] = /^(\w+)=(.*)$/.exec(text.trim()) ?? [];
+  switch (kind) {
+    case "lognormal":
+      return { kind, sigma: parseNumber(size, "--jitter lognormal", [0, 3]) };
+    case "uniform":
+      return { kind, share: parseNumber(size, "--jitter uniform", [0, 1]) };
+    default: {
+      const expected = "lognormal=SIGMA or uniform=SHARE, such as lognormal=0.05";
+      throw new InvalidInputError({ field: "--jitter", value: text, expected, known: ["lognormal", "uniform"] });
+    }
+  }
+}
+
+/** `A0=1.5,F1=1.2` */
+function parseStragglers(text: string): readonly Straggler[] {
+  return parseNames(text, "--straggler").map((item) => {
+    const [, name = "", factor = ""] = /^([^=]*)=(.*)$/.exec(item) ?? [];
+    const instance = instanceOf(name);
+    if (instance !== undefined)
+      return { ...instance, factor: parseNumber(factor, `--straggler ${name}`, [0.01, 1000]) };
+    const expected = "INSTANCE=FACTOR on its times, such as A0=1.5 or F1=1.2";
+    throw new InvalidInputError({ field: "--straggler", value: item, expected });
+  });
+}
+
+/** `A0@20ms+5ms` */
+function parseOutages(text: string): SimulateSettings["outages"] {
+  return parseNames(text, "--fail").map((item) => {
+    const [, name = "", at = "", recovery = ""] = /^([^@]*)@([^+]*)\+(.*)$/.exec(item) ?? [];
+    const instance = instanceOf(name);
+    if (instance === undefined) {
+      const expected = "INSTANCE@TIME+RECOVERY, such as A0@20ms+5ms";
+      throw new InvalidInputError({ field: "--fail", value: item, expected });
+    }
+    return {
+      ...instance,
+      atNs: parseDurationNs(at, `--fail ${name}`),
+      recoveryNs: parseDurationNs(recovery, `--fail ${name}`),
+    };
+  });
+}
+
+function instanceOf(name: string): Pick<Straggler, "side" | "instance"> | undefined {
+  const [, side, number] = /^([AF])(\d{1,6})$/i.exec(name.trim()) ?? [];
+  if (side === undefined) return undefined;
+  return { side: side.toUpperCase() === "A" ? "attention" : "ffn", instance: Number(number) };
+}
+
+function parseRequests(options: SimulateOptions): Parsed["requests"] {
+  const arrivals = parseArrivals(options);
+  if (arrivals === undefined) {
+    refuseWithoutArrivals(options);
+    return undefined;
+  }
+  const fixed =
+    options.fixed === undefined ? {} : parseNamedValues(options.fixed, ["A", "F"], parseDurationNs, "--fixed");
+  return {
+    arrivals,
+    attentionFixedNs: fixed.A ?? 0,
+    ffnFixedNs: fixed.F,
+    attentionScaling: options.scaleAttention === true ? "meanContext" : "none",
+  };
+}
+
+function parseArrivals(options: SimulateOptions): Arrivals | undefined {
+  const { arrivals, rate } = options;
+  if (arrivals !== undefined) {
+    for (const name of ["rate", "burst", "requests", "prompt", "decode"] as const) {
+      if (options[name] === undefined) continue;
+      throw new InvalidInputError({ field: `--${name}`, value: options[name], expected: "nothing beside --arrivals" });
+    }
+    return { file: arrivals };
+  }
+  if (rate === undefined) return undefined;
+  return {
+    requestsPerSecond: parseNumber(rate, "--rate", [1e-6, 1e9]),
+    burst: parseCount(options.burst ?? "1", "--burst"),
+    requests: parseCount(options.requests ?? "1000", "--requests"),
+    promptTokens: parseTokens(options.prompt ?? options.context, "--prompt"),
+    outputTokens: parseTokens(options.decode ?? "256", "--decode"),
+  };
+}
+
+function refuseWithoutArrivals(options: SimulateOptions): void {
+  for (const [field, value] of [
+    ["--burst", options.burst],
+    ["--requests", options.requests],
+    ["--prompt", options.prompt],
+    ["--decode", options.decode],
+    ["--fixed", options.fixed],
+    ["--scale-attention", options.scaleAttention],
+  ] as const) {
+    if (value === undefined) continue;
+    throw new InvalidInputError({ field, value, expected: "--arrivals FILE or --rate NUMBER beside it" });
+  }
+}

@@ -1,0 +1,56 @@
+import type { SimulateDocument } from "../../record/schemas.ts";
+import type { Slice } from "../../record/slice.ts";
+import type { TimelineFigure, Track } from "./figure.ts";
+
+/** Instances of a side that a picture has room for. */
+const MOST_INSTANCES = 4;
+
+/**
+ * The slices of one deployment as a timeline: instances as facets, their lanes as tracks, micro-batches as series.
+ * @param slices more than none
+ */
+export function timelineFigure(
+  { rows: [row], notes }: Pick<SimulateDocument, "rows" | "notes">,
+  slices: readonly Slice[],
+): TimelineFigure {
+  const shown = slices
+    .filter(({ instance }) => instance < MOST_INSTANCES)
+    .toSorted((one, other) => one.microBatch - other.microBatch);
+  const left = slices.length > shown.length;
+  return {
+    kind: "timeline",
+    title: row === undefined ? "Timeline" : `${row.deployment}: the first layers of a step, as the pipeline fills`,
+    ...(row === undefined
+      ? {}
+      : { subtitle: `${row.model}, ${row.microBatches} micro-batches; numbers are layers, from 0` }),
+    time: { label: "Time", unit: { symbol: "µs", size: 1000 }, scale: "linear" },
+    tracks: tracksOf(shown),
+    slices: shown.map((slice) => ({
+      facet: facetOf(slice),
+      track: slice.lane,
+      series: slice.lane === "outage" ? "outage" : `micro-batch ${slice.microBatch}`,
+      from: slice.startNs,
+      to: slice.endNs,
+      ...(slice.lane === "outage" ? {} : { label: String(slice.layer) }),
+    })),
+    notes: [...(left ? [`The first ${MOST_INSTANCES} instances of each side are shown.`] : []), ...notes],
+  };
+}
+
+const LANES = ["compute", "sending", "receiving", "outage"] as const satisfies readonly Slice["lane"][];
+
+/** Attention above, FFN below, of each instance the lanes that are used. */
+function tracksOf(slices: readonly Slice[]): readonly Track[] {
+  const ordered = slices.toSorted(
+    (one, other) =>
+      Number(one.side === "ffn") - Number(other.side === "ffn") ||
+      one.instance - other.instance ||
+      LANES.indexOf(one.lane) - LANES.indexOf(other.lane),
+  );
+  const tracks = ordered.map((slice) => ({ facet: facetOf(slice), name: slice.lane }));
+  return [...new Map(tracks.map((track) => [`${track.facet} ${track.name}`, track])).values()];
+}
+
+function facetOf({ side, instance }: Slice): string {
+  return side === "attention" ? `attention ${instance}` : `FFN ${instance}`;
+}

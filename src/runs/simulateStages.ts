@@ -1,0 +1,126 @@
+import type { Accelerator } from "../hardware/accelerator.ts";
+import type { ModelCard } from "../model/card.ts";
+import type { PipelineTimes, TransferTimes } from "../theory/pipeline.ts";
+import { attentionWeightBytesPerCard } from "../theory/stageBudget.ts";
+import { InfeasibleError, InvalidInputError } from "../units/errors.ts";
+import { formatBytes } from "../units/format.ts";
+import { kvBytesReadPerToken } from "../workload/kv-cache.ts";
+import { modelsAndHardware } from "./inUse.ts";
+import { cardNotes } from "./models.ts";
+import type { InstanceCounts, SimulateSettings } from "./simulateSettings.ts";
+
+/** The model and the accelerators of a simulation. */
+export interface SimulatedUse {
+  readonly card: ModelCard;
+  readonly attention: Accelerator;
+  readonly ffn: Accelerator;
+  /** Of an MoE layer; undefined: the model has none. */
+  readonly experts: number | undefined;
+  readonly notes: readonly string[];
+}
+
+/** @throws InvalidInputError on an unknown model or accelerator, or a setting that does not fit */
+export async function simulatedUse(settings: SimulateSettings): Promise<SimulatedUse> {
+  const { attentionOn, ffnOn } = settings;
+  const { models, hardware } = await modelsAndHardware({
+    models: [settings.model],
+    hardware: [attentionOn, ffnOn],
+    settings: settings.settings,
+  });
+  const [card] = models;
+  const [attention, ffn = attention] = hardware.accelerators;
+  if (card === undefined || attention === undefined || ffn === undefined) throw new Error("nothing to simulate");
+  const moe = card.layers.map((layer) => layer.ffn).find((layer) => layer.kind === "moe");
+  return { card, attention, ffn, experts: moe?.experts, notes: [...hardware.notes, ...cardNotes(models)] };
+}
+
+/**
+ * Times of every layer for a full micro-batch.
+ * @throws InvalidInputError where a transfer has neither a time nor a network to take it
+ */
+export function stagesOf(
+  counts: InstanceCounts,
+  settings: SimulateSettings,
+  use: SimulatedUse,
+): readonly PipelineTimes[] {
+  const { stages } = settings;
+  const times: PipelineTimes = {
+    attentionNs: stages.attentionNs,
+    a2f: transferOf("A2F", stages.a2fNs, DISPATCH_BYTES, counts, settings, use),
+    ffnNs: stages.ffnNs,
+    f2a: transferOf("F2A", stages.f2aNs, COMBINE_BYTES, counts, settings, use),
+  };
+  return Array.from({ length: settings.layers ?? use.card.layers.length }, () => times);
+}
+
+/** Bytes of a hidden element on its way out and back. @source Step-3 report, section 5.4 */
+const DISPATCH_BYTES = 1;
+const COMBINE_BYTES = 2;
+
+/** A given time is its latency and links that are busy for the rest; else its bytes take the links' time. */
+function transferOf(
+  name: "A2F" | "F2A",
+  givenNs: number | undefined,
+  bytesPerElement: number,
+  { attentionInstances, ffnInstances }: InstanceCounts,
+  settings: SimulateSettings,
+  use: SimulatedUse,
+): TransferTimes {
+  const latencyNs = settings.networkLatencyNs;
+  if (givenNs !== undefined) {
+    if (givenNs < latencyNs) {
+      const expected = `at least the latency of the network, ${latencyNs} ns`;
+      throw new InvalidInputError({ field: `--stage ${name}`, value: `${givenNs} ns`, expected });
+    }
+    return { latencyNs, attentionLinkNs: givenNs - latencyNs, ffnLinkNs: givenNs - latencyNs };
+  }
+  const bytes = (settings.batch / settings.microBatches) * use.card.hidden * bytesPerElement;
+  const rate = (accelerator: Accelerator, cards: number) =>
+    settings.networkBytesPerSecond ?? instanceNetwork(accelerator, cards, name);
+  return {
+    latencyNs,
+    // Every token goes to all FFN instances (Step-3 report, section 5.4).
+    attentionLinkNs: ((bytes / attentionInstances) * ffnInstances * 1e9) / rate(use.attention, settings.attentionCards),
+    ffnLinkNs: (bytes * 1e9) / rate(use.ffn, settings.ffnCards),
+  };
+}
+
+function instanceNetwork(accelerator: Accelerator, cards: number, name: string): number {
+  const { networkBytesPerSecond, cardsPerServer } = accelerator;
+  if (networkBytesPerSecond !== undefined && cardsPerServer !== undefined) {
+    return (networkBytesPerSecond / cardsPerServer) * cards;
+  }
+  throw new InvalidInputError({
+    field: "--net",
+    value: undefined,
+    expected: `the network of an instance, or ${name} in --stage: the catalog has no network of ${accelerator.name}`,
+  });
+}
+
+/** Cached tokens that an attention instance has room for; undefined where its memory is not known. */
+export function kvRoom(settings: SimulateSettings, { card, attention }: SimulatedUse): number | undefined {
+  const { attentionCards: cards, contextTokens, kvTokensPerInstance } = settings;
+  if (kvTokensPerInstance !== undefined || attention.memoryBytes === undefined) return kvTokensPerInstance;
+  const weightBytes = card.layers.reduce(
+    (total, layer) => total + attentionWeightBytesPerCard(layer.attention, card.hidden, { cards, bytesPerWeight: 1 }),
+    0,
+  );
+  const kvBytesPerToken = kvBytesReadPerToken(card, contextTokens) / contextTokens;
+  return Math.max(0, (cards * (attention.memoryBytes - weightBytes)) / kvBytesPerToken);
+}
+
+/**
+ * Checks that a steady batch's cache fits.
+ * @throws InfeasibleError saying how much is needed and how much there is
+ */
+export function checkCache(counts: InstanceCounts, settings: SimulateSettings, use: SimulatedUse): void {
+  const room = kvRoom(settings, use);
+  const { batch, contextTokens, requests } = settings;
+  if (room === undefined || requests !== undefined) return;
+  const neededTokens = (batch / counts.attentionInstances) * contextTokens;
+  if (neededTokens <= room) return;
+  const tokenBytes = kvBytesReadPerToken(use.card, contextTokens) / contextTokens;
+  throw new InfeasibleError(
+    `the cache does not fit: ${counts.attentionInstances} attention instances of ${settings.attentionCards} ${use.attention.name} need ${formatBytes(neededTokens * tokenBytes)} each for ${batch} sequences of ${contextTokens} tokens, and beside the weights have ${formatBytes(room * tokenBytes)}: take more instances, a smaller batch or shorter contexts`,
+  );
+}

@@ -1,0 +1,48 @@
+import { InvalidInputError } from "../units/errors.ts";
+import { seededRandom } from "./random.ts";
+
+/** A request that is to be decoded: its prompt is in the cache when it arrives. */
+export interface DecodeRequest {
+  readonly arrivalNs: number;
+  readonly promptTokens: number;
+  /** Tokens to decode, a step each. */
+  readonly outputTokens: number;
+}
+
+/** Requests that arrive at random. */
+export interface RandomArrivals {
+  readonly requests: number;
+  readonly requestsPerSecond: number;
+  /** Requests that come together; 1: a Poisson process, more: bursts at the times of one. */
+  readonly burst: number;
+  readonly promptTokens: number;
+  readonly outputTokens: number;
+  readonly seed: number;
+}
+
+const MOST_REQUESTS = 10_000_000;
+
+/**
+ * Requests of one size in order of arrival.
+ * @throws InvalidInputError on counts that are no whole numbers of at least 1, or a rate that is not above 0
+ */
+export function randomArrivals(arrivals: RandomArrivals): readonly DecodeRequest[] {
+  const { requests, requestsPerSecond, burst, promptTokens, outputTokens } = arrivals;
+  for (const [field, value] of Object.entries({ requests, burst, promptTokens, outputTokens })) {
+    if (Number.isInteger(value) && value >= 1 && value <= MOST_REQUESTS) continue;
+    throw new InvalidInputError({ field, value, expected: `a whole number from 1 to ${MOST_REQUESTS}` });
+  }
+  if (!(requestsPerSecond > 0 && requestsPerSecond <= 1e9)) {
+    const expected = "a rate above 0, up to a billion a second";
+    throw new InvalidInputError({ field: "requests per second", value: requestsPerSecond, expected });
+  }
+  const random = seededRandom(arrivals.seed, ARRIVAL_STREAM);
+  const meanGapNs = (1e9 * burst) / requestsPerSecond;
+  let arrivalNs = 0;
+  return Array.from({ length: requests }, (_, index) => {
+    if (index % burst === 0) arrivalNs += meanGapNs * random.exponential();
+    return { arrivalNs, promptTokens, outputTokens };
+  });
+}
+
+const ARRIVAL_STREAM = 3;

@@ -1,0 +1,119 @@
+import type { PricedAccelerator } from "../hardware/accelerator.ts";
+import { type PlainDeployment, plainRates } from "../theory/expertParallel.ts";
+import { largestPlainBatch } from "./planBatch.ts";
+import { plainCardBytes, sequencesThatFit, usableBytes } from "./planMemory.ts";
+import { compareScores, type PlainPlan, type PlanQuestion, scoreOf, usdPerMillion } from "./planQuestion.ts";
+
+/** Two-batch overlap, or one batch whose computing and messages take turns. */
+const MICRO_BATCHES = [1, 2] as const;
+
+/** Plain deployments on some cards, and the fastest step where none serves. */
+export interface PlainSearch {
+  readonly best: PlainPlan | undefined;
+  readonly leastTpotNs: number | undefined;
+}
+
+/** The best plain deployment on exactly so many cards of one of these accelerators, whole or in equal replicas. */
+export function searchPlain(question: PlanQuestion, cards: number, on: readonly PricedAccelerator[]): PlainSearch {
+  let best: PlainPlan | undefined;
+  let leastTpotNs: number | undefined;
+  for (const accelerator of on) {
+    for (const group of groupsOf(cards, accelerator)) {
+      for (const deployment of deploymentsOf(question, accelerator, group)) {
+        for (const plan of plansOf(question, accelerator, deployment, cards / group)) {
+          if (typeof plan === "number") leastTpotNs = Math.min(leastTpotNs ?? plan, plan);
+          else if (best === undefined || isBetter(plan, best, question)) best = plan;
+        }
+      }
+    }
+  }
+  return { best, leastTpotNs };
+}
+
+/** The best plain deployment on any number of whole servers within the question's cards. */
+export function bestPlain(question: PlanQuestion): PlainSearch {
+  const on = [...new Map([...question.attentionOn, ...question.ffnOn].map((one) => [one.name, one])).values()];
+  let best: PlainPlan | undefined;
+  let leastTpotNs: number | undefined;
+  for (const accelerator of on) {
+    const step = Math.min(accelerator.cardsPerServer ?? 1, question.maxCards);
+    for (let cards = step; cards <= question.maxCards; cards += step) {
+      const found = searchPlain(question, cards, [accelerator]);
+      if (found.leastTpotNs !== undefined) leastTpotNs = Math.min(leastTpotNs ?? found.leastTpotNs, found.leastTpotNs);
+      if (found.best !== undefined && (best === undefined || isBetter(found.best, best, question))) best = found.best;
+    }
+  }
+  return { best, leastTpotNs };
+}
+
+function isBetter(plan: PlainPlan, other: PlainPlan, { objective }: PlanQuestion): boolean {
+  return compareScores(scoreOf(plan, objective), scoreOf(other, objective)) < 0;
+}
+
+/** Sizes of equal groups, largest first: all cards, or what divides them in whole servers or divides a server. */
+function groupsOf(cards: number, { cardsPerServer = 1 }: PricedAccelerator): readonly number[] {
+  return Array.from({ length: cards }, (_, index) => cards - index).filter(
+    (size) => size === cards || (cards % size === 0 && (size % cardsPerServer === 0 || cardsPerServer % size === 0)),
+  );
+}
+
+function deploymentsOf(question: PlanQuestion, accelerator: PricedAccelerator, cards: number): PlainDeployment[] {
+  const { layers } = question.card;
+  const hasExperts = layers.some(({ ffn }) => ffn.kind === "moe");
+  const hasDense = layers.some(({ ffn }) => ffn.kind === "dense");
+  return question.precisions.flatMap((precision) =>
+    (hasDense ? question.parallelisms : question.parallelisms.slice(0, 1)).flatMap((parallelism) =>
+      (hasExperts ? question.redundantExperts : [0]).map((redundantExperts) => ({
+        accelerator,
+        cards,
+        precision,
+        parallelism,
+        redundantExperts,
+      })),
+    ),
+  );
+}
+
+/** A plan for each number of micro-batches that serves; else, unless memory is the reason, the TPOT of one token. */
+function plansOf(
+  question: PlanQuestion,
+  accelerator: PricedAccelerator,
+  deployment: PlainDeployment,
+  replicas: number,
+): (PlainPlan | number)[] {
+  const { card, contextTokens, efficiency, sequences, objective } = question;
+  const held = plainCardBytes(card, contextTokens, deployment, efficiency);
+  const weightBytes = held.attentionWeightBytes + held.ffnWeightBytes;
+  const sequencesPerCard = sequencesThatFit(usableBytes(accelerator, efficiency), weightBytes, held.sequenceBytes);
+  if (sequencesPerCard < 1) return [];
+  const rates = plainRates({ card, contextTokens, deployment, efficiency });
+  const limits = {
+    stepNs: question.tpotNs - efficiency.jitterNs,
+    sequencesPerCard,
+    sequences: sequences === undefined ? undefined : Math.floor(sequences / replicas),
+  };
+  const cards = deployment.cards * replicas;
+  return MICRO_BATCHES.flatMap((microBatches): (PlainPlan | number)[] => {
+    const found = largestPlainBatch(rates, deployment.cards, microBatches, limits, question.linkUse);
+    const tpotNs = found.stepNs + efficiency.jitterNs;
+    if (found.microBatchTokens < 1) return found.limit === "time" ? [tpotNs] : [];
+    const batch = found.microBatchTokens * microBatches * replicas;
+    if (objective === "cards" && sequences !== undefined && sequences - batch >= microBatches * replicas) return [];
+    const tokensPerSecond = (batch / tpotNs) * 1e9;
+    const plan: PlainPlan = {
+      kind: "plain",
+      deployment,
+      replicas,
+      cards,
+      microBatches,
+      microBatchTokens: found.microBatchTokens,
+      batch,
+      tpotNs,
+      tokensPerSecond,
+      usdPerMillionTokens: usdPerMillion(cards * accelerator.usdPerHour, tokensPerSecond),
+      bound: found.bound,
+      limit: found.limit,
+    };
+    return [plan];
+  });
+}

@@ -1,0 +1,80 @@
+import type { Accelerator } from "../hardware/accelerator.ts";
+import type { AttentionSpec } from "../model/card.ts";
+import { attentionParameters } from "../model/parameters.ts";
+import { InvalidInputError } from "../units/errors.ts";
+import { layerKvBytes } from "../workload/kv-cache.ts";
+import { layerAttentionFlops } from "../workload/per-token.ts";
+import type { Efficiency } from "./efficiency.ts";
+import { type Peak, peakFor } from "./precision.ts";
+import { attentionWeightBytesPerCard } from "./stageBudget.ts";
+
+/**
+ * What attention cores compute in: `auto` is FP8 where the card has it, over the 8-bit cache of the model; `bf16` has a
+ * cache of 16 bits. Products with weights are of 8 bits in either case.
+ * @source Step-3 report, Table 8 (rows in FP8 and BF16) and Table 9
+ */
+export const ATTENTION_PRECISIONS = ["auto", "bf16"] as const;
+export type AttentionPrecision = (typeof ATTENTION_PRECISIONS)[number];
+
+/** Times of one layer's attention on a card, for one micro-batch; `PerSequence` of the card's own. */
+export interface AttentionRates {
+  readonly overheadNs: number;
+  readonly weightNs: number;
+  readonly projectionNsPerSequence: number;
+  readonly kvNsPerSequence: number;
+  readonly coreNsPerSequence: number;
+}
+
+/** What attention runs on and with. */
+export interface AttentionSetting {
+  readonly accelerator: Accelerator;
+  readonly precision: AttentionPrecision;
+  /** Cards over which the output projection is split; the others stand on every card. */
+  readonly splitOver: number;
+  readonly contextTokens: number;
+  readonly efficiency: Efficiency;
+}
+
+const MULTIPLY_ADD = 2;
+
+/** The attention of one layer on one card. @throws InvalidInputError where the card has no peak in the precision */
+export function attentionRates(attention: AttentionSpec, hidden: number, setting: AttentionSetting): AttentionRates {
+  const { accelerator, precision, contextTokens, efficiency } = setting;
+  const memory = accelerator.memoryBytesPerSecond;
+  const core = requirePeak(accelerator, precision).flopsPerSecond * efficiency.coreComputeShare;
+  const gemm = requirePeak(accelerator, "auto").flopsPerSecond * efficiency.gemmComputeShare;
+  const split = { cards: setting.splitOver, bytesPerWeight: 1 };
+  return {
+    overheadNs: efficiency.attentionOverheadNs,
+    weightNs: ns(attentionWeightBytesPerCard(attention, hidden, split), memory * efficiency.weightBandwidthShare),
+    projectionNsPerSequence: ns(MULTIPLY_ADD * attentionParameters(attention, hidden), gemm),
+    kvNsPerSequence: ns(
+      layerKvBytes(attention, contextTokens, kvElementBytes(attention, precision)),
+      memory * efficiency.kvBandwidthShare,
+    ),
+    coreNsPerSequence: ns(layerAttentionFlops(attention, contextTokens), core),
+  };
+}
+
+/** One layer's attention on a card: projections and core one after the other, each the longer of compute and memory. */
+export function attentionNs(rates: AttentionRates, sequences: number): number {
+  const projections = Math.max(rates.weightNs, rates.projectionNsPerSequence * sequences);
+  return rates.overheadNs + projections + Math.max(rates.kvNsPerSequence, rates.coreNsPerSequence) * sequences;
+}
+
+/** Bytes of a cached element: those of the model's 8-bit deployment, or 2. */
+export function kvElementBytes(attention: AttentionSpec, precision: AttentionPrecision): number {
+  if (attention.kind === "linear") return 0;
+  return precision === "bf16" ? 2 : attention.kvBits / 8;
+}
+
+/** @throws InvalidInputError where the card has no peak in it */
+export function requirePeak(accelerator: Accelerator, precision: AttentionPrecision): Peak {
+  const peak = peakFor(accelerator, precision);
+  if (peak !== undefined) return peak;
+  throw new InvalidInputError({ field: "precision", value: precision, expected: `one that ${accelerator.name} has` });
+}
+
+function ns(amount: number, perSecond: number): number {
+  return (amount / perSecond) * 1e9;
+}

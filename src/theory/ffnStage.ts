@@ -1,0 +1,117 @@
+import type { Accelerator } from "../hardware/accelerator.ts";
+import type { FfnSpec } from "../model/card.ts";
+import { swigluParameters } from "../model/parameters.ts";
+import { requirePeak } from "./attentionStage.ts";
+import type { Efficiency } from "./efficiency.ts";
+
+/**
+ * How FFN instances share the work. `expert`: each expert whole on one card, an instance's part of a dense layer on each of
+ * its cards for a share of the tokens. `tensor`: experts and dense layers split over an instance's cards, which gather all
+ * tokens first. Dense layers are split over instances, whose outputs the attention side adds up, as it does with experts.
+ */
+export const FFN_PARALLELISMS = ["expert", "tensor"] as const;
+export type FfnParallelism = (typeof FFN_PARALLELISMS)[number];
+
+/** The cards of the FFN side. */
+export interface FfnGroup {
+  readonly accelerator: Accelerator;
+  readonly instances: number;
+  /** Of one instance. */
+  readonly cards: number;
+  readonly parallelism: FfnParallelism;
+  /** Copies of busy experts beside its own on each card, which share the excess of the hottest. */
+  readonly redundantExperts: number;
+}
+
+/** Times of one layer's FFN on its busiest card; `PerToken` of the tokens of a micro-batch. */
+export interface FfnRates {
+  readonly overheadNs: number;
+  readonly weightNs: number;
+  readonly computeNsPerToken: number;
+  /** Of collectives in which the cards of an instance wait for each other. */
+  readonly exchangeNsPerToken: number;
+}
+
+/** What a card of the FFN side holds and computes of one layer. */
+export interface FfnShare {
+  readonly weightBytes: number;
+  /** Of each token of a micro-batch, on the busiest card. */
+  readonly flopsPerToken: number;
+}
+
+/** Bytes of a hidden element on its way back; on its way out, one. @source Step-3 report, section 5.4 */
+export const COMBINE_BYTES = 2;
+
+const MULTIPLY_ADD = 2;
+
+/** One layer's FFN on the cards of a group. */
+export function ffnRates(ffn: FfnSpec, hidden: number, group: FfnGroup, efficiency: Efficiency): FfnRates {
+  const { accelerator, instances, cards, parallelism } = group;
+  const gathered = parallelism === "tensor" ? ((cards - 1) / cards) * (fanOut(ffn, instances) / instances) : 0;
+  const serverLink = efficiency.serverLinkBytesPerSecond * efficiency.networkShare;
+  return {
+    ...shareRates(ffnShare(ffn, hidden, group, efficiency), accelerator, efficiency),
+    exchangeNsPerToken: ns(gathered * (1 + COMBINE_BYTES) * hidden, serverLink),
+  };
+}
+
+/** Times of what a card holds and computes of one layer, without exchange between cards. */
+export function shareRates(
+  { weightBytes, flopsPerToken }: FfnShare,
+  accelerator: Accelerator,
+  efficiency: Efficiency,
+): FfnRates {
+  const gemm = requirePeak(accelerator, "auto").flopsPerSecond * efficiency.gemmComputeShare;
+  return {
+    overheadNs: efficiency.ffnOverheadNs,
+    weightNs: ns(weightBytes, accelerator.memoryBytesPerSecond * efficiency.weightBandwidthShare),
+    computeNsPerToken: ns(flopsPerToken, gemm),
+    exchangeNsPerToken: 0,
+  };
+}
+
+/** One layer's FFN on its busiest card. */
+export function ffnNs(rates: FfnRates, tokens: number): number {
+  const products = Math.max(rates.weightNs, rates.computeNsPerToken * tokens);
+  return rates.overheadNs + products + rates.exchangeNsPerToken * tokens;
+}
+
+/** The share of one layer's FFN that its busiest card has. */
+export function ffnShare(
+  ffn: FfnSpec,
+  hidden: number,
+  { instances, cards, parallelism, redundantExperts }: Omit<FfnGroup, "accelerator">,
+  { hottestCardFactor }: Pick<Efficiency, "hottestCardFactor">,
+): FfnShare {
+  const allCards = instances * cards;
+  if (ffn.kind === "dense") {
+    const weights = swigluParameters(ffn.width, hidden);
+    const heldBy = parallelism === "expert" ? instances : allCards;
+    return { weightBytes: weights / heldBy, flopsPerToken: (MULTIPLY_ADD * weights) / allCards };
+  }
+  const expert = swigluParameters(ffn.expertDim, hidden);
+  const shared = swigluParameters(ffn.sharedDim, hidden);
+  const excess = hottestCardFactor - 1;
+  // Experts of the fullest group, of which a card has its part. Groups of several cards level out more of the excess.
+  const [groups, part, hottest] =
+    parallelism === "expert"
+      ? [allCards, 1, allCards === 1 ? 1 : 1 + excess / (1 + redundantExperts)]
+      : [instances, 1 / cards, instances === 1 ? 1 : 1 + excess / Math.sqrt(cards)];
+  const held = Math.ceil(ffn.experts / groups) * part;
+  const copies = parallelism === "expert" ? redundantExperts : 0;
+  const chosen = ((ffn.router.topK * held) / ffn.experts) * hottest;
+  return {
+    weightBytes: (held + copies) * expert + shared / allCards,
+    flopsPerToken: MULTIPLY_ADD * (chosen * expert + shared / allCards),
+  };
+}
+
+/** FFN instances that a token goes to: all, but no more than it chooses experts. */
+export function fanOut(ffn: FfnSpec, instances: number): number {
+  if (ffn.kind === "dense") return instances;
+  return Math.min(instances, ffn.router.topK + (ffn.sharedDim > 0 ? 1 : 0));
+}
+
+function ns(amount: number, perSecond: number): number {
+  return (amount / perSecond) * 1e9;
+}

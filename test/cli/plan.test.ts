@@ -1,0 +1,115 @@
+import { describe, expect, it } from "vitest";
+import type { DeploymentPlanRow } from "../../src/record/planRows.ts";
+import { checkDocument, type PlanDocument } from "../../src/record/schemas.ts";
+import { run } from "./terminal.ts";
+
+const STEP3 = ["plan", "--model", "step3", "--context", "4k", "--hardware", "h800", "--max-cards", "48"];
+
+async function planned(words: readonly string[]): Promise<PlanDocument> {
+  const { exitCode, out, err } = await run([...words, "--json"]);
+  expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
+  const document = checkDocument(JSON.parse(out));
+  if (document.command !== "plan") throw new Error("another command's document");
+  return document;
+}
+
+function deployments({ rows }: PlanDocument): DeploymentPlanRow[] {
+  return rows.filter((row) => row.row === "deployment");
+}
+
+describe("plan", () => {
+  it.each([
+    ["step3", STEP3],
+    ["against", [...STEP3, "--batch", "256", "--top", "3"]],
+    ["csv", [...STEP3, "--top", "2", "-o", "csv"]],
+    ["front", [...STEP3, "--rows", "front"]],
+  ])("%s prints what the golden file says", async (name, words) => {
+    const { exitCode, out, err } = await run(words);
+    expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
+    await expect(out).toMatchFileSnapshot(`golden/plan-${name}.txt`);
+  });
+
+  it("ranks deployments by the objective, with the best plain one among them", async () => {
+    for (const [objective, keyOf] of [
+      ["cost", (row: DeploymentPlanRow) => row.usdPerMillionTokens],
+      ["throughput", (row: DeploymentPlanRow) => -row.tokensPerSecond],
+      ["cards", (row: DeploymentPlanRow) => row.cards],
+    ] as const) {
+      const rows = deployments(await planned([...STEP3, "--objective", objective]));
+      expect(rows.map(({ rank }) => rank)).toEqual(rows.map((_, index) => index + 1));
+      expect(rows.map(keyOf)).toEqual(rows.map(keyOf).toSorted((one, other) => one - other));
+      expect(rows.filter(({ placement }) => placement === "plain")).toHaveLength(1);
+    }
+  });
+
+  it("sets each AFD deployment beside a plain one on as many cards", async () => {
+    for (const row of deployments(await planned(STEP3))) {
+      if (row.placement === "plain") continue;
+      const { gainFraction = 0, plainUsdPerMillionTokens = 0, plainTokensPerSecondPerCard = 0 } = row;
+      expect(plainUsdPerMillionTokens / row.usdPerMillionTokens - 1).toBe(gainFraction);
+      // Equal cards: cost and throughput say the same.
+      expect(row.tokensPerSecondPerCard / plainTokensPerSecondPerCard - 1).toBeCloseTo(gainFraction, 9);
+    }
+  });
+
+  it("plans for each context, pairs the accelerators of the sides, and takes constants and figures", async () => {
+    const two = await planned([
+      "plan",
+      "--model",
+      "step3",
+      "--context",
+      "4k,8k",
+      "--attention-on",
+      "h20",
+      "--ffn-on",
+      "h800",
+    ]);
+    expect(new Set(two.rows.map(({ contextTokens }) => contextTokens))).toEqual(new Set([4096, 8192]));
+    for (const row of deployments(two)) {
+      if (row.placement === "afd") expect([row.attentionOn, row.ffnOn]).toEqual(["h20", "h800"]);
+    }
+    const tokens = async (...more: string[]) =>
+      deployments(await planned([...STEP3, ...more]))[0]?.tokensPerSecondPerCard;
+    const usual = (await tokens()) ?? 0;
+    expect(await tokens("--set", "efficiency.ffnOverheadNs=200000")).toBeLessThan(usual);
+    expect(await tokens("--set", "efficiency.jitterNs=0")).toBeGreaterThan(usual);
+    expect(await tokens("--set", "h800.networkBytesPerSecond=100GB/s")).toBeLessThan(usual);
+    expect(await tokens("--link", "duplex")).toBeGreaterThanOrEqual(usual);
+  });
+
+  it("says in its notes whether to disaggregate", async () => {
+    expect((await planned(STEP3)).notes[0]).toMatch(/^At 4096 cached tokens: disaggregate \(3A2F\); a token of EP28/);
+    expect((await planned([...STEP3, "--batch", "256"])).notes[0]).toMatch(/: do not disaggregate\. /);
+  });
+
+  it.each([
+    [["plan"], /--model: expected the name of a model, or --config FILE, got nothing/],
+    [["plan", "--model", "step4"], /did you mean "step3"/],
+    [["plan", "--model", "step3", "--tpot", "50"], /--tpot: expected a duration/],
+    [["plan", "--model", "step3", "--objective", "price"], /--objective: expected one of cost, throughput, cards/],
+    [["plan", "--model", "step3", "--max-cards", "0"], /--max-cards: expected a whole number/],
+    [["plan", "--model", "step3", "--max-cards", "4096"], /--max-cards: expected a whole number from 1 to 1024/],
+    [["plan", "--model", "step3", "--micro-batches", "0..4"], /--micro-batches: expected/],
+    [["plan", "--model", "step3", "--hardware", "h800", "--set", "efficiency.kvBandwithShare=1"], /did you mean/],
+    [["plan", "--model", "step3", "--set", "efficiency.networkShare=2"], /a number from 0.001 to 1, got "2"/],
+    [
+      ["plan", "--model", "step3", "--hardware", "l20", "--set", "l20.usdPerHour=1"],
+      /l20\.networkBytesPerSecond: expected/,
+    ],
+    [["plan", "--model", "step3", "--attention-on", "h900"], /did you mean "h800"/],
+    [["plan", "--model", "step3", "--link", "half"], /--link: expected one of shared, duplex/],
+  ])("refuses %j", async (words, message) => {
+    const { exitCode, out, err } = await run(words);
+    expect({ exitCode, out }).toEqual({ exitCode: 2, out: "" });
+    expect(err).toMatch(message);
+  });
+
+  it.each([
+    [["plan", "--model", "step3", "--tpot", "1ms"], /nothing meets a TPOT of 1\.00 ms .* the least are: .*bound by/],
+    [["plan", "--model", "deepseek-v3", "--max-cards", "4"], /no deployment holds deepseek-v3 .* at most 4 cards/],
+  ])("cannot carry out %j", async (words, message) => {
+    const { exitCode, out, err } = await run(words);
+    expect({ exitCode, out }).toEqual({ exitCode: 3, out: "" });
+    expect(err).toMatch(message);
+  });
+});
