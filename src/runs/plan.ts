@@ -32,7 +32,7 @@ export interface PlanSettings {
   readonly objective: Objective;
   /** Sequences that there are at once; absent: as many as fit. */
   readonly sequences?: number;
-  readonly precision: AttentionPrecision;
+  readonly precisions: readonly AttentionPrecision[];
   readonly parallelisms: readonly FfnParallelism[];
   readonly redundantExperts: readonly number[];
   readonly microBatches: readonly number[];
@@ -60,6 +60,7 @@ export async function plan(settings: PlanSettings): Promise<PlanDocument> {
   const [card] = models;
   if (card === undefined) throw new Error("no model to plan for");
   const usable = usableHardware(hardware.accelerators, hardware.unasked);
+  checkInstanceCards(settings.instanceCards, usable);
   const answers = settings.contexts.map((contextTokens) => {
     const question: PlanQuestion = {
       card,
@@ -70,7 +71,7 @@ export async function plan(settings: PlanSettings): Promise<PlanDocument> {
       maxCards: settings.maxCards,
       attentionOn: sideOf("--attention-on", settings.attentionOn, usable),
       ffnOn: sideOf("--ffn-on", settings.ffnOn, usable),
-      precisions: [settings.precision],
+      precisions: settings.precisions,
       parallelisms: settings.parallelisms,
       redundantExperts: settings.redundantExperts,
       microBatches: settings.microBatches,
@@ -89,6 +90,11 @@ export async function plan(settings: PlanSettings): Promise<PlanDocument> {
       ...answers.map(({ question, answer }) => adviceOf(question, answer)),
       "All values are modeled: stage times from the model's configuration and accelerators' figures, with one set of constants (docs/plan.md) that was checked against Table 8 of the Step-3 report on H800 alone.",
       `TPOT is a step's mean and has ${formatDuration(efficiency.jitterNs)} for jitter and stragglers in it; embeddings, output head and prefill are left out.`,
+      ...(Math.max(...settings.contexts) <= card.maxContextTokens
+        ? []
+        : [
+            `${Math.max(...settings.contexts)} tokens are beyond the longest context of ${card.name} (${card.maxContextTokens}).`,
+          ]),
       ...(usable.length === hardware.accelerators.length
         ? []
         : [
@@ -127,6 +133,14 @@ function usableHardware(
         (usdPerHour !== undefined && networkBytesPerSecond !== undefined && cardsPerServer !== undefined),
     )
     .map(requirePrice);
+}
+
+/** An instance stands in one server. */
+function checkInstanceCards(instanceCards: readonly number[], usable: readonly PricedAccelerator[]): void {
+  const most = Math.max(...usable.map(({ cardsPerServer }) => cardsPerServer ?? Number.POSITIVE_INFINITY));
+  if (instanceCards.some((cards) => cards <= most)) return;
+  const expected = `at least one number of cards that a server has: ${most} at most`;
+  throw new InvalidInputError({ field: "--instance-cards", value: instanceCards.join(","), expected });
 }
 
 function sideOf(

@@ -32,8 +32,8 @@ export interface AfdSearch {
   readonly cuts: Readonly<Record<Cut, number>>;
   /** The fastest step that any deployment has, of one token a micro-batch. */
   readonly least: LeastStep | undefined;
-  /** The least bytes a card must hold: of the deployment that was nearest to fit. */
-  readonly leastCardBytes: LeastBytes | undefined;
+  /** The most sequences that one within the TPOT serves, whether the objective takes it or not. */
+  readonly mostSequences: number;
 }
 
 /** The fastest step and what it waits for, with its allowance for jitter. */
@@ -43,20 +43,11 @@ export interface LeastStep {
   readonly deployment: AfdDeployment;
 }
 
-/** Weights and one sequence of every micro-batch on a card, and what the card has for them. */
-export interface LeastBytes {
-  readonly neededBytes: number;
-  readonly usableBytes: number;
-}
-
 /** An attention side with what it holds; the number of its instances is open. */
 interface HeldAttention {
   readonly side: AttentionSide;
   readonly on: PricedAccelerator;
   readonly sequencesPerCard: number;
-  readonly weightBytes: number;
-  readonly sequenceBytes: number;
-  readonly usable: number;
 }
 
 interface HeldFfn {
@@ -81,12 +72,12 @@ export function searchAfd(question: PlanQuestion, most: number): AfdSearch {
       for (let instances = 1; instances <= mostInstances; instances += 1) {
         tally.deployments += question.microBatches.length;
         if (ffn.weightBytes <= ffn.usable) consider({ attention, ffn, instances }, question, best, tally);
-        else tally.overfull(question.microBatches.length, ffn.weightBytes, ffn.usable);
+        else tally.cuts.memory += question.microBatches.length;
       }
     }
   }
-  const { deployments, evaluated, cuts, least, leastCardBytes } = tally;
-  return { plans: best.sorted(), deployments, evaluated, cuts, least, leastCardBytes };
+  const { deployments, evaluated, cuts, least, mostSequences } = tally;
+  return { plans: best.sorted(), deployments, evaluated, cuts, least, mostSequences };
 }
 
 /** The two sides of a deployment. */
@@ -114,7 +105,7 @@ function consider(sides: Sides, question: PlanQuestion, best: Best, tally: Tally
   for (const microBatches of question.microBatches) {
     const perMicroBatch = Math.floor(attention.sequencesPerCard / microBatches);
     if (perMicroBatch < 1) {
-      tally.overfull(1, attention.weightBytes + microBatches * attention.sequenceBytes, attention.usable);
+      tally.cuts.memory += 1;
       continue;
     }
     const bound = boundWithin(bounds, perMicroBatch * attentionCards, microBatches, stepNs, question);
@@ -132,6 +123,7 @@ function consider(sides: Sides, question: PlanQuestion, best: Best, tally: Tally
       continue;
     }
     const batch = found.microBatchTokens * microBatches;
+    tally.mostSequences = Math.max(tally.mostSequences, batch);
     // Fewest cards are those of all sequences; micro-batches are equal, so that up to m - 1 may be over.
     if (question.objective === "cards" && sequences - batch >= microBatches && Number.isFinite(sequences)) continue;
     const served = { cards, ...rateOf(batch, tpotNs, usdPerHour) };
@@ -145,14 +137,7 @@ class Tally {
   evaluated = 0;
   readonly cuts: Record<Cut, number> = { memory: 0, network: 0, sparsity: 0, attention: 0, ffn: 0, roundTrip: 0 };
   least: LeastStep | undefined;
-  leastCardBytes: LeastBytes | undefined;
-
-  overfull(deployments: number, neededBytes: number, usableBytes: number): void {
-    this.cuts.memory += deployments;
-    const nearest = this.leastCardBytes;
-    if (nearest !== undefined && nearest.neededBytes / nearest.usableBytes <= neededBytes / usableBytes) return;
-    this.leastCardBytes = { neededBytes, usableBytes };
-  }
+  mostSequences = 0;
 
   tooSlow(step: Pick<LeastStep, "tpotNs" | "bound">, deployment: () => AfdDeployment): void {
     this.cuts[step.bound] += 1;
@@ -190,9 +175,6 @@ function attentionSides(question: PlanQuestion): HeldAttention[] {
         return {
           side: attentionSide(card, contextTokens, { accelerator: on, instances: 1, cards, precision }, efficiency),
           on,
-          weightBytes,
-          sequenceBytes: sequence,
-          usable,
           sequencesPerCard: sequencesThatFit(usable, weightBytes, sequence),
         };
       }),
