@@ -88,6 +88,7 @@ export async function plan(settings: PlanSettings): Promise<PlanDocument> {
     rows: answers.flatMap(({ question, answer }) => rowsOf(question, answer)),
     notes: [
       ...answers.map(({ question, answer }) => adviceOf(question, answer)),
+      ...answers.flatMap(({ question, answer }) => confirmationOf(question, answer)),
       "All values are modeled: stage times from the model's configuration and accelerators' figures, with one set of constants (docs/plan.md) that was checked against Table 8 of the Step-3 report on H800 alone.",
       `TPOT is a step's mean and has ${formatDuration(efficiency.jitterNs)} for jitter and stragglers in it; embeddings, output head and prefill are left out.`,
       ...(Math.max(...settings.contexts) <= card.maxContextTokens
@@ -201,7 +202,7 @@ type Place = Pick<DeploymentPlanRow, "kind" | "model" | "contextTokens">;
 function deploymentRow(
   place: Place,
   question: PlanQuestion,
-  { plan, comparison }: RankedPlan,
+  { plan, comparison, simulatedTpotNs }: RankedPlan,
   rank: number,
   best: Plan,
 ): DeploymentPlanRow {
@@ -219,6 +220,7 @@ function deploymentRow(
     microBatchTokens,
     batch,
     tpotNs,
+    ...(simulatedTpotNs === undefined ? {} : { simulatedTpotNs }),
     tokensPerSecond,
     tokensPerSecondPerCard: tokensPerSecond / cards,
     usdPerMillionTokens,
@@ -346,4 +348,21 @@ function adviceOf({ contextTokens, maxCards }: PlanQuestion, { ranked }: PlanAns
     return `${at}: disaggregate (${name}); ${same}${any}.`;
   }
   return `${at}: do not disaggregate. ${deploymentName(first.plan)} on ${first.plan.cards} cards is better than any AFD on at most ${maxCards}; on just ${plan.cards} cards ${name} would win: ${same}.`;
+}
+
+/** How far the simulation of the named deployments is from the closed form that they were found by. */
+function confirmationOf({ contextTokens, tpotNs }: PlanQuestion, { ranked }: PlanAnswer): string[] {
+  const simulated = ranked.flatMap(({ plan, simulatedTpotNs }) =>
+    simulatedTpotNs === undefined ? [] : [{ closed: plan.tpotNs, simulated: simulatedTpotNs }],
+  );
+  if (simulated.length === 0) return [];
+  const most = Math.max(...simulated.map((one) => Math.abs(one.simulated / one.closed - 1)));
+  const over = simulated.filter((one) => one.simulated > tpotNs);
+  const text = `At ${contextTokens} cached tokens simulation of the ${simulated.length} AFD deployments is within ${formatPercent(most, 2)} of the closed form`;
+  const longest = Math.max(...simulated.map((one) => one.simulated));
+  return [
+    over.length === 0
+      ? `${text}.`
+      : `${text}; beyond the TPOT by it: ${over.length}, up to ${formatDuration(longest, 4)}.`,
+  ];
 }

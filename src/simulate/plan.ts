@@ -7,6 +7,7 @@ import { type AfdSearch, searchAfd } from "./planAfd.ts";
 import { attentionBytes, ffnBytes, sequenceBytes, usableBytes } from "./planMemory.ts";
 import { bestPlain, type PlainSearch, searchPlain } from "./planPlain.ts";
 import { type AfdPlan, compareScores, type PlainPlan, type Plan, type PlanQuestion, scoreOf } from "./planQuestion.ts";
+import { simulatedTpotNs } from "./planSimulation.ts";
 
 /** AFD beside the best plain deployment on as many cards. */
 export interface Comparison {
@@ -19,6 +20,8 @@ export interface Comparison {
 export interface RankedPlan {
   readonly plan: Plan;
   readonly comparison: Comparison | undefined;
+  /** Of AFD, by simulation: links that are asked for at the same time make it a little longer than the closed form's. */
+  readonly simulatedTpotNs: number | undefined;
 }
 
 /** What of a question is changed to see whether that turns the answer. */
@@ -60,8 +63,16 @@ export function plan(question: PlanQuestion, most: number): PlanAnswer {
   const plain = bestPlain(question);
   if (search.plans.length === 0 && plain.best === undefined) throw unreachable(question, search, plain);
   const ranked = [
-    ...search.plans.map((one): RankedPlan => ({ plan: one, comparison: compared(question, one) })),
-    ...(plain.best === undefined ? [] : [{ plan: plain.best, comparison: undefined }]),
+    ...search.plans.map(
+      (one): RankedPlan => ({
+        plan: one,
+        comparison: compared(question, one),
+        simulatedTpotNs: simulatedTpotNs(question, one),
+      }),
+    ),
+    ...(plain.best === undefined
+      ? []
+      : [{ plan: plain.best, comparison: undefined, simulatedTpotNs: undefined } satisfies RankedPlan]),
   ].sort((one, other) => compareScores(scoreOf(one.plan, question.objective), scoreOf(other.plan, question.objective)));
   const [best] = search.plans;
   return {

@@ -139,6 +139,18 @@ describe("plan", () => {
     expect(plan(whole, 5)).toEqual(plan(whole, 5));
   });
 
+  it("is confirmed by simulation within 3%", () => {
+    for (const model of ["step3", "deepseek-v3"]) {
+      const { ranked } = plan(question(model, { maxCards: 64 }), 10);
+      for (const { plan: one, simulatedTpotNs } of ranked) {
+        expect(simulatedTpotNs === undefined).toBe(one.kind === "plain");
+        if (simulatedTpotNs === undefined) continue;
+        expect(simulatedTpotNs / one.tpotNs).toBeGreaterThan(0.999);
+        expect(simulatedTpotNs / one.tpotNs).toBeLessThan(1.03);
+      }
+    }
+  });
+
   it("says what would turn the choice, and it does", () => {
     const whole = question("step3", { contextTokens: 4096 });
     const { turns, ranked } = plan(whole, 3);
