@@ -40,6 +40,11 @@ export const deploymentPlanRowSchema = z.strictObject({
   microBatchTokens: whole("Tokens of one on all cards; of a plain deployment, of a replica's."),
   batch: whole("Sequences at once."),
   tpotNs: amount("modeled", "ns", "Mean time per output token, the allowance for jitter and stragglers among it."),
+  simulatedTpotNs: amount(
+    "simulated",
+    "ns",
+    "The same by discrete-event simulation of instances and links; absent for a plain deployment.",
+  ).optional(),
   tokensPerSecond: amount("modeled", "tokens/s", "Decoded tokens of all cards."),
   tokensPerSecondPerCard: amount("modeled", "tokens/s", "Decoded tokens over all cards."),
   usdPerMillionTokens: amount("modeled", "USD per million tokens", "Rent of all cards."),

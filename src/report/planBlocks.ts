@@ -12,6 +12,11 @@ const DEPLOYMENT_COLUMNS: readonly ColumnOf<DeploymentPlanRow>[] = [
   { header: "batch", align: "right", cell: ({ batch, microBatches }) => `${batch} in ${microBatches}` },
   { header: "TPOT", align: "right", cell: ({ tpotNs }) => formatDuration(tpotNs) },
   {
+    header: "simu-\nlated",
+    align: "right",
+    cell: ({ simulatedTpotNs }) => orAbsent(simulatedTpotNs, formatDuration),
+  },
+  {
     header: "tokens/s\na card",
     align: "right",
     cell: ({ tokensPerSecondPerCard }) => formatNumber(tokensPerSecondPerCard, 4),

@@ -4,8 +4,10 @@ import { paretoFront } from "../theory/paretoFront.ts";
 import { InfeasibleError } from "../units/errors.ts";
 import { formatBytes, formatDuration } from "../units/format.ts";
 import { type AfdSearch, searchAfd } from "./planAfd.ts";
+import { attentionBytes, ffnBytes, sequenceBytes, usableBytes } from "./planMemory.ts";
 import { bestPlain, type PlainSearch, searchPlain } from "./planPlain.ts";
 import { type AfdPlan, compareScores, type PlainPlan, type Plan, type PlanQuestion, scoreOf } from "./planQuestion.ts";
+import { simulatedTpotNs } from "./planSimulation.ts";
 
 /** AFD beside the best plain deployment on as many cards. */
 export interface Comparison {
@@ -18,6 +20,8 @@ export interface Comparison {
 export interface RankedPlan {
   readonly plan: Plan;
   readonly comparison: Comparison | undefined;
+  /** Of AFD, by simulation: links that are asked for at the same time make it a little longer than the closed form's. */
+  readonly simulatedTpotNs: number | undefined;
 }
 
 /** What of a question is changed to see whether that turns the answer. */
@@ -59,8 +63,16 @@ export function plan(question: PlanQuestion, most: number): PlanAnswer {
   const plain = bestPlain(question);
   if (search.plans.length === 0 && plain.best === undefined) throw unreachable(question, search, plain);
   const ranked = [
-    ...search.plans.map((one): RankedPlan => ({ plan: one, comparison: compared(question, one) })),
-    ...(plain.best === undefined ? [] : [{ plan: plain.best, comparison: undefined }]),
+    ...search.plans.map(
+      (one): RankedPlan => ({
+        plan: one,
+        comparison: compared(question, one),
+        simulatedTpotNs: simulatedTpotNs(question, one),
+      }),
+    ),
+    ...(plain.best === undefined
+      ? []
+      : [{ plan: plain.best, comparison: undefined, simulatedTpotNs: undefined } satisfies RankedPlan]),
   ].sort((one, other) => compareScores(scoreOf(one.plan, question.objective), scoreOf(other.plan, question.objective)));
   const [best] = search.plans;
   return {
@@ -190,29 +202,49 @@ function uniqueByName(accelerators: readonly PricedAccelerator[]): readonly Pric
   return [...new Map(accelerators.map((one) => [one.name, one])).values()];
 }
 
-function unreachable(
-  { card, contextTokens, tpotNs, maxCards, sequences }: PlanQuestion,
-  { least, leastCardBytes }: AfdSearch,
-  plain: PlainSearch,
-): InfeasibleError {
+function unreachable(question: PlanQuestion, search: AfdSearch, plain: PlainSearch): InfeasibleError {
+  const { card, contextTokens, tpotNs, maxCards, sequences = 1, objective } = question;
   const what = `${card.name} at ${contextTokens} cached tokens on at most ${maxCards} cards`;
-  if (least === undefined && plain.leastTpotNs === undefined) {
-    const bytes =
-      leastCardBytes === undefined
-        ? "an AFD deployment has at least 2 cards"
-        : `a card would hold ${formatBytes(leastCardBytes.neededBytes)} at least and has ${formatBytes(leastCardBytes.usableBytes)} for it`;
-    const demand = sequences === undefined ? "" : ` with ${sequences} sequences`;
-    return new InfeasibleError(`no deployment holds ${what}${demand}: ${bytes}; allow more cards with --max-cards`);
+  const most = Math.max(search.mostSequences, plain.mostSequences);
+  if (objective === "cards" && most > 0) {
+    return new InfeasibleError(
+      `no deployment of ${what} serves ${sequences} sequences within ${formatDuration(tpotNs)}: the most is ${most}; allow more cards with --max-cards`,
+    );
   }
-  const afd =
-    least === undefined
-      ? ""
-      : `${least.deployment.attention.instances}A${least.deployment.ffn.instances}F reaches ${formatDuration(least.tpotNs)} with one token a micro-batch, bound by ${BOUND_TEXTS[least.bound]}`;
-  const other = plain.leastTpotNs === undefined ? "" : `a plain deployment ${formatDuration(plain.leastTpotNs)}`;
-  const reached = [afd, other].filter((text) => text !== "").join("; ");
+  if (search.least === undefined && plain.leastTpotNs === undefined) {
+    const { needed, usable } = memoryOf(question);
+    return new InfeasibleError(
+      `no deployment holds ${what}: its weights and a sequence take ${formatBytes(needed)} in all and more where cards hold copies, a card has ${formatBytes(usable)} for them; allow more cards with --max-cards`,
+    );
+  }
+  const reached = [
+    ...(search.least === undefined
+      ? []
+      : [
+          `${search.least.deployment.attention.instances}A${search.least.deployment.ffn.instances}F ${formatDuration(search.least.tpotNs)}, bound by ${BOUND_TEXTS[search.least.bound]}`,
+        ]),
+    ...(plain.leastTpotNs === undefined
+      ? []
+      : [`a plain deployment ${formatDuration(plain.leastTpotNs)}, bound by overheads and weights`]),
+  ];
   return new InfeasibleError(
-    `nothing meets a TPOT of ${formatDuration(tpotNs)} for ${what}: the least are: ${reached}`,
+    `nothing meets a TPOT of ${formatDuration(tpotNs)} for ${what}: with one token a micro-batch the least is: ${reached.join("; ")}`,
   );
+}
+
+/** Weights and one sequence, once in all, and the most that a card of any accelerator has for them. */
+function memoryOf({ card, contextTokens, precisions, attentionOn, ffnOn, efficiency }: PlanQuestion): {
+  readonly needed: number;
+  readonly usable: number;
+} {
+  const [accelerator] = ffnOn;
+  const [precision = "auto"] = precisions;
+  if (accelerator === undefined) throw new Error("no accelerator to plan on");
+  const one = { accelerator, instances: 1, cards: 1, parallelism: "expert", redundantExperts: 0 } as const;
+  return {
+    needed: attentionBytes(card, 1) + ffnBytes(card, one, efficiency) + sequenceBytes(card, contextTokens, precision),
+    usable: Math.max(...[...attentionOn, ...ffnOn].map((on) => usableBytes(on, efficiency))),
+  };
 }
 
 const BOUND_TEXTS = { attention: "attention", ffn: "the FFN", network: "the network", roundTrip: "its round trip" };

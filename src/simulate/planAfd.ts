@@ -7,9 +7,9 @@ import {
   type FfnSide,
   ffnSide,
   joinedRates,
-  type StageRates,
 } from "../theory/stageTimes.ts";
 import { type FoundBatch, largestAfdBatch } from "./planBatch.ts";
+import { boundsOf, boundWithin } from "./planBounds.ts";
 import { attentionBytes, ffnBytes, sequenceBytes, sequencesThatFit, usableBytes } from "./planMemory.ts";
 import {
   type AfdPlan,
@@ -32,8 +32,8 @@ export interface AfdSearch {
   readonly cuts: Readonly<Record<Cut, number>>;
   /** The fastest step that any deployment has, of one token a micro-batch. */
   readonly least: LeastStep | undefined;
-  /** The least bytes a card must hold: of the deployment that was nearest to fit. */
-  readonly leastCardBytes: LeastBytes | undefined;
+  /** The most sequences that one within the TPOT serves, whether the objective takes it or not. */
+  readonly mostSequences: number;
 }
 
 /** The fastest step and what it waits for, with its allowance for jitter. */
@@ -43,20 +43,11 @@ export interface LeastStep {
   readonly deployment: AfdDeployment;
 }
 
-/** Weights and one sequence of every micro-batch on a card, and what the card has for them. */
-export interface LeastBytes {
-  readonly neededBytes: number;
-  readonly usableBytes: number;
-}
-
 /** An attention side with what it holds; the number of its instances is open. */
 interface HeldAttention {
   readonly side: AttentionSide;
   readonly on: PricedAccelerator;
   readonly sequencesPerCard: number;
-  readonly weightBytes: number;
-  readonly sequenceBytes: number;
-  readonly usable: number;
 }
 
 interface HeldFfn {
@@ -81,12 +72,12 @@ export function searchAfd(question: PlanQuestion, most: number): AfdSearch {
       for (let instances = 1; instances <= mostInstances; instances += 1) {
         tally.deployments += question.microBatches.length;
         if (ffn.weightBytes <= ffn.usable) consider({ attention, ffn, instances }, question, best, tally);
-        else tally.overfull(question.microBatches.length, ffn.weightBytes, ffn.usable);
+        else tally.cuts.memory += question.microBatches.length;
       }
     }
   }
-  const { deployments, evaluated, cuts, least, leastCardBytes } = tally;
-  return { plans: best.sorted(), deployments, evaluated, cuts, least, leastCardBytes };
+  const { deployments, evaluated, cuts, least, mostSequences } = tally;
+  return { plans: best.sorted(), deployments, evaluated, cuts, least, mostSequences };
 }
 
 /** The two sides of a deployment. */
@@ -114,7 +105,7 @@ function consider(sides: Sides, question: PlanQuestion, best: Best, tally: Tally
   for (const microBatches of question.microBatches) {
     const perMicroBatch = Math.floor(attention.sequencesPerCard / microBatches);
     if (perMicroBatch < 1) {
-      tally.overfull(1, attention.weightBytes + microBatches * attention.sequenceBytes, attention.usable);
+      tally.cuts.memory += 1;
       continue;
     }
     const bound = boundWithin(bounds, perMicroBatch * attentionCards, microBatches, stepNs, question);
@@ -132,6 +123,7 @@ function consider(sides: Sides, question: PlanQuestion, best: Best, tally: Tally
       continue;
     }
     const batch = found.microBatchTokens * microBatches;
+    tally.mostSequences = Math.max(tally.mostSequences, batch);
     // Fewest cards are those of all sequences; micro-batches are equal, so that up to m - 1 may be over.
     if (question.objective === "cards" && sequences - batch >= microBatches && Number.isFinite(sequences)) continue;
     const served = { cards, ...rateOf(batch, tpotNs, usdPerHour) };
@@ -145,14 +137,7 @@ class Tally {
   evaluated = 0;
   readonly cuts: Record<Cut, number> = { memory: 0, network: 0, sparsity: 0, attention: 0, ffn: 0, roundTrip: 0 };
   least: LeastStep | undefined;
-  leastCardBytes: LeastBytes | undefined;
-
-  overfull(deployments: number, neededBytes: number, usableBytes: number): void {
-    this.cuts.memory += deployments;
-    const nearest = this.leastCardBytes;
-    if (nearest !== undefined && nearest.neededBytes / nearest.usableBytes <= neededBytes / usableBytes) return;
-    this.leastCardBytes = { neededBytes, usableBytes };
-  }
+  mostSequences = 0;
 
   tooSlow(step: Pick<LeastStep, "tpotNs" | "bound">, deployment: () => AfdDeployment): void {
     this.cuts[step.bound] += 1;
@@ -190,9 +175,6 @@ function attentionSides(question: PlanQuestion): HeldAttention[] {
         return {
           side: attentionSide(card, contextTokens, { accelerator: on, instances: 1, cards, precision }, efficiency),
           on,
-          weightBytes,
-          sequenceBytes: sequence,
-          usable,
           sequencesPerCard: sequencesThatFit(usable, weightBytes, sequence),
         };
       }),
@@ -229,79 +211,6 @@ function copiesFor({ card, redundantExperts }: PlanQuestion, parallelism: "exper
 
 function cardsOfInstances({ instanceCards }: PlanQuestion, { cardsPerServer }: PricedAccelerator): readonly number[] {
   return instanceCards.filter((cards) => cards <= (cardsPerServer ?? cards));
-}
-
-/** What is quick to know of a step: for each limit its time without tokens, and the least that a token adds. */
-interface StepBounds {
-  readonly none: { readonly attention: number; readonly ffn: number };
-  readonly perToken: {
-    readonly attention: number;
-    readonly ffn: number;
-    readonly shared: number;
-    readonly duplex: number;
-  };
-  /** Tokens from which the FFN's products take longer than reading its weights, in any layer with experts. */
-  readonly ridgeTokens: number;
-  /** Of the weights alone, which every step reads. */
-  readonly ffnFloorNs: number;
-  readonly attentionFloorNs: number;
-}
-
-function boundsOf(rates: StageRates): StepBounds {
-  const none = { attention: 0, ffn: 0 };
-  const perToken = { attention: 0, ffn: 0, attentionLink: 0, ffnLink: 0 };
-  let ridgeTokens = 0;
-  let ffnFloorNs = 0;
-  let attentionFloorNs = 0;
-  for (const { layers, attention, ffn, link } of rates.kinds) {
-    none.attention += layers * attention.overheadNs;
-    none.ffn += layers * ffn.overheadNs;
-    attentionFloorNs += layers * (attention.overheadNs + attention.weightNs);
-    ffnFloorNs += layers * (ffn.overheadNs + ffn.weightNs);
-    const core = Math.max(attention.kvNsPerSequence, attention.coreNsPerSequence);
-    perToken.attention += (layers * (core + attention.projectionNsPerSequence)) / rates.attentionCards;
-    perToken.ffn += layers * (ffn.computeNsPerToken + ffn.exchangeNsPerToken);
-    perToken.attentionLink += layers * link.attentionLinkNsPerToken;
-    perToken.ffnLink += layers * link.ffnLinkNsPerToken;
-    ridgeTokens = Math.max(ridgeTokens, ffn.weightNs / ffn.computeNsPerToken);
-  }
-  const link = Math.max(perToken.attentionLink, perToken.ffnLink);
-  return {
-    none,
-    perToken: { attention: perToken.attention, ffn: perToken.ffn, shared: 3 * link, duplex: 2 * link },
-    ridgeTokens,
-    ffnFloorNs,
-    attentionFloorNs,
-  };
-}
-
-/** The most tokens of a micro-batch that each limit alone would allow, what limits them, and the least that a step takes. */
-function boundWithin(
-  bounds: StepBounds,
-  held: number,
-  microBatches: number,
-  stepNs: number,
-  { linkUse, sequences = Number.POSITIVE_INFINITY }: PlanQuestion,
-): { readonly tokens: number; readonly cut: Cut; readonly stepNs: number } {
-  const { none, perToken } = bounds;
-  const share = stepNs / microBatches;
-  const limits: readonly (readonly [Cut, number])[] = [
-    ["memory", held],
-    ["network", share / perToken[linkUse]],
-    ["attention", (share - none.attention) / perToken.attention],
-    ["ffn", (share - none.ffn) / perToken.ffn],
-  ];
-  const [cut, most] = limits.reduce((least, one) => (one[1] < least[1] ? one : least));
-  const tokens = Math.min(most, Math.floor(sequences / microBatches));
-  const stageNs = Math.max(
-    bounds.attentionFloorNs,
-    bounds.ffnFloorNs,
-    none.attention + tokens * perToken.attention,
-    none.ffn + tokens * perToken.ffn,
-    tokens * perToken[linkUse],
-  );
-  const sparse = cut === "network" && most < bounds.ridgeTokens;
-  return { tokens, cut: sparse ? "sparsity" : cut, stepNs: microBatches * stageNs };
 }
 
 function rateOf(

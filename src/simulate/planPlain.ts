@@ -11,23 +11,30 @@ const MICRO_BATCHES = [1, 2] as const;
 export interface PlainSearch {
   readonly best: PlainPlan | undefined;
   readonly leastTpotNs: number | undefined;
+  /** The most sequences that one within the TPOT serves, whether the objective takes it or not. */
+  readonly mostSequences: number;
 }
 
 /** The best plain deployment on exactly so many cards of one of these accelerators, whole or in equal replicas. */
 export function searchPlain(question: PlanQuestion, cards: number, on: readonly PricedAccelerator[]): PlainSearch {
   let best: PlainPlan | undefined;
   let leastTpotNs: number | undefined;
+  let mostSequences = 0;
   for (const accelerator of on) {
     for (const group of groupsOf(cards, accelerator)) {
       for (const deployment of deploymentsOf(question, accelerator, group)) {
         for (const plan of plansOf(question, accelerator, deployment, cards / group)) {
-          if (typeof plan === "number") leastTpotNs = Math.min(leastTpotNs ?? plan, plan);
-          else if (best === undefined || isBetter(plan, best, question)) best = plan;
+          if (typeof plan === "number") {
+            leastTpotNs = Math.min(leastTpotNs ?? plan, plan);
+            continue;
+          }
+          mostSequences = Math.max(mostSequences, plan.batch);
+          if (servesAll(plan, question) && (best === undefined || isBetter(plan, best, question))) best = plan;
         }
       }
     }
   }
-  return { best, leastTpotNs };
+  return { best, leastTpotNs, mostSequences };
 }
 
 /** The best plain deployment on any number of whole servers within the question's cards. */
@@ -35,15 +42,22 @@ export function bestPlain(question: PlanQuestion): PlainSearch {
   const on = [...new Map([...question.attentionOn, ...question.ffnOn].map((one) => [one.name, one])).values()];
   let best: PlainPlan | undefined;
   let leastTpotNs: number | undefined;
+  let mostSequences = 0;
   for (const accelerator of on) {
     const step = Math.min(accelerator.cardsPerServer ?? 1, question.maxCards);
     for (let cards = step; cards <= question.maxCards; cards += step) {
       const found = searchPlain(question, cards, [accelerator]);
+      mostSequences = Math.max(mostSequences, found.mostSequences);
       if (found.leastTpotNs !== undefined) leastTpotNs = Math.min(leastTpotNs ?? found.leastTpotNs, found.leastTpotNs);
       if (found.best !== undefined && (best === undefined || isBetter(found.best, best, question))) best = found.best;
     }
   }
-  return { best, leastTpotNs };
+  return { best, leastTpotNs, mostSequences };
+}
+
+/** Fewest cards are those of all sequences; micro-batches of replicas are equal, so that some sequences may be over. */
+function servesAll({ batch, microBatches, replicas }: PlainPlan, { objective, sequences }: PlanQuestion): boolean {
+  return objective !== "cards" || sequences === undefined || sequences - batch < microBatches * replicas;
 }
 
 function isBetter(plan: PlainPlan, other: PlainPlan, { objective }: PlanQuestion): boolean {
@@ -81,7 +95,7 @@ function plansOf(
   deployment: PlainDeployment,
   replicas: number,
 ): (PlainPlan | number)[] {
-  const { card, contextTokens, efficiency, sequences, objective } = question;
+  const { card, contextTokens, efficiency, sequences } = question;
   const held = plainCardBytes(card, contextTokens, deployment, efficiency);
   const weightBytes = held.attentionWeightBytes + held.ffnWeightBytes;
   const sequencesPerCard = sequencesThatFit(usableBytes(accelerator, efficiency), weightBytes, held.sequenceBytes);
@@ -98,7 +112,6 @@ function plansOf(
     const tpotNs = found.stepNs + efficiency.jitterNs;
     if (found.microBatchTokens < 1) return found.limit === "time" ? [tpotNs] : [];
     const batch = found.microBatchTokens * microBatches * replicas;
-    if (objective === "cards" && sequences !== undefined && sequences - batch >= microBatches * replicas) return [];
     const tokensPerSecond = (batch / tpotNs) * 1e9;
     const plan: PlainPlan = {
       kind: "plain",

@@ -97,6 +97,8 @@ describe("plan", () => {
       /l20\.networkBytesPerSecond: expected/,
     ],
     [["plan", "--model", "step3", "--attention-on", "h900"], /did you mean "h800"/],
+    [["plan", "--model", "step3", "--instance-cards", "16"], /--instance-cards: expected .* 8 at most, got "16"/],
+    [["plan", "--model", "step3", "--precision", "fp8"], /--precision: expected one of auto, bf16/],
     [["plan", "--model", "step3", "--link", "half"], /--link: expected one of shared, duplex/],
   ])("refuses %j", async (words, message) => {
     const { exitCode, out, err } = await run(words);
@@ -105,8 +107,15 @@ describe("plan", () => {
   });
 
   it.each([
-    [["plan", "--model", "step3", "--tpot", "1ms"], /nothing meets a TPOT of 1\.00 ms .* the least are: .*bound by/],
-    [["plan", "--model", "deepseek-v3", "--max-cards", "4"], /no deployment holds deepseek-v3 .* at most 4 cards/],
+    [["plan", "--model", "step3", "--tpot", "1ms"], /nothing meets a TPOT of 1\.00 ms .* the least is: .*bound by/],
+    [
+      ["plan", "--model", "deepseek-v3", "--max-cards", "4"],
+      /no deployment holds deepseek-v3 .* 4 cards: .* take 6\d\d GiB/,
+    ],
+    [
+      ["plan", "--model", "step3", "--batch", "50000", "--objective", "cards"],
+      /no deployment of step3 .* serves 50000 sequences within 50\.0 ms: the most is \d+/,
+    ],
   ])("cannot carry out %j", async (words, message) => {
     const { exitCode, out, err } = await run(words);
     expect({ exitCode, out }).toEqual({ exitCode: 3, out: "" });

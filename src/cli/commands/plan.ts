@@ -74,7 +74,7 @@ export function addPlan(program: Command, { terminal }: CommandContext): void {
     .option("--max-cards <count>", "cards of a deployment at most", "64")
     .option("--objective <name>", `best in: ${OBJECTIVES.join(", ")}`, "cost")
     .option("--batch <count>", "sequences there are at once (default: as many as fit)")
-    .option("--precision <name>", `attention in FP8 where a card has it (auto), or bf16`, "auto")
+    .option("--precision <list>", "attention in FP8 where a card has it (auto), or bf16", "auto")
     .option("--ffn <list>", `how cards share the FFN: ${PARALLELISMS.join(", ")}`, "expert,tensor")
     .option("--redundant <list>", "copies of busy experts on each card", "0,1")
     .option("--micro-batches <list>", "micro-batches under way", "1..4")
@@ -109,7 +109,9 @@ function resolvePlan(options: PlanOptions, hardware: PlanSettings["hardware"]): 
     maxCards: within(parseCount(options.maxCards, "--max-cards"), "--max-cards", MOST_CARDS),
     objective: requireKnown("--objective", options.objective, OBJECTIVES),
     ...(options.batch === undefined ? {} : { sequences: parseCount(options.batch, "--batch") }),
-    precision: requireKnown("--precision", options.precision, PRECISIONS),
+    precisions: parseNames(options.precision, "--precision").map((name) =>
+      requireKnown("--precision", name, PRECISIONS),
+    ),
     parallelisms: parseNames(options.ffn, "--ffn").map((name) => requireKnown("--ffn", name, PARALLELISMS)),
     redundantExperts: distinct(parseList(options.redundant, parseCopies, "--redundant")),
     microBatches: listWithin(options.microBatches, "--micro-batches", MOST_MICRO_BATCHES),
