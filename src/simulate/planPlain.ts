@@ -17,42 +17,51 @@ export interface PlainSearch {
 
 /** The best plain deployment on exactly so many cards of one of these accelerators, whole or in equal replicas. */
 export function searchPlain(question: PlanQuestion, cards: number, on: readonly PricedAccelerator[]): PlainSearch {
-  let best: PlainPlan | undefined;
-  let leastTpotNs: number | undefined;
-  let mostSequences = 0;
-  for (const accelerator of on) {
-    for (const group of groupsOf(cards, accelerator)) {
-      for (const deployment of deploymentsOf(question, accelerator, group)) {
-        for (const plan of plansOf(question, accelerator, deployment, cards / group)) {
-          if (typeof plan === "number") {
-            leastTpotNs = Math.min(leastTpotNs ?? plan, plan);
-            continue;
-          }
-          mostSequences = Math.max(mostSequences, plan.batch);
-          if (servesAll(plan, question) && (best === undefined || isBetter(plan, best, question))) best = plan;
-        }
-      }
-    }
-  }
-  return { best, leastTpotNs, mostSequences };
+  const tried = on.flatMap((accelerator) =>
+    groupsOf(cards, accelerator).flatMap((group) =>
+      deploymentsOf(question, accelerator, group).flatMap((deployment) =>
+        plansOf(question, accelerator, deployment, cards / group),
+      ),
+    ),
+  );
+  return foldedSearch(
+    question,
+    tried.map((plan) =>
+      typeof plan === "number"
+        ? { best: undefined, leastTpotNs: plan, mostSequences: 0 }
+        : { best: servesAll(plan, question) ? plan : undefined, leastTpotNs: undefined, mostSequences: plan.batch },
+    ),
+  );
 }
 
 /** The best plain deployment on any number of whole servers within the question's cards. */
 export function bestPlain(question: PlanQuestion): PlainSearch {
   const on = [...new Map([...question.attentionOn, ...question.ffnOn].map((one) => [one.name, one])).values()];
-  let best: PlainPlan | undefined;
-  let leastTpotNs: number | undefined;
-  let mostSequences = 0;
-  for (const accelerator of on) {
-    const step = Math.min(accelerator.cardsPerServer ?? 1, question.maxCards);
-    for (let cards = step; cards <= question.maxCards; cards += step) {
-      const found = searchPlain(question, cards, [accelerator]);
-      mostSequences = Math.max(mostSequences, found.mostSequences);
-      if (found.leastTpotNs !== undefined) leastTpotNs = Math.min(leastTpotNs ?? found.leastTpotNs, found.leastTpotNs);
-      if (found.best !== undefined && (best === undefined || isBetter(found.best, best, question))) best = found.best;
-    }
-  }
-  return { best, leastTpotNs, mostSequences };
+  return foldedSearch(
+    question,
+    on.flatMap((accelerator) => {
+      const server = Math.min(accelerator.cardsPerServer ?? 1, question.maxCards);
+      return Array.from({ length: Math.floor(question.maxCards / server) }, (_, index) =>
+        searchPlain(question, (index + 1) * server, [accelerator]),
+      );
+    }),
+  );
+}
+
+/** The best of several searches; the first of equals. */
+function foldedSearch(question: PlanQuestion, searches: readonly PlainSearch[]): PlainSearch {
+  return searches.reduce<PlainSearch>(
+    (all, { best, leastTpotNs = Number.POSITIVE_INFINITY, mostSequences }) => ({
+      best: best !== undefined && (all.best === undefined || isBetter(best, all.best, question)) ? best : all.best,
+      leastTpotNs: finite(Math.min(all.leastTpotNs ?? Number.POSITIVE_INFINITY, leastTpotNs)),
+      mostSequences: Math.max(all.mostSequences, mostSequences),
+    }),
+    { best: undefined, leastTpotNs: undefined, mostSequences: 0 },
+  );
+}
+
+function finite(value: number): number | undefined {
+  return Number.isFinite(value) ? value : undefined;
 }
 
 /** Fewest cards are those of all sequences; micro-batches of replicas are equal, so that some sequences may be over. */

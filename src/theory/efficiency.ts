@@ -39,7 +39,7 @@ export interface SourcedConstant {
 
 const TABLE_9 = "Step-3 report, Table 9 (H800, 64 sequences a card)";
 
-/** The constants, each with its source. All but `ffnOverheadNs` come from elsewhere than Table 8. */
+/** The constants, each with its source. `ffnOverheadNs` alone is fitted to throughput (Table 8, one row of six). */
 export const EFFICIENCY_SOURCES: Readonly<Record<EfficiencyName, SourcedConstant>> = {
   kvBandwidthShare: {
     value: 0.94,
@@ -78,7 +78,11 @@ export const EFFICIENCY_SOURCES: Readonly<Record<EfficiencyName, SourcedConstant
       "even random routing: 1 + sqrt(2 ln cards / choices of a card) is 1.12 for 384 choices on each of 16 cards, 1.14 for 512 on 128",
   },
   memoryShare: { value: 0.9, source: "the share that serving engines take by default (vLLM, gpu_memory_utilization)" },
-  jitterNs: { value: 2e6, source: "Step-3 report, Table 8: mean against peak throughput, 3910 and 4039 tokens/s" },
+  jitterNs: {
+    value: 2e6,
+    source:
+      "Step-3 report, section 7.1: the gap between the least and the mean TPOT (1.6 ms by the 4039 and 3910 tokens/s of its row 2A2F)",
+  },
 };
 
 /** Names of the constants, as `--set efficiency.NAME=VALUE` takes them. */
