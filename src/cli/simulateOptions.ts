@@ -28,7 +28,7 @@ export interface SimulateOptions extends OutputOptions {
   microBatches: string;
   net?: string;
   netLatency?: string;
-  link: string;
+  link?: string;
   jitter?: string;
   straggler?: string;
   zipf?: string;
@@ -76,7 +76,7 @@ export function parseSimulate(options: SimulateOptions): Parsed {
     microBatches: parseCount(options.microBatches, "--micro-batches"),
     stages,
     layers: optional(options.layers, (text) => parseCount(text, "--layers")),
-    linkUse: requireKnown("--link", options.link, ["duplex", "shared"]),
+    linkUse: requireKnown("--link", options.link ?? (stages === undefined ? "shared" : "duplex"), ["duplex", "shared"]),
     networkBytesPerSecond: optional(options.net, (text) => parseRateBytesPerSecond(text, "--net")),
     networkLatencyNs: optional(options.netLatency, (text) => parseDurationNs(text, "--net-latency")) ?? 0,
     jitter: optional(options.jitter, parseJitter) ?? { kind: "none" },
@@ -109,7 +109,7 @@ function parseDeployment(text: string): InstanceCounts {
 function parseStages(text: string | undefined): SimulateSettings["stages"] {
   const expected =
     "times of a layer's attention and FFN for one micro-batch, such as A=200us,F=200us,A2F=90us,F2A=180us";
-  if (text === undefined) throw new InvalidInputError({ field: "--stage", value: text, expected });
+  if (text === undefined) return undefined;
   const { A, F, A2F, F2A } = parseNamedValues(text, ["A", "F", "A2F", "F2A"], parseDurationNs, "--stage");
   if (A === undefined || F === undefined) throw new InvalidInputError({ field: "--stage", value: text, expected });
   return { attentionNs: A, ffnNs: F, a2fNs: A2F, f2aNs: F2A };
@@ -189,7 +189,7 @@ function parseRequests(options: SimulateOptions): Parsed["requests"] {
     options.fixed === undefined ? {} : parseNamedValues(options.fixed, ["A", "F"], parseDurationNs, "--fixed");
   return {
     arrivals,
-    attentionFixedNs: fixed.A ?? 0,
+    attentionFixedNs: fixed.A,
     ffnFixedNs: fixed.F,
     attentionScaling: options.scaleAttention === true ? "meanContext" : "none",
   };

@@ -9,11 +9,11 @@ import { expertLoads, zipfWeights } from "../simulate/expertLoad.ts";
 import { type RequestOutcome, requestLoad } from "../simulate/requestLoad.ts";
 import { steadyLoad } from "../simulate/steadyLoad.ts";
 import { percentiles } from "../simulate/summary.ts";
-import { pipelineTime } from "../theory/pipeline.ts";
+import { type PipelineTimes, pipelineTime } from "../theory/pipeline.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import { recordEnvironment } from "./environment.ts";
 import type { InstanceCounts, SimulateSettings, Straggler } from "./simulateSettings.ts";
-import { checkCache, kvRoom, type SimulatedUse, simulatedUse, stagesOf } from "./simulateStages.ts";
+import { checkCache, kvRoom, modeledStages, type SimulatedUse, simulatedUse, stagesOf } from "./simulateStages.ts";
 
 /** What a run of `simulate` left. */
 export interface SimulateOutcome {
@@ -256,7 +256,8 @@ function steady({ settings, cluster }: Deployment): Decoding {
 
 function arriving({ settings, use, cluster }: Deployment, requests: readonly DecodeRequest[]): Decoding {
   const { attentionInstances, microBatches } = cluster;
-  const { batch, contextTokens, stages, requests: choice } = settings;
+  const { batch, contextTokens, requests: choice } = settings;
+  const whole = meanTimes(cluster.layers);
   const [asked] = settings.deployments;
   const sequencesPerMicroBatch = Math.floor(batch / microBatches / attentionInstances);
   const timedInstances =
@@ -266,12 +267,26 @@ function arriving({ settings, use, cluster }: Deployment, requests: readonly Dec
     microBatches,
     sequencesPerMicroBatch,
     cachedTokensPerMicroBatch: (batch / microBatches / timedInstances) * contextTokens,
-    attentionFixedShare: fixedShare("A", choice?.attentionFixedNs ?? 0, stages.attentionNs),
-    ffnFixedShare: fixedShare("F", choice?.ffnFixedNs ?? stages.ffnNs, stages.ffnNs),
+    attentionFixedShare: fixedShare("A", choice?.attentionFixedNs ?? uncachedNs(settings, use), whole.attentionNs),
+    ffnFixedShare: fixedShare("F", choice?.ffnFixedNs ?? whole.ffnNs, whole.ffnNs),
     kvTokensPerInstance: kvRoom(settings, use),
     retryNs: pipelineTime(cluster.layers, microBatches, cluster.linkUse).timeNs / microBatches,
   });
   return { load, decoded: () => decodedOf(load.outcome(), requests.length) };
+}
+
+/** Attention time of a layer that does not come from the cache; of a given time, none is known to. */
+function uncachedNs(settings: SimulateSettings, use: SimulatedUse): number {
+  const [asked] = settings.deployments;
+  if (settings.stages !== undefined || asked === undefined) return 0;
+  return meanTimes(modeledStages(asked, settings, use, 1)).attentionNs;
+}
+
+/** Attention and FFN of a layer, the mean of all. */
+function meanTimes(layers: readonly PipelineTimes[]): Pick<PipelineTimes, "attentionNs" | "ffnNs"> {
+  const mean = (ofLayer: (layer: PipelineTimes) => number) =>
+    layers.reduce((total, layer) => total + ofLayer(layer), 0) / layers.length;
+  return { attentionNs: mean(({ attentionNs }) => attentionNs), ffnNs: mean(({ ffnNs }) => ffnNs) };
 }
 
 function fixedShare(name: string, fixedNs: number, wholeNs: number): number {
@@ -308,13 +323,20 @@ function ranked(rows: readonly Unranked[]): SimulateRow[] {
     .map(({ kind, ...row }, index) => ({ kind, rank: index + 1, ...row }));
 }
 
-function notesOf({ requests, networkLatencyNs, linkUse }: SimulateSettings): string[] {
+function notesOf({ requests, stages, networkLatencyNs, linkUse }: SimulateSettings): string[] {
   return [
     requests === undefined
       ? "Simulated: full micro-batches of constant contexts; filling and draining of the pipeline are not counted. TTFT is excluded: there is no prefill."
       : "Simulated: requests join at the end of any step and leave when done, their prompts being in the cache already. TTFT is excluded from TPOT, and with it the wait for a first step.",
     `boundNs is modeled: the closed form, max(m × attention, m × FFN, m × busiest link, round trip) over all layers.`,
-    ...(networkLatencyNs === 0 ? ["No latency was given: a transfer keeps its links busy all of its time."] : []),
+    ...(stages === undefined
+      ? [
+          "Stage times are modeled from the model's configuration and accelerators' figures, with the constants of docs/plan.md; the planner's allowance for jitter is not in them.",
+        ]
+      : []),
+    ...(networkLatencyNs === 0 && stages !== undefined
+      ? ["No latency was given: a transfer keeps its links busy all of its time."]
+      : []),
     ...(linkUse === "shared" ? ["Both directions of a link take turns."] : []),
   ];
 }

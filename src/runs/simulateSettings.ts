@@ -31,8 +31,8 @@ export interface Straggler {
 /** Requests that come and go, in place of a batch that stays. */
 export interface RequestChoice {
   readonly arrivals: readonly DecodeRequest[] | Omit<RandomArrivals, "seed">;
-  /** Part of the attention time that does not grow with cached tokens. */
-  readonly attentionFixedNs: number;
+  /** Part of the attention time that does not grow with cached tokens; undefined: none of a given time, and of a modeled one what it takes without a cache. */
+  readonly attentionFixedNs: number | undefined;
   /** Part of the FFN time that does not grow with tokens; undefined: all of it. */
   readonly ffnFixedNs: number | undefined;
   /** Whether attention instances are multiplied by the mean context over `contextTokens`. */
@@ -46,7 +46,7 @@ export interface SimulateSettings {
   readonly model: ModelChoice;
   readonly attentionOn: HardwareItem;
   readonly ffnOn: HardwareItem;
-  /** Fields of the model and figures of accelerators to replace, each `NAME.FIELD=VALUE`. */
+  /** Fields of the model, figures of accelerators, and constants as `efficiency.NAME=VALUE`. */
   readonly settings: readonly string[];
   readonly attentionCards: number;
   readonly ffnCards: number;
@@ -54,7 +54,8 @@ export interface SimulateSettings {
   /** Sequences of all micro-batches together. */
   readonly batch: number;
   readonly microBatches: number;
-  readonly stages: GivenStages;
+  /** Undefined: times follow from the model and the accelerators, as those of `plan` do. */
+  readonly stages: GivenStages | undefined;
   /** Layers of a step; undefined: the model's. */
   readonly layers: number | undefined;
   readonly linkUse: LinkUse;

@@ -1,12 +1,15 @@
 import type { Accelerator } from "../hardware/accelerator.ts";
 import type { ModelCard } from "../model/card.ts";
+import type { Efficiency } from "../theory/efficiency.ts";
 import type { PipelineTimes, TransferTimes } from "../theory/pipeline.ts";
 import { attentionWeightBytesPerCard } from "../theory/stageBudget.ts";
+import { stageRates, stageTimes } from "../theory/stageTimes.ts";
 import { InfeasibleError, InvalidInputError } from "../units/errors.ts";
 import { formatBytes } from "../units/format.ts";
 import { kvBytesReadPerToken } from "../workload/kv-cache.ts";
 import { modelsAndHardware } from "./inUse.ts";
 import { cardNotes } from "./models.ts";
+import { constantsOf } from "./planConstants.ts";
 import type { InstanceCounts, SimulateSettings } from "./simulateSettings.ts";
 
 /** The model and the accelerators of a simulation. */
@@ -16,27 +19,31 @@ export interface SimulatedUse {
   readonly ffn: Accelerator;
   /** Of an MoE layer; undefined: the model has none. */
   readonly experts: number | undefined;
+  /** Constants of modeled stage times. */
+  readonly efficiency: Efficiency;
   readonly notes: readonly string[];
 }
 
 /** @throws InvalidInputError on an unknown model or accelerator, or a setting that does not fit */
 export async function simulatedUse(settings: SimulateSettings): Promise<SimulatedUse> {
   const { attentionOn, ffnOn } = settings;
+  const { efficiency, others } = constantsOf(settings.settings);
   const { models, hardware } = await modelsAndHardware({
     models: [settings.model],
     hardware: [attentionOn, ffnOn],
-    settings: settings.settings,
+    settings: others,
   });
   const [card] = models;
   const [attention, ffn = attention] = hardware.accelerators;
   if (card === undefined || attention === undefined || ffn === undefined) throw new Error("nothing to simulate");
   const moe = card.layers.map((layer) => layer.ffn).find((layer) => layer.kind === "moe");
-  return { card, attention, ffn, experts: moe?.experts, notes: [...hardware.notes, ...cardNotes(models)] };
+  const notes = [...hardware.notes, ...cardNotes(models)];
+  return { card, attention, ffn, experts: moe?.experts, efficiency, notes };
 }
 
 /**
- * Times of every layer for a full micro-batch.
- * @throws InvalidInputError where a transfer has neither a time nor a network to take it
+ * Times of every layer for a full micro-batch: those given, or those that the model and the accelerators make.
+ * @throws InvalidInputError where a transfer has neither a time nor a network to take it, or a figure is missing
  */
 export function stagesOf(
   counts: InstanceCounts,
@@ -44,6 +51,7 @@ export function stagesOf(
   use: SimulatedUse,
 ): readonly PipelineTimes[] {
   const { stages } = settings;
+  if (stages === undefined) return modeledStages(counts, settings, use, settings.contextTokens);
   const times: PipelineTimes = {
     attentionNs: stages.attentionNs,
     a2f: transferOf("A2F", stages.a2fNs, DISPATCH_BYTES, counts, settings, use),
@@ -51,6 +59,54 @@ export function stagesOf(
     f2a: transferOf("F2A", stages.f2aNs, COMBINE_BYTES, counts, settings, use),
   };
   return Array.from({ length: settings.layers ?? use.card.layers.length }, () => times);
+}
+
+/**
+ * Times of every layer by theory, at a context of its own.
+ * @throws InvalidInputError where a figure of an accelerator is missing, or layers are given, which only given times can have
+ */
+export function modeledStages(
+  { attentionInstances, ffnInstances }: InstanceCounts,
+  settings: SimulateSettings,
+  { card, attention, ffn, efficiency }: SimulatedUse,
+  contextTokens: number,
+): readonly PipelineTimes[] {
+  const { layers, networkBytesPerSecond: network, networkLatencyNs, attentionCards, ffnCards } = settings;
+  if (layers !== undefined) {
+    throw new InvalidInputError({
+      field: "--layers",
+      value: layers,
+      expected: "the times of these layers, in --stage",
+    });
+  }
+  const networked = (accelerator: Accelerator, cards: number): Accelerator =>
+    network === undefined ? accelerator : { ...accelerator, networkBytesPerSecond: network, cardsPerServer: cards };
+  const rates = stageRates({
+    card,
+    contextTokens,
+    deployment: {
+      attention: {
+        accelerator: networked(attention, attentionCards),
+        instances: attentionInstances,
+        cards: attentionCards,
+        precision: "auto",
+      },
+      ffn: {
+        accelerator: networked(ffn, ffnCards),
+        instances: ffnInstances,
+        cards: ffnCards,
+        parallelism: "expert",
+        redundantExperts: 0,
+      },
+    },
+    efficiency: {
+      ...efficiency,
+      // A rate that is given is what an instance reaches.
+      ...(network === undefined ? {} : { networkShare: 1 }),
+      ...(networkLatencyNs === 0 ? {} : { linkLatencyNs: networkLatencyNs }),
+    },
+  });
+  return stageTimes(rates, settings.batch / settings.microBatches);
 }
 
 /** Bytes of a hidden element on its way out and back. @source Step-3 report, section 5.4 */

@@ -15,6 +15,8 @@ const STAGE = "--stage A=200us,F=210us,A2F=90us,F2A=170us";
 
 const HELP = `
 Examples:
+  $ afdbench simulate --deploy 2A2F,3A2F --context 4k --batch 6144
+  $ afdbench simulate --model deepseek-v3 --attention-on h20 --ffn-on h800 --zipf 0.3
   $ afdbench simulate ${STAGE}
   $ afdbench simulate --deploy 2A2F,3A2F --stage A=200us,F=200us --net 320GB/s
   $ afdbench simulate ${STAGE} --jitter lognormal=0.05
@@ -30,20 +32,20 @@ export function addSimulate(program: Command, context: CommandContext): void {
     .command("simulate")
     .description("simulate attention and FFN instances, beside the closed form")
     .option("--deploy <list>", "attention and FFN instances", "2A2F")
-    .option("--stage <times>", "time of a layer for a micro-batch: A, F, and A2F, F2A unless --net has them")
-    .option("--model <name>", "model of the catalog, for its layers and bytes (default: step3)")
+    .option("--stage <times>", "time of a layer for a micro-batch: A, F, A2F, F2A (default: modeled, as in plan)")
+    .option("--model <name>", "model of the catalog (default: step3)")
     .option("--config <file>", "config.json or model card instead")
-    .addOption(setOption("a figure or a model's field"))
-    .option("--layers <count>", "layers of a step (default: the model's)")
-    .option("--attention-on <name>", "accelerator of the attention side, for price and memory", "h800")
+    .addOption(setOption("a figure, a model's field or a constant"))
+    .option("--layers <count>", "layers of a step, with --stage (default: the model's)")
+    .option("--attention-on <name>", "accelerator of the attention side", "h800")
     .option("--ffn-on <name>", "accelerator of the FFN side", "h800")
     .option("--cards <count>", "cards of an instance, or A=COUNT,F=COUNT", "8")
     .option("--context <tokens>", "cached tokens of a sequence that the times are for", "4k")
     .option("--batch <count>", "sequences of all micro-batches together", "6144")
     .option("--micro-batches <count>", "micro-batches under way", "3")
     .option("--net <rate>", "network of an instance, one direction (default: its accelerators')")
-    .option("--net-latency <time>", "part of a transfer that keeps no link busy (default: none)")
-    .option("--link <use>", "duplex, or shared: both directions take turns", "duplex")
+    .option("--net-latency <time>", "part of a transfer that keeps no link busy (default: none; modeled: plan's)")
+    .option("--link <use>", "duplex, or shared: both directions take turns (default: duplex; modeled: shared)")
     .option("--jitter <kind>", "on attention and FFN times: lognormal=SIGMA or uniform=SHARE (default: none)")
     .option("--straggler <list>", "slow instances and their factors, such as A0=1.5,F1=1.2")
     .option("--zipf <exponent>", "popularity of experts by Zipf's law (default: all alike)")

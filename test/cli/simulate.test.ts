@@ -1,0 +1,95 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { checkDocument, type SimulateDocument } from "../../src/record/schemas.ts";
+import { run } from "./terminal.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "afdbench-simulate-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const GIVEN = ["--stage", "A=200us,F=210us,A2F=90us,F2A=170us", "--steps", "4"];
+
+async function rowsOf(words: readonly string[]): Promise<SimulateDocument["rows"]> {
+  const { exitCode, out, err } = await run(["simulate", ...words, "--json"]);
+  expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
+  return (checkDocument(JSON.parse(out)) as SimulateDocument).rows;
+}
+
+describe("simulate", () => {
+  it.each([
+    ["modeled", ["--deploy", "2A2F,3A2F", "--steps", "4"]],
+    ["given", GIVEN],
+    ["requests", [...GIVEN, "--rate", "500", "--burst", "8", "--decode", "16", "--requests", "200"]],
+  ])("prints what the golden file of %s stages says", async (name, words) => {
+    const { exitCode, out, err } = await run(["simulate", ...words]);
+    expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
+    await expect(out).toMatchFileSnapshot(`golden/simulate-${name}.txt`);
+  });
+
+  it("reaches the closed form without jitter, and less with it", async () => {
+    const [plain] = await rowsOf(GIVEN);
+    expect(plain?.boundFraction).toBeCloseTo(1, 3);
+    const [jittered] = await rowsOf([...GIVEN, "--jitter", "lognormal=0.2"]);
+    expect(jittered?.boundFraction).toBeLessThan(0.98);
+    expect(jittered?.tpotP99Ns).toBeGreaterThan(jittered?.tpotP50Ns ?? 0);
+  });
+
+  it("takes stage times from the model and the accelerators, as plan's Table 8 does, where none are given", async () => {
+    const [at4k] = await rowsOf(["--context", "4k", "--steps", "4"]);
+    expect(Math.abs((at4k?.tokensPerSecondPerCard ?? 0) / 4039 - 1)).toBeLessThan(0.05);
+    const [at16k] = await rowsOf(["--context", "16k", "--batch", "2304", "--steps", "4"]);
+    expect(at16k?.bound).toBe("attention");
+    const [narrow] = await rowsOf(["--net", "40GB/s", "--steps", "4"]);
+    expect(narrow?.bound).toBe("network");
+    const [slow] = await rowsOf(["--set", "efficiency.ffnOverheadNs=400000", "--steps", "4"]);
+    expect(slow?.tpotNs).toBeGreaterThan(1.5 * (at4k?.tpotNs ?? 0));
+  });
+
+  it("writes a trace and a timeline, and nothing beside them", async () => {
+    const [trace, svg] = [join(folder, "t.json"), join(folder, "t.svg")];
+    const { exitCode } = await run(["simulate", ...GIVEN, "--trace", trace, "--svg", svg, "--layers", "6"]);
+    expect(exitCode).toBe(0);
+    const { traceEvents } = JSON.parse(readFileSync(trace, "utf8")) as {
+      traceEvents: { ph: string; dur?: number; id?: string }[];
+    };
+    const slices = traceEvents.filter(({ ph }) => ph === "X");
+    // Two steps, six layers, three micro-batches: compute on 2 + 2 instances, four ends of messages.
+    expect(slices.length).toBeGreaterThanOrEqual(2 * 6 * 3 * 4);
+    expect(slices.every(({ dur }) => (dur ?? -1) >= 0)).toBe(true);
+    // The last messages arrive in a step that is not in the trace.
+    const sent = new Set(traceEvents.filter(({ ph }) => ph === "s").map(({ id }) => id));
+    const arrived = traceEvents.filter(({ ph }) => ph === "f").map(({ id }) => id);
+    expect(arrived.length).toBeGreaterThan(0.9 * sent.size);
+    expect(arrived.every((id) => sent.has(id))).toBe(true);
+    expect(readFileSync(svg, "utf8")).toMatch(/micro-batch 2/);
+    expect(readdirSync(folder).toSorted()).toEqual(["t.json", "t.svg"]);
+  });
+
+  it("reads requests from a file, and names a hole in it", async () => {
+    const arrivals = join(folder, "requests.csv");
+    writeFileSync(arrivals, "arrivalSeconds,promptTokens,outputTokens\n0,4000,20\n0.01,3000,10\n");
+    const [row] = await rowsOf([...GIVEN, "--arrivals", arrivals]);
+    expect(row).toMatchObject({ requests: 2, decodedTokens: 30 });
+    writeFileSync(arrivals, "arrivalSeconds,promptTokens,outputTokens\n0,4000,20\n0.01,,10\n");
+    const { exitCode, err } = await run(["simulate", ...GIVEN, "--arrivals", arrivals]);
+    expect(exitCode).toBe(2);
+    expect(err).toMatch(/line 3, column promptTokens: expected a whole number/);
+    rmSync(arrivals);
+  });
+
+  it.each([
+    [["--deploy", "0A2F"], 2, /--deploy: expected attention and FFN instances, at least one of each/],
+    [["--stage", "A=200us"], 2, /--stage: expected times of a layer's attention and FFN/],
+    [["--stage", "A=200,F=200us"], 2, /--stage/],
+    [["--layers", "5"], 2, /--layers: expected the times of these layers, in --stage/],
+    [["--straggler", "A7=2"], 2, /--straggler: expected an instance from 0 to 1/],
+    [["--model", "qwen3-32b", "--batch", "600", "--zipf", "1"], 2, /--zipf: expected a model with experts/],
+    [["--attention-on", "l20", "--batch", "600"], 2, /l20/],
+    [["--set", "efficiency.networkShar=1"], 2, /did you mean "networkShare"/],
+    [["--batch", "1000000"], 3, /the cache does not fit/],
+  ])("refuses %j", async (words, code, message) => {
+    const { exitCode, out, err } = await run(["simulate", ...words]);
+    expect({ exitCode, out }).toEqual({ exitCode: code, out: "" });
+    expect(err).toMatch(message);
+  });
+});
