@@ -178,7 +178,7 @@ function notesOf(
     ...(drafting.draftTokens === 0
       ? []
       : [
-          `A step computes ${drafting.draftTokens} drafted tokens beside one, each kept at the given rate of ${drafting.acceptance}; the rate is an input, not a measurement.`,
+          `A step computes ${drafting.draftTokens} drafted tokens beside one, ${drafting.acceptance === 1 ? "all of which are kept: the least that drafting can cost (--acceptance takes a rate)" : `each kept at the given rate of ${drafting.acceptance}`}; the rate is an input, not a measurement.`,
         ]),
     ...(convention === "exact" ? ["FLOPs are exact: absorbed MLA's value product is as wide as its latent."] : []),
     ...(without.length === 0

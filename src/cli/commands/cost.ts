@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { CostSettings } from "../../runs/cost.ts";
 import { InvalidInputError } from "../../units/errors.ts";
-import { parseCount, parseList, parseNames, parseTokens } from "../../units/parse.ts";
+import { parseCount, parseList, parseNames, parseNumber, parseTokens } from "../../units/parse.ts";
 import { PRECISIONS, parseKvBits, setOption } from "../modelingOptions.ts";
 import {
   addOutputOptions,
@@ -51,7 +51,7 @@ export function addCost(program: Command, { terminal }: CommandContext): void {
     .option("--precision <precision>", `what accelerators compute in: ${PRECISIONS.join(", ")}`, "auto")
     .option("--kv-bits <bits>", "bits of a cached element in every layer (default: as each model keeps it)")
     .option("--mtp <tokens>", "tokens drafted in a step")
-    .option("--acceptance <share>", "share of drafted tokens that are kept, from 0 to 1; needed with --mtp")
+    .option("--acceptance <share>", "share of drafted tokens that are kept, from 0 to 1 (default: 1, the least cost)")
     .option("--exact", "count MLA's value product as wide as its latent, not as the report does");
   addOutputOptions(addSvgOption(command, "activated parameters against cost, with Pareto fronts,"))
     .addHelpText("after", HELP)
@@ -97,9 +97,8 @@ function draftingOf({ mtp, acceptance }: CostOptions): CostSettings["drafting"] 
     });
   }
   const draftTokens = parseCount(mtp, "--mtp");
-  const share = /^(0|1|0?\.\d+|1\.0*|0\.\d*)$/.test(acceptance ?? "") ? Number(acceptance) : Number.NaN;
-  if (draftTokens <= 64 && share >= 0 && share <= 1) return { draftTokens, acceptance: share };
-  throw draftTokens > 64
-    ? new InvalidInputError({ field: "--mtp", value: mtp, expected: "a whole number from 1 to 64" })
-    : new InvalidInputError({ field: "--acceptance", value: acceptance, expected: "a number from 0 to 1, with --mtp" });
+  // No rate is known that holds for a model at large: without one, costs are those of drafts that are all kept.
+  const share = acceptance === undefined ? 1 : parseNumber(acceptance, "--acceptance", [0, 1]);
+  if (draftTokens <= 64) return { draftTokens, acceptance: share };
+  throw new InvalidInputError({ field: "--mtp", value: mtp, expected: "a whole number from 1 to 64" });
 }
