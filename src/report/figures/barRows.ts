@@ -2,8 +2,8 @@ import type { Bar, BarsFigure } from "./figure.ts";
 
 /** A row of a bar picture: pixels from the top of its inside, lengths in base units. */
 export interface BarRow {
-  /** On one row of its group. */
-  readonly name?: string;
+  /** Of its group, on the group's first row, and where the middle of the group is. */
+  readonly group?: { readonly name: string; readonly middle: number };
   readonly top: number;
   readonly bottom: number;
   readonly middle: number;
@@ -34,8 +34,9 @@ export function barRows({ bars, arrangement }: Pick<BarsFigure, "bars" | "arrang
     for (const [group, inGroup] of gathered(inFacet, (bar) => bar.group)) {
       const ordered = inGroup.toSorted((one, other) => series.indexOf(one.series) - series.indexOf(other.series));
       const lines = arrangement === "stacked" ? [ordered] : ordered.map((bar) => [bar]);
+      const middle = y + (lines.length * (BAR_HEIGHT + gapInGroup) - gapInGroup) / 2;
       for (const [index, line] of lines.entries()) {
-        const named = index === Math.floor((lines.length - 1) / 2) ? { name: group } : {};
+        const named = index === 0 ? { group: { name: group, middle } } : {};
         rows.push({ ...named, ...partsOf(line), top: y, bottom: y + BAR_HEIGHT, middle: y + BAR_HEIGHT / 2 });
         y += BAR_HEIGHT + gapInGroup;
       }

@@ -17,7 +17,10 @@ export function barsDrawing(figure: BarsFigure): Drawing {
   const { rows, facets, height } = barRows(figure);
   const axis = drawnAxis(figure.value, [0, ...rows.map(({ end }) => end)], MOST_TICKS);
   const values = rows.map(({ end }) => formatNumber(end / axis.unitSize));
-  const names = rowNames(rows, facets);
+  const names = rowNames(
+    rows.map(({ group, middle }) => group ?? { middle }),
+    facets,
+  );
   const { marginLeft } = names;
   return {
     height,
