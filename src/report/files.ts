@@ -22,16 +22,11 @@ const BUFFERED_CHARACTERS = 1 << 16;
 export function openTrace(path: string, instances: TraceInstances): TraceFile {
   checkWritable(path);
   const draft = `${path}.${process.pid}.tmp`;
-  const file = openSync(draft, "w");
+  const file = guarded(path, () => openSync(draft, "w"));
   let buffer = "";
   let open = true;
   const flush = () => {
-    try {
-      writeSync(file, buffer);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new InfeasibleError(`cannot write ${JSON.stringify(path)}: ${reason}`);
-    }
+    guarded(path, () => writeSync(file, buffer));
     buffer = "";
   };
   const writer = traceWriter(instances, (text) => {
@@ -43,8 +38,10 @@ export function openTrace(path: string, instances: TraceInstances): TraceFile {
     close() {
       writer.end();
       flush();
-      closeSync(file);
-      renameSync(draft, path);
+      guarded(path, () => {
+        closeSync(file);
+        renameSync(draft, path);
+      });
       open = false;
     },
     discard() {
@@ -54,4 +51,13 @@ export function openTrace(path: string, instances: TraceInstances): TraceFile {
       open = false;
     },
   };
+}
+
+function guarded<Result>(path: string, write: () => Result): Result {
+  try {
+    return write();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new InfeasibleError(`cannot write ${JSON.stringify(path)}: ${reason}`);
+  }
 }

@@ -64,6 +64,8 @@ type Unranked = Omit<SimulateRow, "rank">;
 /** A deployment, ready to be simulated. */
 interface Deployment {
   readonly settings: SimulateSettings;
+  /** Instances before attention is scaled: those that stage times and batch are for. */
+  readonly asked: InstanceCounts;
   readonly use: SimulatedUse;
   readonly cluster: Cluster;
   readonly requests: readonly DecodeRequest[] | undefined;
@@ -109,7 +111,7 @@ function deploymentOf(
     outages: settings.outages,
     seed,
   });
-  return { settings, use, cluster, requests };
+  return { settings, asked, use, cluster, requests };
 }
 
 function arrivalsOf(
@@ -254,20 +256,22 @@ function steady({ settings, cluster }: Deployment): Decoding {
   };
 }
 
-function arriving({ settings, use, cluster }: Deployment, requests: readonly DecodeRequest[]): Decoding {
+function arriving({ settings, asked, use, cluster }: Deployment, requests: readonly DecodeRequest[]): Decoding {
   const { attentionInstances, microBatches } = cluster;
   const { batch, contextTokens, requests: choice } = settings;
   const whole = meanTimes(cluster.layers);
-  const [asked] = settings.deployments;
   const sequencesPerMicroBatch = Math.floor(batch / microBatches / attentionInstances);
-  const timedInstances =
-    choice?.attentionScaling === "meanContext" && asked !== undefined ? asked.attentionInstances : attentionInstances;
+  const timedInstances = choice?.attentionScaling === "meanContext" ? asked.attentionInstances : attentionInstances;
   const load = requestLoad(requests, {
     attentionInstances,
     microBatches,
     sequencesPerMicroBatch,
     cachedTokensPerMicroBatch: (batch / microBatches / timedInstances) * contextTokens,
-    attentionFixedShare: fixedShare("A", choice?.attentionFixedNs ?? uncachedNs(settings, use), whole.attentionNs),
+    attentionFixedShare: fixedShare(
+      "A",
+      choice?.attentionFixedNs ?? uncachedNs(asked, settings, use),
+      whole.attentionNs,
+    ),
     ffnFixedShare: fixedShare("F", choice?.ffnFixedNs ?? whole.ffnNs, whole.ffnNs),
     kvTokensPerInstance: kvRoom(settings, use),
     retryNs: pipelineTime(cluster.layers, microBatches, cluster.linkUse).timeNs / microBatches,
@@ -276,9 +280,8 @@ function arriving({ settings, use, cluster }: Deployment, requests: readonly Dec
 }
 
 /** Attention time of a layer that does not come from the cache; of a given time, none is known to. */
-function uncachedNs(settings: SimulateSettings, use: SimulatedUse): number {
-  const [asked] = settings.deployments;
-  if (settings.stages !== undefined || asked === undefined) return 0;
+function uncachedNs(asked: InstanceCounts, settings: SimulateSettings, use: SimulatedUse): number {
+  if (settings.stages !== undefined) return 0;
   return meanTimes(modeledStages(asked, settings, use, 1)).attentionNs;
 }
 
@@ -323,7 +326,7 @@ function ranked(rows: readonly Unranked[]): SimulateRow[] {
     .map(({ kind, ...row }, index) => ({ kind, rank: index + 1, ...row }));
 }
 
-function notesOf({ requests, stages, networkLatencyNs, linkUse }: SimulateSettings): string[] {
+function notesOf({ requests, stages, deployments, networkLatencyNs, linkUse }: SimulateSettings): string[] {
   return [
     requests === undefined
       ? "Simulated: full micro-batches of constant contexts; filling and draining of the pipeline are not counted. TTFT is excluded: there is no prefill."
@@ -333,7 +336,9 @@ function notesOf({ requests, stages, networkLatencyNs, linkUse }: SimulateSettin
       ? [
           "Stage times are modeled from the model's configuration and accelerators' figures, with the constants of docs/plan.md; the planner's allowance for jitter is not in them.",
         ]
-      : []),
+      : deployments.length > 1
+        ? ["The times given stand for every deployment alike, whatever its instances."]
+        : []),
     ...(networkLatencyNs === 0 && stages !== undefined
       ? ["No latency was given: a transfer keeps its links busy all of its time."]
       : []),

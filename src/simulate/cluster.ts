@@ -111,7 +111,11 @@ function checkOutage({ side, instance, atNs, recoveryNs }: Outage, cluster: Clus
   const count = side === "attention" ? cluster.attentionInstances : cluster.ffnInstances;
   if (!Number.isInteger(instance) || instance < 0 || instance >= count) {
     const expected = `an instance from 0 to ${count - 1}`;
-    throw new InvalidInputError({ field: `outage of ${side}`, value: instance, expected });
+    throw new InvalidInputError({
+      field: `--fail ${side === "attention" ? "A" : "F"}${instance}`,
+      value: instance,
+      expected,
+    });
   }
   requireTime("outage: start", atNs);
   requireTime("outage: recovery", recoveryNs);

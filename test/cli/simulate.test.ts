@@ -65,6 +65,36 @@ describe("simulate", () => {
     expect(readdirSync(folder).toSorted()).toEqual(["t.json", "t.svg"]);
   });
 
+  it("scales attention from each deployment's own instances", async () => {
+    const words = [
+      "--stage",
+      "A=200us,F=20us,A2F=1us,F2A=1us",
+      "--batch",
+      "384",
+      "--rate",
+      "100000",
+      "--requests",
+      "768",
+    ];
+    const scaled = [...words, "--decode", "32", "--prompt", "8k", "--scale-attention"];
+    const [alone] = await rowsOf([...scaled, "--deploy", "4A2F"]);
+    const both = await rowsOf([...scaled, "--deploy", "2A2F,4A2F"]);
+    const same = both.find(({ deployment }) => deployment === alone?.deployment);
+    expect(alone?.deployment).toBe("9A2F");
+    expect(same).toMatchObject({ tpotNs: alone?.tpotNs, events: alone?.events });
+  });
+
+  it("draws an outage no further than the work that is drawn", async () => {
+    const svg = join(folder, "outage.svg");
+    const { exitCode } = await run(["simulate", ...GIVEN, "--fail", "F1@200ms+50ms,A0@300us+1ms", "--svg", svg]);
+    expect(exitCode).toBe(0);
+    const drawn = readFileSync(svg, "utf8");
+    expect(drawn).toContain("outage");
+    // The axis ends with the first layers, some milliseconds, and not with the outage of FFN 1.
+    expect(drawn).not.toMatch(/>(?:50000|100000|200000)</);
+    rmSync(svg);
+  });
+
   it("reads requests from a file, and names a hole in it", async () => {
     const arrivals = join(folder, "requests.csv");
     writeFileSync(arrivals, "arrivalSeconds,promptTokens,outputTokens\n0,4000,20\n0.01,3000,10\n");
@@ -82,6 +112,7 @@ describe("simulate", () => {
     [["--stage", "A=200us"], 2, /--stage: expected times of a layer's attention and FFN/],
     [["--stage", "A=200,F=200us"], 2, /--stage/],
     [["--layers", "5"], 2, /--layers: expected the times of these layers, in --stage/],
+    [["--fail", "A9@1ms+1ms"], 2, /--fail A9: expected/],
     [["--straggler", "A7=2"], 2, /--straggler: expected an instance from 0 to 1/],
     [["--model", "qwen3-32b", "--batch", "600", "--zipf", "1"], 2, /--zipf: expected a model with experts/],
     [["--attention-on", "l20", "--batch", "600"], 2, /l20/],

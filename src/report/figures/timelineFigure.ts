@@ -13,10 +13,10 @@ export function timelineFigure(
   { rows: [row], notes }: Pick<SimulateDocument, "rows" | "notes">,
   slices: readonly Slice[],
 ): TimelineFigure {
-  const shown = slices
+  const shown = withinWork(slices)
     .filter(({ instance }) => instance < MOST_INSTANCES)
     .toSorted((one, other) => one.microBatch - other.microBatch);
-  const left = slices.length > shown.length;
+  const left = slices.some(({ instance }) => instance >= MOST_INSTANCES);
   return {
     kind: "timeline",
     title: row === undefined ? "Timeline" : `${row.deployment}: the first layers of a step, as the pipeline fills`,
@@ -35,6 +35,15 @@ export function timelineFigure(
     })),
     notes: [...(left ? [`The first ${MOST_INSTANCES} instances of each side are shown.`] : []), ...notes],
   };
+}
+
+/** Outages cut off where the drawn work ends, and left out beyond: they may be long after it. */
+function withinWork(slices: readonly Slice[]): readonly Slice[] {
+  const lastNs = slices.reduce((last, { lane, endNs }) => (lane === "outage" ? last : Math.max(last, endNs)), 0);
+  return slices.flatMap((slice) => {
+    if (slice.lane !== "outage") return [slice];
+    return slice.startNs < lastNs ? [{ ...slice, endNs: Math.min(slice.endNs, lastNs) }] : [];
+  });
 }
 
 const LANES = ["compute", "sending", "receiving", "outage"] as const satisfies readonly Slice["lane"][];
