@@ -13,27 +13,59 @@ export function saveDocument(path: string, document: Document): void {
 }
 
 /**
- * Writes a text to a path: beside it first, then renamed, so that a reader never meets half a file.
- * A path that is no regular file (a pipe, /dev/stdout) is written to directly.
+ * Writes a text to a path, as `openText` does.
  *
  * @throws InfeasibleError naming the path and why it cannot be written.
  */
 export function saveText(path: string, text: string): void {
-  guard(path, () => {
+  const file = openText(path);
+  try {
+    file.write(text);
+    file.close();
+  } catch (error) {
+    file.discard();
+    throw error;
+  }
+}
+
+/** A file that is written piece by piece. Each call throws InfeasibleError where it cannot be carried out. */
+export interface TextFile {
+  write(text: string): void;
+  /** Ends the file and puts it in its place. */
+  close(): void;
+  /** Leaves nothing behind; after `close`, does nothing. */
+  discard(): void;
+}
+
+/**
+ * Opens a file to be written: beside its path first, then renamed, so that a reader never meets half a file.
+ * A path that is no regular file (a pipe, /dev/stdout) is written to directly.
+ *
+ * @throws InfeasibleError naming the path and why it cannot be written.
+ */
+export function openText(path: string): TextFile {
+  const { place, draft, file } = guard(path, () => {
     const place = placeOf(path);
-    if (!place.replaceable) {
-      writeFileSync(place.path, text);
-      return;
-    }
-    const draft = draftBeside(place.path);
-    try {
-      writeFileSync(draft, text, { flag: "wx" });
-      renameSync(draft, place.path);
-    } catch (error) {
-      rmSync(draft, { force: true });
-      throw error;
-    }
+    const draft = place.replaceable ? draftBeside(place.path) : undefined;
+    return { place, draft, file: openSync(draft ?? place.path, draft === undefined ? "w" : "wx") };
   });
+  let open = true;
+  const end = () => {
+    open = false;
+    closeSync(file);
+  };
+  return {
+    write: (text) => guard(path, () => writeFileSync(file, text)),
+    close: () =>
+      guard(path, () => {
+        end();
+        if (draft !== undefined) renameSync(draft, place.path);
+      }),
+    discard() {
+      if (open) end();
+      if (draft !== undefined) rmSync(draft, { force: true });
+    },
+  };
 }
 
 /**
@@ -68,9 +100,9 @@ function draftBeside(path: string): string {
   return `${path}.${process.pid}.tmp`;
 }
 
-function guard(path: string, write: () => void): void {
+function guard<Result>(path: string, write: () => Result): Result {
   try {
-    write();
+    return write();
   } catch (error) {
     throw new InfeasibleError(`cannot write ${JSON.stringify(path)}: ${reasonOf(error)}`);
   }

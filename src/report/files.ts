@@ -1,7 +1,5 @@
-import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
-import { checkWritable } from "../record/files.ts";
+import { openText } from "../record/files.ts";
 import type { Slice } from "../record/slice.ts";
-import { InfeasibleError } from "../units/errors.ts";
 import { type TraceInstances, traceWriter } from "./trace.ts";
 
 /** A trace that is written piece by piece, so that it may be larger than memory. */
@@ -20,13 +18,10 @@ const BUFFERED_CHARACTERS = 1 << 16;
  * @throws InfeasibleError naming the path and why it cannot be written
  */
 export function openTrace(path: string, instances: TraceInstances): TraceFile {
-  checkWritable(path);
-  const draft = `${path}.${process.pid}.tmp`;
-  const file = guarded(path, () => openSync(draft, "w"));
+  const file = openText(path);
   let buffer = "";
-  let open = true;
   const flush = () => {
-    guarded(path, () => writeSync(file, buffer));
+    file.write(buffer);
     buffer = "";
   };
   const writer = traceWriter(instances, (text) => {
@@ -38,26 +33,8 @@ export function openTrace(path: string, instances: TraceInstances): TraceFile {
     close() {
       writer.end();
       flush();
-      guarded(path, () => {
-        closeSync(file);
-        renameSync(draft, path);
-      });
-      open = false;
+      file.close();
     },
-    discard() {
-      if (!open) return;
-      closeSync(file);
-      rmSync(draft, { force: true });
-      open = false;
-    },
+    discard: file.discard,
   };
-}
-
-function guarded<Result>(path: string, write: () => Result): Result {
-  try {
-    return write();
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new InfeasibleError(`cannot write ${JSON.stringify(path)}: ${reason}`);
-  }
 }

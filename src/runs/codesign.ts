@@ -1,5 +1,6 @@
 import type { Accelerator } from "../hardware/accelerator.ts";
 import type { ModelCard, MoeFfnSpec } from "../model/card.ts";
+import { moeOf } from "../model/moe.ts";
 import type { CodesignRow } from "../record/codesignRows.ts";
 import { DOCUMENT_SCHEMA } from "../record/document.ts";
 import type { CodesignDocument } from "../record/schemas.ts";
@@ -248,7 +249,3 @@ function feasibilityFindings(card: ModelCard, accelerator: Accelerator, settings
 }
 
 const BOUND_OF_LIMIT = { bandwidth: "memory", capacity: "capacity" } as const satisfies Record<ByteLimit, unknown>;
-
-function moeOf(card: ModelCard): MoeFfnSpec | undefined {
-  return card.layers.map(({ ffn }) => ffn).find((ffn) => ffn.kind === "moe");
-}

@@ -1,4 +1,5 @@
 import type { AttentionSpec, FfnSpec, LayerSpec, ModelCard, Span } from "../model/card.ts";
+import { moeOf } from "../model/moe.ts";
 import { parametersActivated, parametersTotal } from "../model/parameters.ts";
 import type { LayersRow, ModelRow } from "../record/catalogRows.ts";
 import { kvBytesPerCachedToken, kvBytesReadPerToken } from "../workload/kv-cache.ts";
@@ -115,7 +116,7 @@ function attentionDimensions(attention: AttentionSpec): AttentionDimensions {
 type MoeDimensions = Pick<ModelRow, "experts" | "expertDim" | "topK" | "sharedDim">;
 
 function expertDimensions(layers: readonly LayerSpec[]): MoeDimensions {
-  const moe = layers.map(({ ffn }) => ffn).find((ffn) => ffn.kind === "moe");
+  const moe = moeOf({ layers });
   return moe === undefined ? {} : moeDimensions(moe);
 }
 

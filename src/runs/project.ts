@@ -1,5 +1,6 @@
 import type { Accelerator } from "../hardware/accelerator.ts";
 import type { ModelCard, MoeFfnSpec, SoftmaxSpec } from "../model/card.ts";
+import { moeOf } from "../model/moe.ts";
 import { DOCUMENT_SCHEMA } from "../record/document.ts";
 import type { LatencyRow, PartRow } from "../record/projectRows.ts";
 import type { ProjectDocument } from "../record/schemas.ts";
@@ -168,9 +169,9 @@ function kernelsOf(kernel: ProjectedKernel, card: ModelCard, setting: LayerSetti
     case "attention.layer":
       return attentionLayer(cachedAttention(card), card.hidden, setting);
     case "moe.layer":
-      return moeLayer(card, moeOf(card), setting);
+      return moeLayer(card, requireMoe(card), setting);
     case "moe.expertMatmul":
-      return expertProducts(card, moeOf(card), setting);
+      return expertProducts(card, requireMoe(card), setting);
     case "linear.gemm":
       throw new InvalidInputError({
         field: "linear.gemm",
@@ -221,8 +222,8 @@ function cachedAttention(card: ModelCard): SoftmaxSpec {
   throw new InvalidInputError({ field: "--model", value: card.name, expected: "a model with a KV cache" });
 }
 
-function moeOf(card: ModelCard): MoeFfnSpec {
-  const found = card.layers.map(({ ffn }) => ffn).find((ffn) => ffn.kind === "moe");
+function requireMoe(card: ModelCard): MoeFfnSpec {
+  const found = moeOf(card);
   if (found !== undefined) return found;
   throw new InvalidInputError({ field: "--model", value: card.name, expected: "a model with experts" });
 }

@@ -1,8 +1,10 @@
 import type { Accelerator } from "../hardware/accelerator.ts";
 import type { ModelCard } from "../model/card.ts";
+import { moeOf } from "../model/moe.ts";
+import { attentionBytes } from "../simulate/planMemory.ts";
 import type { Efficiency } from "../theory/efficiency.ts";
+import { COMBINE_BYTES } from "../theory/ffnStage.ts";
 import type { PipelineTimes, TransferTimes } from "../theory/pipeline.ts";
-import { attentionWeightBytesPerCard } from "../theory/stageBudget.ts";
 import { stageRates, stageTimes } from "../theory/stageTimes.ts";
 import { InfeasibleError, InvalidInputError } from "../units/errors.ts";
 import { formatBytes } from "../units/format.ts";
@@ -36,9 +38,8 @@ export async function simulatedUse(settings: SimulateSettings): Promise<Simulate
   const [card] = models;
   const [attention, ffn = attention] = hardware.accelerators;
   if (card === undefined || attention === undefined || ffn === undefined) throw new Error("nothing to simulate");
-  const moe = card.layers.map((layer) => layer.ffn).find((layer) => layer.kind === "moe");
   const notes = [...hardware.notes, ...cardNotes(models)];
-  return { card, attention, ffn, experts: moe?.experts, efficiency, notes };
+  return { card, attention, ffn, experts: moeOf(card)?.experts, efficiency, notes };
 }
 
 /**
@@ -109,9 +110,8 @@ export function modeledStages(
   return stageTimes(rates, settings.batch / settings.microBatches);
 }
 
-/** Bytes of a hidden element on its way out and back. @source Step-3 report, section 5.4 */
+/** Bytes of a hidden element on its way out. @source Step-3 report, section 5.4 */
 const DISPATCH_BYTES = 1;
-const COMBINE_BYTES = 2;
 
 /** A given time is its latency and links that are busy for the rest; else its bytes take the links' time. */
 function transferOf(
@@ -157,10 +157,7 @@ function instanceNetwork(accelerator: Accelerator, cards: number, name: string):
 export function kvRoom(settings: SimulateSettings, { card, attention }: SimulatedUse): number | undefined {
   const { attentionCards: cards, contextTokens, kvTokensPerInstance } = settings;
   if (kvTokensPerInstance !== undefined || attention.memoryBytes === undefined) return kvTokensPerInstance;
-  const weightBytes = card.layers.reduce(
-    (total, layer) => total + attentionWeightBytesPerCard(layer.attention, card.hidden, { cards, bytesPerWeight: 1 }),
-    0,
-  );
+  const weightBytes = attentionBytes(card, cards);
   const kvBytesPerToken = kvBytesReadPerToken(card, contextTokens) / contextTokens;
   return Math.max(0, (cards * (attention.memoryBytes - weightBytes)) / kvBytesPerToken);
 }

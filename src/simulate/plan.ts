@@ -1,5 +1,6 @@
 import type { Accelerator, PricedAccelerator } from "../hardware/accelerator.ts";
 import type { ModelCard } from "../model/card.ts";
+import { moeOf } from "../model/moe.ts";
 import { paretoFront } from "../theory/paretoFront.ts";
 import { InfeasibleError } from "../units/errors.ts";
 import { formatBytes, formatDuration } from "../units/format.ts";
@@ -168,7 +169,7 @@ function onNetwork<One extends Accelerator>(accelerator: One, factor: number): O
 
 /** The model choosing so many times as many of its experts. */
 function choosing(card: ModelCard, factor: number): { readonly card: ModelCard; readonly topK: number } | undefined {
-  const moe = card.layers.map(({ ffn }) => ffn).find((ffn) => ffn.kind === "moe");
+  const moe = moeOf(card);
   if (moe === undefined) return undefined;
   const topK = moe.router.topK * factor;
   if (!Number.isInteger(topK) || topK < 1 || topK > moe.experts) return undefined;

@@ -7,6 +7,7 @@ import { layerAttentionFlops } from "../workload/per-token.ts";
 import type { Efficiency } from "./efficiency.ts";
 import { type Peak, peakFor } from "./precision.ts";
 import { attentionWeightBytesPerCard } from "./stageBudget.ts";
+import { timeNs } from "./timeNs.ts";
 
 /**
  * What attention cores compute in: `auto` is FP8 where the card has it, over the 8-bit cache of the model; `bf16` has a
@@ -46,13 +47,13 @@ export function attentionRates(attention: AttentionSpec, hidden: number, setting
   const split = { cards: setting.splitOver, bytesPerWeight: 1 };
   return {
     overheadNs: efficiency.attentionOverheadNs,
-    weightNs: ns(attentionWeightBytesPerCard(attention, hidden, split), memory * efficiency.weightBandwidthShare),
-    projectionNsPerSequence: ns(MULTIPLY_ADD * attentionParameters(attention, hidden), gemm),
-    kvNsPerSequence: ns(
+    weightNs: timeNs(attentionWeightBytesPerCard(attention, hidden, split), memory * efficiency.weightBandwidthShare),
+    projectionNsPerSequence: timeNs(MULTIPLY_ADD * attentionParameters(attention, hidden), gemm),
+    kvNsPerSequence: timeNs(
       layerKvBytes(attention, contextTokens, kvElementBytes(attention, precision)),
       memory * efficiency.kvBandwidthShare,
     ),
-    coreNsPerSequence: ns(layerAttentionFlops(attention, contextTokens), core),
+    coreNsPerSequence: timeNs(layerAttentionFlops(attention, contextTokens), core),
   };
 }
 
@@ -73,8 +74,4 @@ export function requirePeak(accelerator: Accelerator, precision: AttentionPrecis
   const peak = peakFor(accelerator, precision);
   if (peak !== undefined) return peak;
   throw new InvalidInputError({ field: "precision", value: precision, expected: `one that ${accelerator.name} has` });
-}
-
-function ns(amount: number, perSecond: number): number {
-  return (amount / perSecond) * 1e9;
 }

@@ -6,6 +6,7 @@ import type { Efficiency } from "./efficiency.ts";
 import { COMBINE_BYTES, type FfnParallelism, type FfnRates, type FfnShare, ffnNs, shareRates } from "./ffnStage.ts";
 import { type LinkUse, type PipelineTimes, pipelineTime } from "./pipeline.ts";
 import { cardNetworkBytesPerSecond, layerKinds, ONE_NETWORK_STAGE } from "./stageTimes.ts";
+import { timeNs } from "./timeNs.ts";
 
 /**
  * A plain deployment: every card does the attention of its own sequences and a part of the experts of all.
@@ -133,21 +134,17 @@ function plainLink(
   const serverLink = serverLinkBytesPerSecond * networkShare;
   if (cards === 1 || (ffn.kind === "dense" && parallelism === "expert")) return { latencyNs: 0, linkNsPerSequence: 0 };
   if (ffn.kind === "dense") {
-    return { latencyNs: linkLatencyNs, linkNsPerSequence: ns((inServer - 1) * hidden, serverLink) };
+    return { latencyNs: linkLatencyNs, linkNsPerSequence: timeNs((inServer - 1) * hidden, serverLink) };
   }
   const { topK } = ffn.router;
-  const overLinks = ns(((topK * (inServer - 1)) / cards) * hidden, serverLink);
+  const overLinks = timeNs(((topK * (inServer - 1)) / cards) * hidden, serverLink);
   const outside = (cards - inServer) / cards;
   const overNics =
-    outside === 0 ? 0 : ns(topK * outside * hidden, cardNetworkBytesPerSecond(accelerator) * networkShare);
+    outside === 0 ? 0 : timeNs(topK * outside * hidden, cardNetworkBytesPerSecond(accelerator) * networkShare);
   return { latencyNs: linkLatencyNs, linkNsPerSequence: Math.max(overLinks, overNics) };
 }
 
 /** Cards of a server, or all where there are fewer. */
 function serverCards({ cardsPerServer = 1 }: Accelerator, cards: number): number {
   return Math.min(cardsPerServer, cards);
-}
-
-function ns(amount: number, perSecond: number): number {
-  return (amount / perSecond) * 1e9;
 }

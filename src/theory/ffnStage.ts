@@ -3,6 +3,7 @@ import type { FfnSpec } from "../model/card.ts";
 import { swigluParameters } from "../model/parameters.ts";
 import { requirePeak } from "./attentionStage.ts";
 import type { Efficiency } from "./efficiency.ts";
+import { timeNs } from "./timeNs.ts";
 
 /**
  * How FFN instances share the work. `expert`: each expert whole on one card, an instance's part of a dense layer on each of
@@ -51,7 +52,7 @@ export function ffnRates(ffn: FfnSpec, hidden: number, group: FfnGroup, efficien
   const serverLink = efficiency.serverLinkBytesPerSecond * efficiency.networkShare;
   return {
     ...shareRates(ffnShare(ffn, hidden, group, efficiency), accelerator, efficiency),
-    exchangeNsPerToken: ns(gathered * (1 + COMBINE_BYTES) * hidden, serverLink),
+    exchangeNsPerToken: timeNs(gathered * (1 + COMBINE_BYTES) * hidden, serverLink),
   };
 }
 
@@ -64,8 +65,8 @@ export function shareRates(
   const gemm = requirePeak(accelerator, "auto").flopsPerSecond * efficiency.gemmComputeShare;
   return {
     overheadNs: efficiency.ffnOverheadNs,
-    weightNs: ns(weightBytes, accelerator.memoryBytesPerSecond * efficiency.weightBandwidthShare),
-    computeNsPerToken: ns(flopsPerToken, gemm),
+    weightNs: timeNs(weightBytes, accelerator.memoryBytesPerSecond * efficiency.weightBandwidthShare),
+    computeNsPerToken: timeNs(flopsPerToken, gemm),
     exchangeNsPerToken: 0,
   };
 }
@@ -110,8 +111,4 @@ export function ffnShare(
 export function fanOut(ffn: FfnSpec, instances: number): number {
   if (ffn.kind === "dense") return instances;
   return Math.min(instances, ffn.router.topK + (ffn.sharedDim > 0 ? 1 : 0));
-}
-
-function ns(amount: number, perSecond: number): number {
-  return (amount / perSecond) * 1e9;
 }

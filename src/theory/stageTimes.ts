@@ -5,6 +5,7 @@ import { type AttentionPrecision, type AttentionRates, attentionNs, attentionRat
 import type { Efficiency } from "./efficiency.ts";
 import { COMBINE_BYTES, type FfnGroup, type FfnRates, fanOut, ffnNs, ffnRates } from "./ffnStage.ts";
 import type { LinkUse, PipelineTimes } from "./pipeline.ts";
+import { timeNs } from "./timeNs.ts";
 
 /**
  * A2F and F2A take turns on a NIC, as the report counts them: one network stage of three, 88 MB in 275 us for 3A4F.
@@ -126,7 +127,7 @@ export function ffnSide(card: ModelCard, group: FfnGroup, efficiency: Efficiency
       layers,
       rates: ffnRates(ffn, card.hidden, group, efficiency),
       dispatchBytes: fanOut(ffn, group.instances) * card.hidden,
-      spreadNsPerToken: ns(spreadCopies(ffn, group, efficiency) * card.hidden, serverLink),
+      spreadNsPerToken: timeNs(spreadCopies(ffn, group, efficiency) * card.hidden, serverLink),
       latencyNs: efficiency.linkLatencyNs,
     })),
     nicBytesPerSecond: cardNetworkBytesPerSecond(group.accelerator) * group.cards * efficiency.networkShare,
@@ -144,8 +145,8 @@ export function joinedRates(attention: AttentionSide, ffn: FfnSide, attentionIns
       link: {
         latencyNs,
         spreadNsPerToken,
-        attentionLinkNsPerToken: ns(dispatchBytes / attentionInstances, attention.nicBytesPerSecond),
-        ffnLinkNsPerToken: ns(dispatchBytes / ffn.group.instances, ffn.nicBytesPerSecond),
+        attentionLinkNsPerToken: timeNs(dispatchBytes / attentionInstances, attention.nicBytesPerSecond),
+        ffnLinkNsPerToken: timeNs(dispatchBytes / ffn.group.instances, ffn.nicBytesPerSecond),
       },
     })),
   };
@@ -260,8 +261,4 @@ function checkCounts(side: string, { instances, cards }: { readonly instances: n
     if (Number.isSafeInteger(value) && value >= 1) continue;
     throw new InvalidInputError({ field, value, expected: "a whole number of at least 1" });
   }
-}
-
-function ns(amount: number, perSecond: number): number {
-  return (amount / perSecond) * 1e9;
 }

@@ -1,4 +1,5 @@
 import type { ModelCard } from "../model/card.ts";
+import { moeOf } from "../model/moe.ts";
 import { InvalidInputError } from "../units/errors.ts";
 
 /** One decode step's setting. */
@@ -18,7 +19,7 @@ export interface DecodeSetting {
  * tokensPerExpert x experts / topK, routing being even. A model without experts serves the attention's batch.
  */
 export function ffnTokens(card: ModelCard, setting: DecodeSetting): number {
-  const moe = card.layers.map(({ ffn }) => ffn).find((ffn) => ffn.kind === "moe");
+  const moe = moeOf(card);
   return moe === undefined ? setting.batch : (setting.tokensPerExpert * moe.experts) / moe.router.topK;
 }
 

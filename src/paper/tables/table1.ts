@@ -1,7 +1,7 @@
 import type { ModelCard } from "../../model/card.ts";
 import { parametersActivated, parametersTotal } from "../../model/parameters.ts";
 import type { ComparedCell, PaperTable } from "../cell.ts";
-import { moeOf } from "../moe.ts";
+import { requireMoe } from "../moe.ts";
 import type { Printed } from "../printed.ts";
 import { TABLE_1 } from "../published/design.ts";
 
@@ -11,7 +11,7 @@ export const table1: PaperTable = ({ model }) => {
   const [first] = card.layers;
   if (first?.attention.kind !== "mfa") throw new Error("Step-3 is not MFA");
   const { queryRank, queryHeads, headDim } = first.attention;
-  const moe = moeOf(card);
+  const moe = requireMoe(card);
   return [
     cell("layers", TABLE_1.layers, card.layers.length),
     cell("hidden dimension", TABLE_1.hidden, card.hidden),

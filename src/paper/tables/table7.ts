@@ -3,7 +3,7 @@ import { stageNs } from "../../theory/stageBudget.ts";
 import type { ComparedCell, PaperTable } from "../cell.ts";
 import { roofsOn } from "../costs.ts";
 import { type PaperInputs, REPORT_ACCELERATOR_NAMES, type ReportAccelerator } from "../inputs.ts";
-import { moeOf } from "../moe.ts";
+import { requireMoe } from "../moe.ts";
 import { rounded } from "../printed.ts";
 import { SECTION_5_4, TABLE_7 } from "../published/accelerators.ts";
 import { TARGETS } from "../published/design.ts";
@@ -29,11 +29,11 @@ export const table7: PaperTable = (inputs) => [
       "DSv3",
       "experts needed on H800",
       SECTION_5_4.expertsOfDsv3,
-      expertsForSparsity(moeOf(inputs.model("DSv3")), leastOn(inputs, "H800")),
+      expertsForSparsity(requireMoe(inputs.model("DSv3")), leastOn(inputs, "H800")),
     ),
     unit: "count",
   },
-  cell("Step-3", "own sparsity", SECTION_5_4.sparsityOfStep3, moeSparsity(moeOf(inputs.model("Step-3")))),
+  cell("Step-3", "own sparsity", SECTION_5_4.sparsityOfStep3, moeSparsity(requireMoe(inputs.model("Step-3")))),
 ];
 
 /** For Step-3's hidden size and layers, which DSv3 has too. */
