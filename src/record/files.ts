@@ -93,7 +93,8 @@ function placeOf(path: string): Place {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return { path, replaceable: true };
   if (found.isDirectory()) throw new Error("it is a directory");
-  return { path: realpathSync(path), replaceable: found.isFile() };
+  // The real path of a pipe is a name that cannot be opened.
+  return found.isFile() ? { path: realpathSync(path), replaceable: true } : { path, replaceable: false };
 }
 
 function draftBeside(path: string): string {

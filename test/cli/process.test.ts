@@ -22,6 +22,13 @@ describe("afdbench as a process", () => {
     expect(stderr).toContain('did you mean "step3"');
   });
 
+  it("writes files to a pipe as well", () => {
+    const script = `${process.execPath} ${PROGRAM} cost step3 -o csv --save /dev/stdout | cat`;
+    const { status, stdout, stderr } = spawnSync("bash", ["-o", "pipefail", "-c", script], { encoding: "utf8" });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toContain('"command": "cost"');
+  });
+
   it("ends without a word where its reader leaves", () => {
     const script = `${process.execPath} ${PROGRAM} schema bench | head -n 1`;
     const { status, stderr } = spawnSync("bash", ["-o", "pipefail", "-c", script], { encoding: "utf8" });
