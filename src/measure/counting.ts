@@ -1,18 +1,11 @@
 import type { KernelCase } from "../kernels/case.ts";
 import { kernelFunction } from "../kernels/exports.ts";
 import { readKernelModule } from "../kernels/files.ts";
-import { compileKernels, createGrowingMemory, createMemory, instantiateKernels } from "../kernels/load.ts";
-import { runSteps } from "../kernels/program.ts";
+import { compileKernels, instantiateKernels } from "../kernels/load.ts";
 import type { Target } from "../kernels/target.ts";
-import {
-  type AddressRange,
-  type CacheExports,
-  type CacheGeometry,
-  type RangeTraffic,
-  readCache,
-  startCache,
-} from "./cacheModel.ts";
+import type { AddressRange, CacheGeometry, RangeTraffic } from "./cacheModel.ts";
 import { COUNT_NAMES, type Counts, readCounts, resetCounts, zeroCounts } from "./counts.ts";
+import { replayCase } from "./replay.ts";
 
 /** A case that is traced in place of a larger one: each buffer's bytes stand for `scale` times as many. */
 export interface TracePlan {
@@ -57,22 +50,14 @@ export function countCase(target: Target, kernelCase: KernelCase, memory: WebAss
  * cache and weights cost, scaled as the plan says.
  */
 export function traceCase(target: Target, plan: TracePlan, geometry: CacheGeometry): Traffic {
-  const { kernelCase } = plan;
-  const memory = createMemory(kernelCase.totalBytes);
-  const plain = compileKernels(readKernelModule(target, "plain"));
-  kernelCase.prepare(instantiateKernels(plain, memory), memory);
-  const cache = instantiateKernels(plain, createGrowingMemory()) as unknown as CacheExports;
-  const ranges: AddressRange[] = kernelCase.buffers
+  const ranges: AddressRange[] = plan.kernelCase.buffers
     .filter((buffer) => buffer.kind === "kv" || buffer.kind === "weights")
     .map(({ name, address, bytes }) => ({ name, begin: address, end: address + bytes }));
-  startCache(cache, geometry, ranges, memory.buffer.byteLength);
-  const traced = instantiateKernels(compileKernels(readKernelModule(target, "traced")), memory, cache.cacheAccess);
-  runSteps(traced, kernelCase.steps(0, 1));
-  const traffic = readCache(cache, geometry, ranges);
-  const sum = (bytes: (range: RangeTraffic) => number): number =>
-    traffic.ranges.reduce((total, range) => total + bytes(range) * plan.scaleOf(range.name), 0);
+  const { traffic } = replayCase(target, plan.kernelCase, [geometry], ranges);
+  const sum = (lines: (range: RangeTraffic) => number): number =>
+    traffic.ranges.reduce((total, range) => total + lines(range) * geometry.lineBytes * plan.scaleOf(range.name), 0);
   return {
-    missedBytes: sum((range) => range.missedBytes),
-    distinctBytes: sum((range) => range.distinctLines * geometry.lineBytes),
+    missedBytes: sum(({ levels }) => levels[0]?.fetchedLines ?? 0),
+    distinctBytes: sum(({ distinctLines }) => distinctLines),
   };
 }
