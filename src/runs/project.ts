@@ -4,7 +4,7 @@ import { moeOf } from "../model/moe.ts";
 import { DOCUMENT_SCHEMA } from "../record/document.ts";
 import type { LatencyRow, PartRow } from "../record/projectRows.ts";
 import type { ProjectDocument } from "../record/schemas.ts";
-import type { AcceleratorPeaks } from "../theory/families.ts";
+import { peaksOf } from "../theory/families.ts";
 import { type Basis, engineNames, type ProjectedLatency, projectLatency } from "../theory/projectLatency.ts";
 import { SHIPPED_CONSTANTS } from "../theory/shippedConstants.ts";
 import { InvalidInputError } from "../units/errors.ts";
@@ -231,17 +231,6 @@ function requireMoe(card: ModelCard): MoeFfnSpec {
 function operandFor(accelerator: Accelerator, precision: ProjectedPrecision): Operand {
   if (precision !== "auto") return precision;
   return accelerator.peakFp8FlopsPerSecond === undefined ? "int8" : "fp8";
-}
-
-function peaksOf(accelerator: Accelerator): AcceleratorPeaks {
-  const { peakFp8FlopsPerSecond: fp8, peakInt8FlopsPerSecond: int8 } = accelerator;
-  return {
-    name: accelerator.name,
-    bytesPerSecond: accelerator.memoryBytesPerSecond,
-    bf16FlopsPerSecond: accelerator.peakBf16FlopsPerSecond,
-    ...(fp8 === undefined ? {} : { fp8FlopsPerSecond: fp8 }),
-    ...(int8 === undefined ? {} : { int8FlopsPerSecond: int8 }),
-  };
 }
 
 function kvBitsOf(shape: KernelShape): { readonly kvBits?: number } {

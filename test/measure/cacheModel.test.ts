@@ -56,8 +56,7 @@ function* stream(bytes: number, passes = 1, strideBytes = 4): Generator<number> 
   for (let pass = 0; pass < passes; pass++) for (let at = 0; at < bytes; at += strideBytes) yield at;
 }
 
-const misses = (addresses: Iterable<number>, geometry: CacheGeometry) =>
-  fetched(feed(geometry, [], addresses).other);
+const misses = (addresses: Iterable<number>, geometry: CacheGeometry) => fetched(feed(geometry, [], addresses).other);
 
 /** The same by lists of lines, the most recent first. */
 function plainModel(levels: readonly CacheGeometry[], accesses: readonly { line: number; isStore: boolean }[]) {
@@ -295,7 +294,8 @@ describe("cache model", () => {
 
   it("refuses what it cannot model", () => {
     expect(() => cacheGeometry(4096, 4, 48)).toThrow(RangeError);
-    const start = (levels: CacheGeometry[], ranges: AddressRange[] = []) => startCache(newCache(), levels, ranges, 1 << 20);
+    const start = (levels: CacheGeometry[], ranges: AddressRange[] = []) =>
+      startCache(newCache(), levels, ranges, 1 << 20);
     expect(() => start([small], [{ name: "kv", begin: 8, end: 4 }])).toThrow(/range kv/);
     expect(() => start([{ lineBytes: 64, sets: 1e9, ways: 16 }])).toThrow(/no memory/);
     expect(() => start([small, { lineBytes: 128, sets: 64, ways: 4 }])).toThrow(/two lengths/);
