@@ -12,6 +12,7 @@ import {
   startCache,
 } from "../../src/measure/cacheModel.ts";
 import { compile, instantiate } from "./instrumentFixtures.ts";
+import { plainCaches } from "./plainCaches.ts";
 
 const TRACED_BYTES = 1 << 20;
 const SOURCE = readFileSync(new URL("../../assembly/cache/lru.ts", import.meta.url), "utf8");
@@ -57,49 +58,6 @@ function* stream(bytes: number, passes = 1, strideBytes = 4): Generator<number> 
 }
 
 const misses = (addresses: Iterable<number>, geometry: CacheGeometry) => fetched(feed(geometry, [], addresses).other);
-
-/** The same by lists of lines, the most recent first. */
-function plainModel(levels: readonly CacheGeometry[], accesses: readonly { line: number; isStore: boolean }[]) {
-  const caches = levels.map(({ sets, ways }) => ({
-    ways,
-    lists: Array.from({ length: sets }, (): { line: number; changed: boolean }[] => []),
-    fetchedLines: 0,
-    writtenLines: 0,
-  }));
-  const put = (index: number, line: number, changed: boolean) => {
-    const { lists, ways } = caches[index] as (typeof caches)[number];
-    const list = lists[line % lists.length] ?? [];
-    const at = list.findIndex((entry) => entry.line === line);
-    const [old] = at >= 0 ? list.splice(at, 1) : [];
-    list.unshift({ line, changed: changed || old?.changed === true });
-    return { had: old !== undefined, lost: list.length > ways ? list.pop() : undefined };
-  };
-  const write = (index: number, line: number): void => {
-    const level = caches[index];
-    if (level === undefined) return;
-    level.writtenLines++;
-    if (index + 1 === caches.length) return;
-    const { lost } = put(index + 1, line, true);
-    if (lost?.changed) write(index + 1, lost.line);
-  };
-  for (const { line, isStore } of accesses) {
-    const lost: number[] = [];
-    for (const [index, level] of caches.entries()) {
-      const placed = put(index, line, isStore && index === 0);
-      if (placed.had) break;
-      level.fetchedLines++;
-      lost[index] = placed.lost?.changed ? placed.lost.line : Number.NaN;
-    }
-    for (let index = lost.length - 1; index >= 0; index--) {
-      const line = lost[index] ?? Number.NaN;
-      if (!Number.isNaN(line)) write(index, line);
-    }
-  }
-  for (const [index, { lists }] of caches.entries()) {
-    for (const list of lists) for (const entry of [...list]) if (entry.changed) write(index, entry.line);
-  }
-  return caches.map(({ fetchedLines, writtenLines }) => ({ fetchedLines, writtenLines }));
-}
 
 beforeAll(async () => {
   cacheModule = new WebAssembly.Module(
@@ -259,7 +217,7 @@ describe("cache model", () => {
           startCache(cache, levels, [], TRACED_BYTES);
           for (const { line, isStore } of accesses) cache.cacheAccess(line * 64 + 8, 8, isStore ? 1 : 0);
           cache.cacheFlush();
-          expect(readCache(cache, levels, []).other.levels).toEqual(plainModel(levels, accesses));
+          expect(readCache(cache, levels, []).other.levels).toEqual(plainCaches(levels, accesses));
         },
       ),
       { numRuns: 300 },

@@ -6,8 +6,8 @@ import { instrument } from "../../src/measure/instrument.ts";
 /** What every module of these tests imports its memory as: four shared pages. */
 export const MEMORY_IMPORT = '(import "env" "memory" (memory 4 4 shared))';
 
-export function newMemory(): WebAssembly.Memory {
-  return new WebAssembly.Memory({ initial: 4, maximum: 4, shared: true });
+export function newMemory(pages = 4): WebAssembly.Memory {
+  return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
 }
 
 /** Assembles a module of the given fields, in the text format. */
@@ -29,9 +29,9 @@ export interface TracedAccess {
 type Access = (address: number, bytes: number, isStore: number) => void;
 
 /** Instruments and instantiates a module; what it traces goes to `access`, or is collected where there is none. */
-export function instantiate(wasm: Uint8Array, options: { trace?: boolean; access?: Access } = {}) {
+export function instantiate(wasm: Uint8Array, options: { trace?: boolean; access?: Access; pages?: number } = {}) {
   const { trace = false } = options;
-  const memory = newMemory();
+  const memory = newMemory(options.pages);
   const accesses: TracedAccess[] = [];
   const collect: Access = (address, bytes, isStore) => accesses.push({ address, bytes, isStore });
   const access = options.access ?? collect;
