@@ -14,8 +14,6 @@ export interface CacheLevel {
 /** What a byte belongs to; `other` is the module's own data. */
 export type TrafficKind = RangeKind | "other";
 
-export const TRAFFIC_KINDS = ["kv", "weights", "activations", "scratch", "other"] as const satisfies TrafficKind[];
-
 /** Bytes towards the core and away from it. */
 export interface MovedBytes {
   readonly loadBytes: number;
@@ -35,8 +33,8 @@ export interface LevelTraffic extends MovedBytes {
 export interface HierarchyTraffic {
   /** From the core to memory. Without a cache the last one is not known: what the core asks for stands alone, as `core`. */
   readonly levels: readonly LevelTraffic[];
-  /** Every line that the call touches, once: the least that memory can move. */
-  readonly touchedBytes: number;
+  /** Every line that the call touches, once: what an endless cache would fetch. */
+  readonly touchedBytes: Readonly<Record<TrafficKind, number>>;
   readonly counts: Counts;
 }
 
@@ -76,7 +74,7 @@ export function traceLevels(target: Target, kernelCase: KernelCase, levels: read
   );
   return {
     levels: [asked, ...behind],
-    touchedBytes: parts.reduce((sum, { range }) => sum + range.distinctLines * lineBytes, 0),
+    touchedBytes: byKind((kind) => sumBytes(parts, kind, ({ distinctLines }) => distinctLines * lineBytes)),
     counts,
   };
 }
@@ -91,25 +89,29 @@ function levelTraffic(
   parts: readonly RangePart[],
   movedOf: (range: RangeTraffic) => MovedBytes,
 ): LevelTraffic {
-  const kindTraffic = (wanted: TrafficKind): MovedBytes =>
-    sumOf(parts.filter(({ kind }) => kind === wanted).map(({ range }) => movedOf(range)));
-  const [kv, weights, activations, scratch, other] = TRAFFIC_KINDS.map(kindTraffic) as [
-    MovedBytes,
-    MovedBytes,
-    MovedBytes,
-    MovedBytes,
-    MovedBytes,
-  ];
-  const kinds = { kv, weights, activations, scratch, other };
-  return { level, ...sumOf(Object.values(kinds)), kinds };
+  const kinds = byKind((kind) => ({
+    loadBytes: sumBytes(parts, kind, (range) => movedOf(range).loadBytes),
+    storeBytes: sumBytes(parts, kind, (range) => movedOf(range).storeBytes),
+  }));
+  const all = Object.values(kinds);
+  return {
+    level,
+    loadBytes: all.reduce((sum, { loadBytes }) => sum + loadBytes, 0),
+    storeBytes: all.reduce((sum, { storeBytes }) => sum + storeBytes, 0),
+    kinds,
+  };
 }
 
-function sumOf(moved: readonly MovedBytes[]): MovedBytes {
-  return moved.reduce(
-    (sum, { loadBytes, storeBytes }) => ({
-      loadBytes: sum.loadBytes + loadBytes,
-      storeBytes: sum.storeBytes + storeBytes,
-    }),
-    { loadBytes: 0, storeBytes: 0 },
-  );
+function byKind<Value>(of: (kind: TrafficKind) => Value): Record<TrafficKind, Value> {
+  return {
+    kv: of("kv"),
+    weights: of("weights"),
+    activations: of("activations"),
+    scratch: of("scratch"),
+    other: of("other"),
+  };
+}
+
+function sumBytes(parts: readonly RangePart[], wanted: TrafficKind, bytesOf: (range: RangeTraffic) => number): number {
+  return parts.reduce((sum, { range, kind }) => (kind === wanted ? sum + bytesOf(range) : sum), 0);
 }
