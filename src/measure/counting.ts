@@ -1,5 +1,4 @@
 import type { KernelCase } from "../kernels/case.ts";
-import { kernelFunction } from "../kernels/exports.ts";
 import { readKernelModule } from "../kernels/files.ts";
 import { compileKernels, createGrowingMemory, createMemory, instantiateKernels } from "../kernels/load.ts";
 import { runSteps } from "../kernels/program.ts";
@@ -12,7 +11,8 @@ import {
   readCache,
   startCache,
 } from "./cacheModel.ts";
-import { COUNT_NAMES, type Counts, readCounts, resetCounts, zeroCounts } from "./counts.ts";
+import { countParts, totalCounts } from "./countParts.ts";
+import type { Counts } from "./counts.ts";
 
 /** A case that is traced in place of a larger one: each buffer's bytes stand for `scale` times as many. */
 export interface TracePlan {
@@ -32,24 +32,7 @@ export interface Traffic {
  * segment counts as often as its weight says.
  */
 export function countCase(target: Target, kernelCase: KernelCase, memory: WebAssembly.Memory): Counts {
-  const exports = instantiateKernels(compileKernels(readKernelModule(target, "counted")), memory);
-  const total = zeroCounts();
-  let segment = 0;
-  resetCounts(exports);
-  const flush = (): void => {
-    const counts = readCounts(exports);
-    const weight = kernelCase.segmentWeights[segment] ?? 1;
-    for (const name of COUNT_NAMES) total[name] += counts[name] * weight;
-    resetCounts(exports);
-  };
-  for (const step of kernelCase.steps(0, 1)) {
-    if (step.kind === "call") kernelFunction(exports, step.name)(...step.args);
-    if (step.kind !== "segment") continue;
-    flush();
-    segment = step.segment;
-  }
-  flush();
-  return total;
+  return totalCounts(countParts(target, kernelCase, memory));
 }
 
 /**

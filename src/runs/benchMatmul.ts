@@ -1,6 +1,7 @@
 import { type MatmulShape, matmulCase } from "../kernels/matmul.ts";
+import { bytesPerWeightOf } from "../kernels/weights.ts";
 import { reducedWidth, timesText, traceReduction } from "./benchTrace.ts";
-import { bytesPerWeightOf, columnScaleBytes, dtypePairs, type PlannedRow, storedText } from "./plannedRow.ts";
+import { columnScaleBytes, dtypePairs, type PlannedRow, storedText } from "./plannedRow.ts";
 import type { BenchSettings, Dtype } from "./settings.ts";
 
 /** Shapes where none are given: one expert product at decode sizes and beyond. */

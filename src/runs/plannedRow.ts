@@ -1,6 +1,6 @@
 import type { KernelCase } from "../kernels/case.ts";
 import { type KvDtype, kvFormats } from "../kernels/kvFormat.ts";
-import { computeDtype } from "../kernels/weights.ts";
+import { bytesPerWeightOf, computeDtype } from "../kernels/weights.ts";
 import type { TracePlan } from "../measure/counting.ts";
 import type { ModelCard } from "../model/card.ts";
 import type { KernelRow } from "../record/benchRows.ts";
@@ -85,18 +85,6 @@ export function dtypePairs({
   return dtypes.flatMap((dtype) =>
     stored.filter((weightDtype) => computeDtype(weightDtype) === dtype).map((weightDtype) => ({ dtype, weightDtype })),
   );
-}
-
-/** Bytes of one weight (or cached value) stored so, its scale left out. */
-export function bytesPerWeightOf(stored: WeightDtype): number {
-  switch (stored) {
-    case "f32":
-      return 4;
-    case "int8":
-      return 1;
-    case "int4":
-      return 0.5;
-  }
 }
 
 /** What a row's shape says where weights are stored in another dtype than they are multiplied in. */
