@@ -26,7 +26,7 @@ export interface MatmulShape {
 }
 
 /** Term of a single product. */
-const matmulTerm = "product";
+export const matmulTerm = "product";
 
 export function matmulCase(shape: MatmulShape): KernelCase {
   const { m, n, k, dtype, seed } = shape;

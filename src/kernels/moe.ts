@@ -187,7 +187,7 @@ export function moeLayerCase(shape: MoeLayerShape): KernelCase {
     tensors: [
       ...parts.flatMap(({ tensors }) => tensors),
       vectorWork(restTerm, norm),
-      ...(sharedGate === undefined ? [] : [vectorWork("moe.shared", sharedGate)]),
+      ...(sharedGate === undefined ? [] : [vectorWork("moe.shared", sharedGate, { form: "matrix" })]),
     ],
   };
 

@@ -99,12 +99,16 @@ export function weightWork(
   };
 }
 
-/** A vector of weights: norm weights, biases. */
-export function vectorWork(term: string, rows: Rows, { experts = rows.rows, times = 1 }: WeightUse = {}): StoredTensor {
+/** A vector of weights: norm weights, biases; where formulas count it, a matrix of one row. */
+export function vectorWork(
+  term: string,
+  rows: Rows,
+  { form = "vector", experts = rows.rows, times = 1 }: WeightUse & { form?: StoredTensor["form"] } = {},
+): StoredTensor {
   const valueBytes = experts * rows.width * 4;
-  const extents = [{ begin: 0, end: (experts - 1) * rows.strideBytes + rows.width * 4, times: 1 }];
+  const extents = [{ begin: 0, end: Math.max(0, (experts - 1) * rows.strideBytes + rows.width * 4), times: 1 }];
   return {
-    ...{ term, buffer: rows.buffer.name, kind: "weights", form: "vector", times, valueBytes, besideBytes: 0 },
+    ...{ term, buffer: rows.buffer.name, kind: "weights", form, times, valueBytes, besideBytes: 0 },
     extents,
   };
 }

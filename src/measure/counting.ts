@@ -3,14 +3,7 @@ import { readKernelModule } from "../kernels/files.ts";
 import { compileKernels, createGrowingMemory, createMemory, instantiateKernels } from "../kernels/load.ts";
 import { runSteps } from "../kernels/program.ts";
 import type { Target } from "../kernels/target.ts";
-import {
-  type AddressRange,
-  type CacheExports,
-  type CacheGeometry,
-  type RangeTraffic,
-  readCache,
-  startCache,
-} from "./cacheModel.ts";
+import { type AddressRange, type CacheExports, type CacheGeometry, readCache, startCache } from "./cacheModel.ts";
 import { countParts, totalCounts } from "./countParts.ts";
 import type { Counts } from "./counts.ts";
 
@@ -20,11 +13,16 @@ export interface TracePlan {
   readonly scaleOf: (bufferName: string) => number;
 }
 
-/** Bytes that one call brings from memory through the modeled L2, by what they hold. */
-export interface Traffic {
+/** Bytes that one call brings from memory through the modeled L2. */
+interface BroughtBytes {
   readonly missedBytes: number;
   /** Every line once: what an endless cache would bring. */
   readonly distinctBytes: number;
+}
+
+/** What the buffers of KV cache and weights bring, together and each, scaled. */
+export interface Traffic extends BroughtBytes {
+  readonly buffers: readonly (BroughtBytes & { readonly name: string })[];
 }
 
 /**
@@ -52,10 +50,14 @@ export function traceCase(target: Target, plan: TracePlan, geometry: CacheGeomet
   const traced = instantiateKernels(compileKernels(readKernelModule(target, "traced")), memory, cache.cacheAccess);
   runSteps(traced, kernelCase.steps(0, 1));
   const traffic = readCache(cache, geometry, ranges);
-  const sum = (bytes: (range: RangeTraffic) => number): number =>
-    traffic.ranges.reduce((total, range) => total + bytes(range) * plan.scaleOf(range.name), 0);
+  const buffers = traffic.ranges.map(({ name, missedBytes, distinctLines }) => ({
+    name,
+    missedBytes: missedBytes * plan.scaleOf(name),
+    distinctBytes: distinctLines * geometry.lineBytes * plan.scaleOf(name),
+  }));
   return {
-    missedBytes: sum((range) => range.missedBytes),
-    distinctBytes: sum((range) => range.distinctLines * geometry.lineBytes),
+    missedBytes: buffers.reduce((sum, { missedBytes }) => sum + missedBytes, 0),
+    distinctBytes: buffers.reduce((sum, { distinctBytes }) => sum + distinctBytes, 0),
+    buffers,
   };
 }
