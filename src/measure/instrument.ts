@@ -2,10 +2,14 @@ import { COUNT_NAMES, countGlobalName } from "./counts.ts";
 import { createExpressionReader } from "./instrument-expressions.ts";
 import { type Classify, rewriteFunction, TRACE_FUNCTION } from "./instrument-function.ts";
 import type { Binaryen } from "./instrument-operations.ts";
+import { addRangeCounting } from "./instrument-ranges.ts";
+import type { RangeMap } from "./rangeCounts.ts";
 
 export interface InstrumentOptions {
   /** Also calls the import `trace.access(address, bytes, isStore)` before every memory access. */
   readonly trace: boolean;
+  /** Also adds the bytes of every access to its range, in an imported memory (`rangeCounts.ts`); absent: ranges are not told apart. */
+  readonly ranges?: RangeMap;
 }
 
 /** A function exported under a name that starts so is a matrix product in float, or in integers. */
@@ -36,7 +40,8 @@ export function instrument(binaryen: Binaryen, wasm: Uint8Array, options: Instru
       features.BulkMemoryOpt |
       features.SignExt |
       features.NontrappingFPToInt |
-      features.MutableGlobals,
+      features.MutableGlobals |
+      (options.ranges === undefined ? 0 : features.MultiMemory),
   );
   try {
     const reader = createExpressionReader(binaryen);
@@ -46,9 +51,10 @@ export function instrument(binaryen: Binaryen, wasm: Uint8Array, options: Instru
       module.addGlobalExport(countGlobalName(name), countGlobalName(name));
     }
     for (const name of definedFunctions(binaryen, module)) {
-      const context = { binaryen, module, reader, trace: options.trace };
+      const context = { binaryen, module, reader, trace: options.trace, ranges: options.ranges };
       rewriteFunction(context, module.getFunction(name), classifier(matrices.get(name)));
     }
+    if (options.ranges !== undefined) addRangeCounting(binaryen, module, options.ranges);
     if (options.trace) {
       const parameters = binaryen.createType([binaryen.i32, binaryen.i32, binaryen.i32]);
       module.addFunctionImport(TRACE_FUNCTION, "trace", "access", parameters, binaryen.none);

@@ -19,6 +19,16 @@ import {
 import { type CodesignRow, codesignRowSchema } from "./codesignRows.ts";
 import { type CostRow, costRowSchema } from "./costRows.ts";
 import { type Document, documentSchema } from "./document.ts";
+import {
+  type IntensityRow,
+  intensityCauseRowSchema,
+  intensityKernelRowSchema,
+  intensityRangeRowSchema,
+  intensityRowSchema,
+  intensityTermRowSchema,
+  moduleCallRowSchema,
+  moduleRangeRowSchema,
+} from "./intensityRows.ts";
 import { type PaperRow, paperRowSchema } from "./paperRows.ts";
 import {
   cutPlanRowSchema,
@@ -32,6 +42,7 @@ import { type SimulateRow, simulateRowSchema } from "./simulateRows.ts";
 import { type MeasurementRow, measurementRowSchema, type SummaryRow, summaryRowSchema } from "./validateRows.ts";
 
 export type BenchDocument = Document<"bench", BenchRow>;
+export type IntensityDocument = Document<"intensity", IntensityRow>;
 export type ModelsDocument = Document<"models", ModelRow | LayersRow>;
 export type HardwareDocument = Document<"hardware", HardwareRow>;
 export type CostDocument = Document<"cost", CostRow>;
@@ -46,6 +57,7 @@ export type EnvDocument = Document<"env", EnvRow>;
 /** Any document that a command of this version prints. */
 export type AnyDocument =
   | BenchDocument
+  | IntensityDocument
   | ModelsDocument
   | HardwareDocument
   | CostDocument
@@ -62,6 +74,7 @@ export type RecordedCommand = AnyDocument["command"];
 
 const SCHEMAS = {
   bench: documentSchema("bench", benchRowSchema),
+  intensity: documentSchema("intensity", intensityRowSchema),
   models: documentSchema("models", z.discriminatedUnion("row", [modelRowSchema, layersRowSchema])),
   hardware: documentSchema("hardware", hardwareRowSchema),
   cost: documentSchema("cost", costRowSchema),
@@ -83,6 +96,14 @@ const ROW_KEYS: Readonly<Record<RecordedCommand, Readonly<Record<string, readonl
     kernel: Object.keys(kernelRowSchema.shape),
     projection: Object.keys(projectionRowSchema.shape),
     deployment: Object.keys(deploymentRowSchema.shape),
+  },
+  intensity: {
+    kernel: Object.keys(intensityKernelRowSchema.shape),
+    term: Object.keys(intensityTermRowSchema.shape),
+    range: Object.keys(intensityRangeRowSchema.shape),
+    cause: Object.keys(intensityCauseRowSchema.shape),
+    call: Object.keys(moduleCallRowSchema.shape),
+    callRange: Object.keys(moduleRangeRowSchema.shape),
   },
   models: { model: Object.keys(modelRowSchema.shape), layers: Object.keys(layersRowSchema.shape) },
   hardware: { accelerator: Object.keys(hardwareRowSchema.shape) },

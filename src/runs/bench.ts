@@ -2,7 +2,6 @@ import type { Accelerator } from "../hardware/accelerator.ts";
 import { readCaches } from "../host/caches.ts";
 import { type ResidentPool, startResidentPool } from "../host/pool.ts";
 import { settleVectorBits } from "../host/vectorWidth.ts";
-import { memoryLimitBytes } from "../kernels/load.ts";
 import { type CacheSizes, measureRoofs } from "../measure/roofs.ts";
 import { workerUrl } from "../measure/runner.ts";
 import type { SamplePlan } from "../measure/sample.ts";
@@ -10,12 +9,12 @@ import type { ModelCard } from "../model/card.ts";
 import type { BenchRow, DeploymentRow, KernelRow, ProjectionRow } from "../record/benchRows.ts";
 import { DOCUMENT_SCHEMA } from "../record/document.ts";
 import { projectKernel } from "../theory/projection.ts";
-import { InfeasibleError } from "../units/errors.ts";
 import { formatBytes } from "../units/format.ts";
 import { deploymentRows } from "./benchDeployment.ts";
 import { planRows } from "./benchPlan.ts";
 import { roofRows } from "./benchRoofs.ts";
 import { type Bench, measureRow } from "./benchRow.ts";
+import { checkMemory } from "./checkMemory.ts";
 import { recordEnvironment } from "./environment.ts";
 import { chooseHardware } from "./hardware.ts";
 import { kernelsHere } from "./kernelsHere.ts";
@@ -99,20 +98,6 @@ export async function bench(settings: BenchSettings): Promise<BenchOutcome> {
     interrupted,
     failed: measured.some(({ row }) => row.status === "failedCheck" || row.status === "trapped"),
   };
-}
-
-/** Refuses, before anything is allocated, what does not fit into a WASM memory or this machine. */
-function checkMemory(planned: readonly PlannedRow[], availableBytes: number): void {
-  for (const { fields, build } of planned) {
-    if (build === undefined) continue;
-    const { totalBytes } = build();
-    const limit = Math.min(memoryLimitBytes, availableBytes);
-    if (totalBytes <= limit) continue;
-    const why = limit === memoryLimitBytes ? "one WASM memory holds at most" : "this machine has free";
-    throw new InfeasibleError(
-      `${fields.kernel} ${fields.dtype} at ${fields.shape} needs ${formatBytes(totalBytes)}; ${why} ${formatBytes(limit)}: lower --batch, --context or --tokens-per-expert`,
-    );
-  }
 }
 
 function samplePlan({ quick, repetitions, warmups, minTimeNs }: BenchSettings): SamplePlan {

@@ -36,6 +36,12 @@ export function formatBytes(bytes: number, significantDigits = 3): string {
   return formatScaled(bytes, BINARY_PREFIXES, "B", significantDigits);
 }
 
+/** A count with a decimal prefix: "8.59 G". */
+export function formatCount(count: number, significantDigits = 3): string {
+  if (Math.abs(count) < 1000) return String(Number(count.toPrecision(significantDigits)));
+  return formatScaled(count, DECIMAL_PREFIXES, "", significantDigits);
+}
+
 /** A fraction as a percentage: 0.873 is "87.3%". */
 export function formatPercent(fraction: number, significantDigits = 3): string {
   return Number.isFinite(fraction) ? `${formatNumber(fraction * 100, significantDigits)}%` : String(fraction);
