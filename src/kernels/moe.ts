@@ -181,8 +181,14 @@ export function moeLayerCase(shape: MoeLayerShape): KernelCase {
     expertWork("moe.experts", experts, load),
     ...(shared === undefined ? [] : [expertWork("moe.shared", shared, { rows: tokens, busy: 1 })]),
   ];
+  const combined = {
+    term: "moe.combine",
+    fraction: residentRows / assignments,
+    detail: `${residentExperts} of ${shape.experts} experts stand here`,
+  };
   const work: CaseWork = {
     term: restTerm,
+    partial: [combined],
     products: parts.flatMap(({ products }) => products),
     tensors: [
       ...parts.flatMap(({ tensors }) => tensors),

@@ -10,6 +10,16 @@ export interface CaseWork {
   readonly term: string;
   readonly products: readonly Product[];
   readonly tensors: readonly StoredTensor[];
+  /** Terms without products of which only a part is done here; absent: none. */
+  readonly partial?: readonly PartialTerm[];
+}
+
+/** A term of which only a part is done, because the rest of what it works on stands elsewhere. */
+export interface PartialTerm {
+  readonly term: string;
+  readonly fraction: number;
+  /** What stands here. */
+  readonly detail: string;
 }
 
 /** `times` products [m, k] x [k, n], and how wide the tiles make n and k. */

@@ -2,6 +2,7 @@ import type { KernelCase } from "../kernels/case.ts";
 import {
   type CaseWork,
   lineBytesOf,
+  type PartialTerm,
   type Product,
   productFlops,
   type StoredTensor,
@@ -41,6 +42,7 @@ export type CauseName =
   | "scaling"
   | "routing"
   | "sums"
+  | "elsewhere"
   | "scales"
   | "vectors"
   | "partial lines"
@@ -62,14 +64,14 @@ const PURPOSES: readonly { readonly cause: CauseName; readonly kernels: RegExp }
 /** Why the FLOPs that were counted for a term differ from those of its formula: the amounts add up to the difference. */
 export function flopCauses(
   modeled: ModeledWork,
-  { products, tensors }: Pick<CaseWork, "products" | "tensors">,
+  { products, tensors, partial }: TermWork,
   parts: readonly CountedPart[],
 ): Cause[] {
   const flopsOf = (of: "shape" | "tiled"): number => total(products, (product) => productFlops(product)[of]);
   const counted = total(parts, ({ counts }) => counts.matrixFlops + counts.matrixInt8Ops);
   const [shape, tiled] = [flopsOf("shape"), flopsOf("tiled")];
   const elementwise = elementwiseCauses(parts);
-  if (products.length === 0) return withoutModeled(elementwise, modeled.flops);
+  if (products.length === 0) return withoutProducts(modeled.flops, elementwise, partial);
   const width = valueWidth(modeled.flops, products);
   const rows = rowsCause(modeled, products, tensors);
   const named = [width, rows].filter((cause) => cause !== undefined);
@@ -138,15 +140,24 @@ function elementwiseCauses(parts: readonly CountedPart[]): Cause[] {
 }
 
 /** A term without products: what its formula counts is elementwise, and the largest of its causes holds it. */
-function withoutModeled(elementwise: readonly Cause[], modeledFlops: number): Cause[] {
+function withoutProducts(
+  modeledFlops: number,
+  elementwise: readonly Cause[],
+  partial: PartialTerm | undefined,
+): Cause[] {
+  const { fraction, detail } = partial ?? { fraction: 1, detail: "" };
   const largest = elementwise.reduce<Cause | undefined>(
     (most, cause) => (most === undefined || cause.amount > most.amount ? cause : most),
     undefined,
   );
   const causes = elementwise.map((cause) =>
-    cause === largest ? { ...cause, amount: cause.amount - modeledFlops } : cause,
+    cause === largest ? { ...cause, amount: cause.amount - modeledFlops * fraction } : cause,
   );
-  return present(modeledFlops, causes);
+  const elsewhere: Cause = {
+    ...{ quantity: "elementwiseFlops", cause: "elsewhere", detail },
+    amount: modeledFlops * (fraction - 1),
+  };
+  return present(modeledFlops, [...causes, elsewhere]);
 }
 
 /** Why the bytes of a term's KV cache or weights that came from memory differ from those of its formula; the amounts add up. */
@@ -177,15 +188,23 @@ export function byteCauses(
     of("vectors", values(vectors), namesOf(vectors)),
     of("padding", touched - values(own) - beside, namesOf(padded)),
     of("partial lines", lines - touched, `lines of ${lineBytes} bytes`),
-    of("read again", missed - distinct, namesOf(own)),
+    of("read again", missed - distinct, distinct === 0 ? "" : `${(missed / distinct).toFixed(2)} times`),
     of("unexplained", distinct - lines + (values(matrices) - modeledBytes)),
   ]);
 }
 
-/** Work of one term, of what a case says of itself. */
-export function workOfTerm({ work }: KernelCase, term: string): Pick<CaseWork, "products" | "tensors"> {
+/** What a case says of one term. */
+export interface TermWork extends Pick<CaseWork, "products" | "tensors"> {
+  readonly partial: PartialTerm | undefined;
+}
+
+export function workOfTerm({ work }: KernelCase, term: string): TermWork {
   const isOwn = (each: { readonly term: string }): boolean => each.term === term;
-  return { products: work?.products.filter(isOwn) ?? [], tensors: work?.tensors.filter(isOwn) ?? [] };
+  return {
+    products: work?.products.filter(isOwn) ?? [],
+    tensors: work?.tensors.filter(isOwn) ?? [],
+    partial: work?.partial?.find(isOwn),
+  };
 }
 
 /** Causes that are more than rounding. */

@@ -10,6 +10,8 @@ export interface InstrumentOptions {
   readonly trace: boolean;
   /** Also adds the bytes of every access to its range, in an imported memory (`rangeCounts.ts`); absent: ranges are not told apart. */
   readonly ranges?: RangeMap;
+  /** What the module may use: what our own do (absent), or whatever it does, as far as its instructions are known. */
+  readonly features?: "all";
 }
 
 /** A function exported under a name that starts so is a matrix product in float, or in integers. */
@@ -31,18 +33,17 @@ type Matrix = keyof typeof MATRIX_PREFIXES;
  */
 export function instrument(binaryen: Binaryen, wasm: Uint8Array, options: InstrumentOptions): Uint8Array {
   const features = binaryen.Features;
-  const module = binaryen.readBinaryWithFeatures(
-    wasm,
+  const own =
     features.SIMD128 |
-      features.RelaxedSIMD |
-      features.Atomics |
-      features.BulkMemory |
-      features.BulkMemoryOpt |
-      features.SignExt |
-      features.NontrappingFPToInt |
-      features.MutableGlobals |
-      (options.ranges === undefined ? 0 : features.MultiMemory),
-  );
+    features.RelaxedSIMD |
+    features.Atomics |
+    features.BulkMemory |
+    features.BulkMemoryOpt |
+    features.SignExt |
+    features.NontrappingFPToInt |
+    features.MutableGlobals |
+    (options.ranges === undefined ? 0 : features.MultiMemory);
+  const module = binaryen.readBinaryWithFeatures(wasm, options.features === "all" ? features.All : own);
   try {
     const reader = createExpressionReader(binaryen);
     const matrices = matrixByFunction(binaryen, module);

@@ -121,12 +121,9 @@ export const intensityCauseRowSchema = z.strictObject({
   row: z.literal("cause"),
   ...joined,
   term: text("Term of the workload."),
-  quantity: z
-    .enum(["productFlops", "elementwiseFlops", "kvBytes", "weightBytes"])
-    .meta({
-      description:
-        "What differs: FLOPs of matrix products, FLOPs beside them, bytes of KV cache or weights from memory.",
-    }),
+  quantity: z.enum(["productFlops", "elementwiseFlops", "kvBytes", "weightBytes"]).meta({
+    description: "What differs: FLOPs of matrix products, FLOPs beside them, bytes of KV cache or weights from memory.",
+  }),
   cause: text("Name of the cause; `unexplained` is what the others leave."),
   detail: text("The extents, buffers or functions in which it was found.").optional(),
   amount: quantity(

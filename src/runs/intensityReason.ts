@@ -1,4 +1,4 @@
-import type { Cause } from "../measure/causes.ts";
+import type { Cause, CauseName } from "../measure/causes.ts";
 import { formatPercent } from "../units/format.ts";
 
 /** A cause and its share of what the formula gives. */
@@ -9,6 +9,8 @@ const TOLD_FRACTION = 0.01;
 /** Causes below this share are left out of a reason; rows of causes hold them all. */
 const LEAST_FRACTION = 0.001;
 const MOST_CAUSES = 4;
+/** Causes that say little without the shapes that they were found in. */
+const TOLD_DETAILS: readonly CauseName[] = ["padding", "value width", "rows", "elsewhere", "read again"];
 
 /** Why a ratio of counted to modeled is not 1, largest cause first; `within 1%` where it nearly is. */
 export function reasonText(ratio: number, causes: readonly WeighedCause[]): string {
@@ -41,8 +43,7 @@ function joinedCauses(causes: readonly WeighedCause[]): WeighedCause[] {
 
 function causeText(cause: WeighedCause): string {
   const share = `${formatPercent(Math.abs(cause.fraction))} ${cause.fraction < 0 ? "fewer" : "more"} ${unitOf(cause)}`;
-  const detail =
-    cause.cause === "padding" || cause.cause === "value width" || cause.cause === "rows" ? cause.detail : "";
+  const detail = TOLD_DETAILS.includes(cause.cause) ? cause.detail : "";
   return `${cause.cause}: ${share}${detail === "" ? "" : ` (${detail})`}`;
 }
 
