@@ -116,6 +116,30 @@ export const intensityRangeRowSchema = z.strictObject({
   reason,
 });
 
+/** What a kernel asks of one level of a memory hierarchy. */
+export const intensityLevelRowSchema = z.strictObject({
+  row: z.literal("level"),
+  ...joined,
+  traceShape: text("The shape that was traced, where it is not the row's own; all numbers are of it.").optional(),
+  caches: text("Whose caches: host, an accelerator, or the sizes that were given."),
+  level: text(
+    "What serves these bytes: a cache, DRAM behind the last one, or core where no cache is known: what the core asks for.",
+  ),
+  loadedBytes: amount("measured", "byte", "Bytes towards the core: of the first level what loads ask for, else lines."),
+  storedBytes: amount(
+    "measured",
+    "byte",
+    "Bytes away from the core: of the first level what stores write, else lines.",
+  ),
+  kvBytes: amount("measured", "byte", "Of both, the KV cache's."),
+  weightBytes: amount("measured", "byte", "Of both, the weights'."),
+  activationBytes: amount("measured", "byte", "Of both, the activations'."),
+  scratchBytes: amount("measured", "byte", "Of both, what else the kernel keeps."),
+  touchedBytes: amount("measured", "byte", "Every line that the kernel touches, once: what an endless cache fetches."),
+  flops: amount("measured", "FLOP", "Counted FLOPs of matrix products; int8 operations count alike."),
+  flopsPerByte: amount("measured", "FLOP/byte", "flops over the bytes of this level, both directions.").optional(),
+});
+
 /** One cause of a difference between counted and modeled work. */
 export const intensityCauseRowSchema = z.strictObject({
   row: z.literal("cause"),
@@ -172,6 +196,7 @@ export const intensityRowSchema = z.discriminatedUnion("row", [
   intensityTermRowSchema,
   intensityRangeRowSchema,
   intensityCauseRowSchema,
+  intensityLevelRowSchema,
   moduleCallRowSchema,
   moduleRangeRowSchema,
 ]);
@@ -179,6 +204,7 @@ export const intensityRowSchema = z.discriminatedUnion("row", [
 export type IntensityKernelRow = z.infer<typeof intensityKernelRowSchema>;
 export type IntensityTermRow = z.infer<typeof intensityTermRowSchema>;
 export type IntensityRangeRow = z.infer<typeof intensityRangeRowSchema>;
+export type IntensityLevelRow = z.infer<typeof intensityLevelRowSchema>;
 export type IntensityCauseRow = z.infer<typeof intensityCauseRowSchema>;
 export type ModuleCallRow = z.infer<typeof moduleCallRowSchema>;
 export type ModuleRangeRow = z.infer<typeof moduleRangeRowSchema>;

@@ -1,6 +1,7 @@
 import type {
   IntensityCauseRow,
   IntensityKernelRow,
+  IntensityLevelRow,
   IntensityRangeRow,
   IntensityRow,
   IntensityTermRow,
@@ -32,6 +33,7 @@ export function intensityBlocks(document: IntensityDocument): Block[] {
     blockOf("Executed by term", TERM_COLUMNS, of("term")),
     blockOf("Bytes by term and memory range", RANGE_COLUMNS, of("range")),
     blockOf("Causes of differences", CAUSE_COLUMNS, of("cause").filter(isShown)),
+    blockOf("Bytes and intensity by level of the caches", LEVEL_COLUMNS, of("level"), levelLines(of("level"))),
     blockOf("Executed", CALL_COLUMNS, of("call"), callLines(of("call"))),
     blockOf("Bytes by memory range", CALL_RANGE_COLUMNS, of("callRange")),
   ];
@@ -96,6 +98,21 @@ const CAUSE_COLUMNS: readonly ColumnOf<IntensityCauseRow>[] = [
   { header: "found in", align: "left", cell: ({ detail }) => detail ?? ABSENT },
 ];
 
+const LEVEL_COLUMNS: readonly ColumnOf<IntensityLevelRow>[] = [
+  { header: "kernel", align: "left", cell: ({ kernel }) => kernel },
+  { header: "shape", align: "left", cell: ({ shape, traceShape }) => traceShape ?? shape },
+  { header: "dtype", align: "left", cell: ({ dtype }) => dtype },
+  { header: "caches", align: "left", cell: ({ caches }) => caches },
+  { header: "level", align: "left", cell: ({ level }) => level },
+  { header: "to the\ncore", align: "right", cell: ({ loadedBytes }) => bytesText(loadedBytes) },
+  { header: "from\nthe core", align: "right", cell: ({ storedBytes }) => bytesText(storedBytes) },
+  { header: "of both\nKV", align: "right", cell: ({ kvBytes }) => bytesText(kvBytes) },
+  { header: "\nweights", align: "right", cell: ({ weightBytes }) => bytesText(weightBytes) },
+  { header: "\nactivations", align: "right", cell: ({ activationBytes }) => bytesText(activationBytes) },
+  { header: "\nscratch", align: "right", cell: ({ scratchBytes }) => bytesText(scratchBytes) },
+  { header: "FLOP/B", align: "right", cell: ({ flopsPerByte }) => orAbsent(flopsPerByte, four) },
+];
+
 const QUANTITIES = {
   productFlops: "products",
   elementwiseFlops: "elementwise",
@@ -141,6 +158,13 @@ function traceLines(kernels: readonly IntensityKernelRow[]): string[] {
     traceShape === undefined ? [] : [`${kernel}: bytes from memory traced at ${traceShape}.`],
   );
   return [...new Set(lines)];
+}
+
+/** A lone core level says nothing of memory: what an endless cache would fetch stands in. */
+function levelLines(levels: readonly IntensityLevelRow[]): string[] {
+  return levels.flatMap(({ level, kernel, dtype, caches, touchedBytes }) =>
+    level === "core" ? [`${kernel} ${dtype}, ${caches}: touches ${bytesText(touchedBytes)} in all.`] : [],
+  );
 }
 
 function ofModel(kernels: readonly IntensityKernelRow[]): string {

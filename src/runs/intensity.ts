@@ -6,6 +6,7 @@ import type { IntensityRow } from "../record/intensityRows.ts";
 import type { IntensityDocument } from "../record/schemas.ts";
 import { formatBytes } from "../units/format.ts";
 import { planRows } from "./benchPlan.ts";
+import { type CacheChoice, chooseCaches } from "./cacheChoice.ts";
 import { checkMemory } from "./checkMemory.ts";
 import { recordEnvironment } from "./environment.ts";
 import { countRow } from "./intensityCount.ts";
@@ -17,6 +18,8 @@ import type { ProgressEvent, ShapeSettings, TargetName } from "./settings.ts";
 export interface IntensitySettings extends Omit<ShapeSettings, "threads"> {
   /** Absent: the best that this engine has. */
   readonly target?: TargetName;
+  /** Caches of which every level is reported: `host`, accelerators, or sizes; absent: none. */
+  readonly caches?: string;
   /** Ends the run after the kernel at work; what was counted is kept. */
   readonly signal: AbortSignal;
   onProgress(event: ProgressEvent): void;
@@ -44,10 +47,12 @@ export async function intensity(settings: IntensitySettings): Promise<IntensityO
   const { target, kernels, notices } = await kernelsHere(settings.target, undefined, (wasm) => compileKernels(wasm));
   for (const notice of notices) settings.onNotice?.(notice);
   const environment = recordEnvironment(target);
-  const { l2, l3 } = readCaches();
+  const host = readCaches();
+  const { l2, l3 } = host;
+  const hierarchies = settings.caches === undefined ? [] : chooseCaches(settings.caches, host);
   const planned = planRows({ ...settings, threads: [1] }, card, l3?.sizeBytes ?? l2.sizeBytes);
   checkMemory(planned, environment.availableMemoryBytes);
-  const counter = { target, kernels, cache: cacheGeometry(l2.sizeBytes, l2.ways, l2.lineBytes) };
+  const counter = { target, kernels, cache: cacheGeometry(l2.sizeBytes, l2.ways, l2.lineBytes), hierarchies };
   const rows: IntensityRow[] = [];
   for (const [done, row] of planned.entries()) {
     settings.onProgress({
@@ -68,11 +73,19 @@ export async function intensity(settings: IntensitySettings): Promise<IntensityO
       command: "intensity",
       environment,
       rows,
-      notes: [...notices, ...notesOf(rows, environment.l2Bytes)],
+      notes: [...notices, ...notesOf(rows, environment.l2Bytes), ...hierarchyNotes(hierarchies)],
     },
     interrupted: settings.signal.aborted,
     failed: rows.some(isOff),
   };
+}
+
+function hierarchyNotes(hierarchies: readonly CacheChoice[]): string[] {
+  if (hierarchies.length === 0) return [];
+  return [
+    "Bytes by level: of one call on one thread, from cold caches on, changed lines written to memory at the end; each part of a composed row once.",
+    ...hierarchies.map(({ note }) => note),
+  ];
 }
 
 function notesOf(rows: readonly IntensityRow[], l2Bytes: number): string[] {

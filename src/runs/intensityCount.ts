@@ -15,6 +15,8 @@ import type {
 } from "../record/intensityRows.ts";
 import { failure } from "./benchRow.ts";
 import { scaleBetween } from "./benchTrace.ts";
+import type { CacheChoice } from "./cacheChoice.ts";
+import { levelRows } from "./intensityLevels.ts";
 import { reasonText, unexplainedFraction } from "./intensityReason.ts";
 import type { ModeledTerm, PlannedRow } from "./plannedRow.ts";
 
@@ -23,6 +25,8 @@ export interface Counter {
   readonly target: Target;
   readonly kernels: KernelModule;
   readonly cache: CacheGeometry;
+  /** Caches of which every level is reported. */
+  readonly hierarchies: readonly CacheChoice[];
 }
 
 /** Counts and traces one planned row: the kernel at its shape, then its terms, their ranges of memory, and the causes of differences. */
@@ -52,7 +56,11 @@ export function countRow(counter: Counter, planned: PlannedRow): IntensityRow[] 
       return [{ ...base, status: "failedCheck", statusReason }];
     }
     const terms = countedTerms(planned, counted, counter.cache.lineBytes);
-    return [{ ...base, status: "ok", ...kernelNumbers(planned, counted, terms) }, ...terms.flatMap(({ rows }) => rows)];
+    return [
+      { ...base, status: "ok", ...kernelNumbers(planned, counted, terms) },
+      ...terms.flatMap(({ rows }) => rows),
+      ...levelRows(counter.target, planned, counted.traced, counter.hierarchies),
+    ];
   } catch (error) {
     return [{ ...base, ...failure(error) }];
   }
@@ -62,8 +70,8 @@ interface Counted {
   readonly kernelCase: KernelCase;
   readonly parts: readonly CountedPart[];
   readonly traffic: Traffic;
-  /** What was traced, where that is not the row itself. */
-  readonly traceShape: string | undefined;
+  /** What was traced; with its shape, where that is not the row's own. */
+  readonly traced: { readonly kernelCase: KernelCase; readonly shape?: string };
 }
 
 /** Undefined where the outputs are off: no numbers without a right answer. */
@@ -79,7 +87,7 @@ function countCaseOf(
   const trace = planned.trace?.() ?? { kernelCase };
   const scaleOf = scaleBetween(kernelCase, trace.kernelCase, cache.lineBytes);
   const traffic = traceCase(target, { kernelCase: trace.kernelCase, scaleOf }, cache);
-  return { kernelCase, parts, traffic, traceShape: trace.shape };
+  return { kernelCase, parts, traffic, traced: trace };
 }
 
 interface CountedTerm {
@@ -89,7 +97,7 @@ interface CountedTerm {
 
 function kernelNumbers(
   { modeled }: PlannedRow,
-  { parts, traffic, traceShape }: Counted,
+  { parts, traffic, traced: { shape: traceShape } }: Counted,
   terms: readonly CountedTerm[],
 ): Partial<IntensityKernelRow> {
   const { matrixFlops, matrixInt8Ops: int8Ops, elementwiseFlops, conversions } = totalCounts(parts);

@@ -21,14 +21,16 @@ A module of your own (--wasm) is instrumented by the package binaryen, which you
 one: npm install binaryen. Calls run in turn on one instance; of each it prints what it executed.
 
 Rows (--rows): kernel, modeled and measured FLOP/B; term, FLOPs by part of the layer; range, bytes of
-KV cache, weights, activations, scratch; cause, every difference with its amount. Of a module: call,
-callRange.
+KV cache, weights, activations, scratch; cause, every difference with its amount; level, what each
+cache serves. Of a module: call, callRange.
 
 Examples:
   $ afdbench intensity                                     Step-3's kernels, modeled and counted
   $ afdbench intensity attention.core --model deepseek-v3 --kv-dtype int8,int4
   $ afdbench intensity linear.gemm --m 1,7,64 --n 1001 --k 515 --dtype int8
   $ afdbench intensity moe.layer --rows cause -o csv       each cause, for other programs
+  $ afdbench intensity attention.core --caches host --rows level   bytes at L1, L2, L3, DRAM
+  $ afdbench intensity linear.gemm --m 64 --caches h800,910b
   $ afdbench intensity --wasm mine.wasm --call 'matmul(4096,8192,64)' --range weights=8Ki..1Mi
 `;
 
@@ -40,11 +42,12 @@ export function addIntensity(program: Command, context: CommandContext): void {
     .argument("[kernel...]", "kernels to count (default: all but linear.gemm and wire.*)");
   addShapeOptions(command)
     .option("--target <name>", "WASM target: simd, relaxed, debug (default: the fastest this engine has)")
-    .option("--seed <n>", "seed of the kernels' inputs", "1");
+    .option("--seed <n>", "seed of the kernels' inputs", "1")
+    .option("--caches <list>", "bytes by level of these caches: host, accelerators, or l1=32Ki/8,l2=1Mi/16");
   addModuleOptions(command);
   addOutputOptions(command)
     .addHelpText("after", HELP)
-    .action(async (kernels: string[], options: ShapeOptions & ModuleOptions & OutputOptions) => {
+    .action(async (kernels: string[], options: ShapeOptions & ModuleOptions & OutputOptions & { caches?: string }) => {
       const own = resolveModule(kernels, options);
       if (own !== undefined) {
         context.exitCode = await countModule(own, options, context.terminal);
@@ -53,6 +56,7 @@ export function addIntensity(program: Command, context: CommandContext): void {
       const settings = {
         kernels: resolveKernels(kernels, COUNTED_KERNELS, DEFAULT_KERNELS.filter(isCounted)),
         ...resolveShapes(options),
+        ...(options.caches === undefined ? {} : { caches: options.caches }),
       };
       const output = await resolveOutput(options, "intensity");
       const progress = options.quiet === true ? NO_PROGRESS : startProgress(context.terminal);
