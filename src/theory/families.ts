@@ -48,6 +48,19 @@ const TYPICAL: Readonly<Record<FamilyName, { readonly accelerator: string; reado
 };
 
 /**
+ * Columns of a tile of 128 rows, where a product has more rows than that.
+ *
+ * @source CUTLASS and DeepGEMM: 128; huawei-csl/pto-dsl's matmul guide: 256, whose float32 sums fill the 128 KiB of L0C
+ */
+const WIDE_TILE_COLUMNS: Readonly<Record<FamilyName, number>> = {
+  ampere: 128,
+  hopper: 128,
+  h20: 128,
+  ga102: 128,
+  ascend: 256,
+};
+
+/**
  * Operators that a benchmark calls in turn, so that each finds only its part of the L2 cache.
  * @source hudingyi688/aiconfigurator-npu, collector: 6 operators rotate in the GEMM tables
  */
@@ -109,6 +122,7 @@ export function kernelHardware(peaks: AcceleratorPeaks, family: FamilyName, engi
   return {
     bytesPerSecond,
     cores,
+    wideTileColumns: WIDE_TILE_COLUMNS[family],
     l2Bytes: l2Bytes / (ROTATED_OPERATORS[engine] ?? 1),
     flopsPerSecond: {
       bf16: bf16FlopsPerSecond,

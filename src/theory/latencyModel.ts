@@ -8,6 +8,8 @@ export interface KernelHardware {
   /** Streaming multiprocessors, AI cores or compute units. */
   readonly cores: number;
   readonly l2Bytes: number;
+  /** Columns that a tile takes of a product with more rows than one tile. */
+  readonly wideTileColumns: number;
 }
 
 /** What real kernels show beyond the roofline; fitted for each kernel kind, family and engine (docs/projection.md). */
@@ -72,7 +74,7 @@ export function kernelLatency(
   work: KernelWork = kernelWork(shape),
 ): Latency {
   const rows = paddedRows(shape, constants.tileRows);
-  const use = coreUse(shape, hardware.cores, constants.tileRows);
+  const use = coreUse(shape, hardware.cores, constants.tileRows, hardware.wideTileColumns);
   const bytes = work.streamedBytes + constants.activationTraffic * (work.activationBytes + use.combineBytes);
   const l2Share = 1 / (1 + (bytes / hardware.l2Bytes) ** L2_STEEPNESS);
   const wave = use.busyShare ** Math.max(0, constants.waveWeight);
@@ -111,7 +113,8 @@ function bandwidthShare(
   wave: number,
 ): number {
   if (shape.kind === "attention-decode" || shape.kind === "mla-decode") {
-    const hard = shape.kind === "attention-decode" && shape.kvHeads > 1;
+    // A lone query row a KV head is multiplied by vector units, which take the cache as it lies.
+    const hard = shape.kind === "attention-decode" && shape.kvHeads > 1 && shape.queryHeads > shape.kvHeads;
     return constants.bandwidthShare * wave * (hard ? constants.layoutShare : 1);
   }
   const drawn = use.tilesPerCore * constants.coreStreams;

@@ -3,6 +3,7 @@ import type { AttentionShape, KernelShape } from "../workload/kernelShape.ts";
 /** Rows of a tile: fixed, or 64 up to 64 rows and 128 above (DeepGEMM and CUTLASS on Hopper). */
 export type TileRows = 1 | 16 | 64 | 128 | "adaptive";
 
+/** Columns of a tile whose rows are all that there are: narrow, so that there is one for every core. */
 const TILE_COLUMNS = 128;
 
 /** Tile rows that waves are counted in where none are padded to. */
@@ -40,18 +41,23 @@ export function paddedRows(shape: KernelShape, tileRows: TileRows): PaddedRows {
   return { paddedM, paddingFactor: paddedM / used };
 }
 
-/** Waves over the cores, and what splitting a cache costs. */
-export function coreUse(shape: KernelShape, cores: number, tileRows: TileRows): CoreUse {
+/**
+ * Waves over the cores, and what splitting a cache costs.
+ *
+ * @param wideTileColumns columns of a tile where a product has rows for more than one.
+ */
+export function coreUse(shape: KernelShape, cores: number, tileRows: TileRows, wideTileColumns: number): CoreUse {
   if ("kvTokens" in shape) return attentionUse(shape, cores);
   const used = usedRows(shape);
+  const tileColumns = used > WAVE_TILE_ROWS ? wideTileColumns : TILE_COLUMNS;
   const rows = waveTileRows(tileRows, used);
   const groups = shape.kind === "moe-fused" ? shape.touchedExperts : shape.groups;
   const columns = shape.kind === "moe-fused" ? 2 * shape.expertDim : shape.n;
   const rowTiles = groups * Math.ceil(used / rows);
-  const waves = Math.ceil((rowTiles * Math.ceil(columns / TILE_COLUMNS)) / cores);
+  const waves = Math.ceil((rowTiles * Math.ceil(columns / tileColumns)) / cores);
   return {
-    busyShare: (rowTiles * columns) / (waves * TILE_COLUMNS * cores),
-    tilesPerCore: (rowTiles * Math.ceil(columns / TILE_COLUMNS)) / cores,
+    busyShare: (rowTiles * columns) / (waves * tileColumns * cores),
+    tilesPerCore: (rowTiles * Math.ceil(columns / tileColumns)) / cores,
     combineBytes: 0,
   };
 }

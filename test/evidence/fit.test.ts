@@ -8,6 +8,7 @@ const HARDWARE = {
   bytesPerSecond: 2e12,
   flopsPerSecond: { bf16: 3e14, fp8: 6e14, int8: 6e14, fp4: 6e14 },
   cores: 100,
+  wideTileColumns: 128,
   l2Bytes: 4e7,
 };
 
