@@ -21,12 +21,10 @@ const FIELD = "--caches";
 const GRAMMAR =
   "host, names of accelerators, or levels from l1 on as SIZE/WAYS, such as l1=32Ki/8,l2=1Mi/16 (and line=128)";
 
-/** Levels beyond this are in no processor. */
-const MOST_LEVELS = 4;
 const PLAIN_LINE_BYTES = 64;
 
-/** So many lines are more than the model can tell apart from changed ones. */
-const LARGEST_BYTES = 2 ** 36;
+/** Far above any cache, and what the model's own memory can hold the tags of. */
+const LARGEST_BYTES = 2 ** 35;
 
 /**
  * The caches that a comma-separated text names.
@@ -70,7 +68,7 @@ function givenCaches(text: string, items: readonly string[]): CacheChoice {
   }
   const lineBytes = lineBytesOf(values.get("line"));
   const names = [...values.keys()].filter((name) => name !== "line").sort();
-  if (names.length === 0 || names.length > MOST_LEVELS) wrong(text);
+  if (names.length === 0) wrong(text);
   const levels = names.map((name) => levelOf(name, values.get(name) ?? "", lineBytes));
   return { name: text.replace(/\s+/g, ""), levels, note: `Given: ${levels.map(levelText).join(", ")}.` };
 }
@@ -82,7 +80,7 @@ function levelOf(name: string, value: string, lineBytes: number): CacheLevel {
   const sizeBytes = parseSizeBytes(size, field);
   const wayCount = parseCount(ways, field);
   if (sizeBytes > LARGEST_BYTES)
-    throw new InvalidInputError({ field, value: size, expected: "a cache of at most 64Gi" });
+    throw new InvalidInputError({ field, value: size, expected: "a cache of at most 32Gi" });
   if (wayCount * lineBytes > sizeBytes) {
     throw new InvalidInputError({ field, value, expected: `room for a line of ${lineBytes} bytes in each way` });
   }

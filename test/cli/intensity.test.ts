@@ -96,7 +96,10 @@ describe("intensity of kernels", () => {
     [["attention.cor"], /kernel: expected one of .* did you mean "attention.core"/],
     [["roof.*"], /kernel: expected one of/],
     [["--model", "step4"], /did you mean "step3"/],
-    [["--rows", "causes"], /--rows: expected one of kernel, term, range, cause, call, callRange.*did you mean "cause"/],
+    [
+      ["--rows", "causes"],
+      /--rows: expected one of kernel, term, range, cause, level, call, callRange.*did you mean "cause"/,
+    ],
     [["attention.core", "--kv-dtype", "fp8", "--dtype", "int8"], /--kv-dtype: expected int8, int4/],
   ])("refuses %j", async (given, message) => {
     const { exitCode, out, err } = await run(["intensity", ...given]);

@@ -29,7 +29,7 @@ Examples:
   $ afdbench intensity attention.core --model deepseek-v3 --kv-dtype int8,int4
   $ afdbench intensity linear.gemm --m 1,7,64 --n 1001 --k 515 --dtype int8
   $ afdbench intensity moe.layer --rows cause -o csv       each cause, for other programs
-  $ afdbench intensity attention.core --caches host --rows level   bytes at L1, L2, L3, DRAM
+  $ afdbench intensity attention.core --caches host --rows level   bytes at each level
   $ afdbench intensity linear.gemm --m 64 --caches h800,910b
   $ afdbench intensity --wasm mine.wasm --call 'matmul(4096,8192,64)' --range weights=8Ki..1Mi
 `;
@@ -43,7 +43,7 @@ export function addIntensity(program: Command, context: CommandContext): void {
   addShapeOptions(command)
     .option("--target <name>", "WASM target: simd, relaxed, debug (default: the fastest this engine has)")
     .option("--seed <n>", "seed of the kernels' inputs", "1")
-    .option("--caches <list>", "bytes by level of these caches: host, accelerators, or l1=32Ki/8,l2=1Mi/16");
+    .option("--caches <list>", "bytes by level of these caches: host, accelerators, or l1=32Ki/8,…");
   addModuleOptions(command);
   addOutputOptions(command)
     .addHelpText("after", HELP)
