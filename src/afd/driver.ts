@@ -96,6 +96,8 @@ interface Instance {
   heartbeat: number;
   aliveNs: number;
   outage: Restart | undefined;
+  /** Why the driver itself ended it; undefined where it did not. */
+  endedFor: string | undefined;
 }
 
 const heapMebibytes = 256;
@@ -181,7 +183,7 @@ class Driver {
     const index = instanceIndex(this.#division, side, instance);
     const launched: Instance = {
       ...{ side, instance, index, stageLog, abort: new AbortController(), ended: Promise.resolve([]) },
-      ...{ isDone: false, restarts: 0, heartbeat: 0, aliveNs: this.#clock(), outage: undefined },
+      ...{ isDone: false, restarts: 0, heartbeat: 0, aliveNs: this.#clock(), outage: undefined, endedFor: undefined },
     };
     this.#start(launched);
     return launched;
@@ -194,6 +196,7 @@ class Driver {
     for (const name of ["atBarrier", "jobKind", "phase"] as const) Atomics.store(words, this.#control.word(index, name), 0);
     target.abort = new AbortController();
     target.aliveNs = this.#clock();
+    target.endedFor = undefined;
     const tasks = Array.from({ length: threads }, (_, rank): InstanceTask => {
       const { kernels, network, faults, recovery, stepLog, firstStep, lastStep, seed } = this.#run;
       return {
@@ -229,9 +232,10 @@ class Driver {
   #recover(target: Instance, reason: unknown): void {
     const { faults, recovery } = this.#run;
     const name = nameOf(target);
-    const text = reason instanceof Error ? reason.message : String(reason);
+    const text = target.endedFor ?? (reason instanceof Error ? reason.message : String(reason));
     if (faults.length === 0) {
-      this.#failure = reason instanceof Error ? reason : new Error(text);
+      const known = target.endedFor === undefined && reason instanceof Error;
+      this.#failure = known ? reason : new UnrecoverableError(`${name}: ${text}`);
       return;
     }
     if (reason instanceof Error && reason.name === "LostMessageError") {
@@ -267,7 +271,8 @@ class Driver {
       const patience = at === phase.running ? 1 : startingPatience;
       if (now - target.aliveNs <= this.#run.recovery.watchdogNs * patience) continue;
       target.aliveNs = now;
-      target.abort.abort(new Error(`no sign of life for ${(this.#run.recovery.watchdogNs * patience) / 1e9} s`));
+      target.endedFor = `no sign of life for ${(this.#run.recovery.watchdogNs * patience) / 1e9} s`;
+      target.abort.abort();
     }
   }
 
