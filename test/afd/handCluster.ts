@@ -112,26 +112,38 @@ export function handCluster(work: DecodeWork, target: Target, ranks = 1): HandCl
   const ffn = Array.from({ length: work.ffnInstances }, (_, instance) =>
     handInstance(kernels, layOutFfn(work, instance), bindFfn, ranks),
   );
-  function runPlace(place: StagePlace, onAttention: (instance: number) => void = () => {}): void {
-    const { layer, microBatch } = place;
+  const rowOf = (instance: number, microBatch: number): number =>
+    sequencesOf(work, microBatch, instance).first - (work.microBatches[microBatch]?.first ?? 0);
+
+  /** Copies what each attention instance exchanges with each FFN instance. */
+  function exchange({ layer, microBatch }: StagePlace, direction: "toFfn" | "toAttention"): void {
     const isMoe = work.model.layers[layer]?.ffn.kind === "moe";
-    const rowOf = (instance: number): number =>
-      sequencesOf(work, microBatch, instance).first - (work.microBatches[microBatch]?.first ?? 0);
+    for (const [instance, here] of attention.entries()) {
+      const row = rowOf(instance, microBatch);
+      for (const [shard, there] of ffn.entries()) {
+        const received = here.plan.receives[microBatch]?.[shard] ?? [];
+        if (direction === "toFfn")
+          for (const [from, into] of pairs(
+            here.plan.sends[microBatch] ?? [],
+            there.plan.receives[microBatch] ?? [],
+            isMoe,
+          ))
+            copyRows(here, from, 0, there, into, row, from.rows);
+        else
+          for (const [from, into] of pairs(there.plan.sends[microBatch] ?? [], received, isMoe))
+            copyRows(there, from, row, here, into, 0, into.rows);
+      }
+    }
+  }
+
+  function runPlace(place: StagePlace, onAttention: (instance: number) => void = () => {}): void {
     for (const [instance, each] of attention.entries()) {
       each.run((stages) => stages.run(place));
       onAttention(instance);
-      for (const to of ffn) {
-        const tensors = pairs(each.plan.sends[microBatch] ?? [], to.plan.receives[microBatch] ?? [], isMoe);
-        for (const [from, into] of tensors) copyRows(each, from, 0, to, into, rowOf(instance), from.rows);
-      }
     }
+    exchange(place, "toFfn");
     for (const each of ffn) each.run((stages) => stages.run(place));
-    for (const [instance, to] of attention.entries()) {
-      for (const [shard, each] of ffn.entries()) {
-        const tensors = pairs(each.plan.sends[microBatch] ?? [], to.plan.receives[microBatch]?.[shard] ?? [], isMoe);
-        for (const [from, into] of tensors) copyRows(each, from, rowOf(instance), to, into, 0, into.rows);
-      }
-    }
+    exchange(place, "toAttention");
   }
   return {
     attention,
