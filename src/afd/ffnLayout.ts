@@ -91,8 +91,7 @@ export function layOutFfn(work: DecodeWork, instance: number, given?: GivenTenso
   );
   const receives = microBatches.map(({ tokens }) => tokens.wire);
   const sends = microBatches.map((each) => each.sums.wire);
-  const wireAddresses = new Set([...receives, ...sends].flat().map(({ address }) => address));
-  const preparation = preparationOf(arena, begin, wireAddresses, packScratchBytes(widest(model)));
+  const preparation = preparationOf(arena, begin, receives.flat(), packScratchBytes(widest(model)));
   return {
     ...{ work, layers, microBatches, kinds: kindRows, received, sums, preparation, receives, sends },
     memoryBytes: arena.totalBytes(),
