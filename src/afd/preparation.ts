@@ -1,6 +1,7 @@
 import type { Arena, Buffer } from "../kernels/arena.ts";
 import { type KernelExports, kernelFunction } from "../kernels/exports.ts";
 import { shareOf } from "../kernels/program.ts";
+import { InfeasibleError } from "../units/errors.ts";
 import type { WireTensor } from "./stages.ts";
 
 /** Threads of an instance that make its weights at most; each needs scratch of its own. */
@@ -55,4 +56,13 @@ export function prepareShared(
   if (own !== undefined)
     for (let task = rank; task < tasks.length; task += preparers) (tasks[task] as PreparationTask)(own.address);
   meet();
+}
+
+/** Refuses a memory that ends before an instance does: kernels check no address. */
+export function requireMemory(
+  { memoryBytes }: { readonly memoryBytes: number },
+  { buffer: { byteLength } }: WebAssembly.Memory,
+): void {
+  if (memoryBytes > byteLength)
+    throw new InfeasibleError(`an instance needs ${memoryBytes} bytes, and its memory has ${byteLength}`);
 }
