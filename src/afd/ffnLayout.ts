@@ -141,8 +141,8 @@ function allocateKind(
   if (ffn.kind === "dense" || count === 0 || expertDim === 0)
     return { ffn, shard, routed: undefined, whole, assignmentRows: undefined };
   const { experts, router } = ffn;
-  // A token's experts are distinct.
-  const rows = tokens * Math.min(router.topK, count);
+  // A token's experts are distinct, but a restarted instance also runs over rows that nobody has sent: any ids stand there.
+  const rows = tokens * router.topK;
   const offsets = arena.allocate("offsets", "scratch", (experts + 1) * 4);
   return {
     ffn,

@@ -28,6 +28,19 @@ function sumsOf(cluster: HandCluster, instance: number, row: number): Float64Arr
   return readRow(each.memory, sums.rows, row);
 }
 
+/** The bytes of a row of the first micro-batch's partial sums. */
+function sumBits({ plan, memory }: HandCluster["ffn"][number], row: number): string[] {
+  return (plan.sends[0] ?? []).map(({ address, rowBytes }) =>
+    Buffer.from(Buffer.from(memory.buffer, address + row * rowBytes, rowBytes)).toString("hex"),
+  );
+}
+
+/** Overwrites rows that came for the first micro-batch. */
+function fillReceived({ plan, memory }: HandCluster["ffn"][number], rows: readonly number[], content: number): void {
+  for (const { address, rowBytes } of plan.receives[0] ?? [])
+    for (const row of rows) new Uint8Array(memory.buffer, address + row * rowBytes, rowBytes).fill(content);
+}
+
 describe.each(targets)("shards of target %s", (target) => {
   it.each(divisions)("%i instances, %o: their sums are the whole layer's", (ffnInstances, ffnParallel) => {
     const work = workOf({ sizes: [3], messages: plainMessages });
@@ -69,6 +82,26 @@ describe.each(targets)("shards of target %s", (target) => {
     const place = { step: 0, layer: 1, microBatch: 0 };
     cluster.runPlace(place);
     expect(bitsOf(attention.run((stages) => stages.input(place)))).toEqual(bitsOf(expected));
+  });
+
+  it("give a row its bits whatever the other rows hold", () => {
+    for (const ffnInstances of [1, 12]) {
+      const work = workOf({ sizes: [3], ffnInstances });
+      const cluster = handCluster(work, target);
+      cluster.prepare();
+      const place = { step: 0, layer: 1, microBatch: 0 };
+      cluster.runPlace({ ...place, layer: 0 });
+      cluster.runPlace(place);
+      for (const each of cluster.ffn) {
+        const before = sumBits(each, 1);
+        // The rows of peers that have sent nothing to an instance that was just restarted.
+        for (const content of [0, 0xff, 0x7f]) {
+          fillReceived(each, [0, 2], content);
+          each.run((stages) => stages.run(place));
+          expect(sumBits(each, 1)).toEqual(before);
+        }
+      }
+    }
   });
 
   it("of no width give zeros", () => {

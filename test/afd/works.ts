@@ -62,7 +62,7 @@ export function workOf(changes: Partial<DecodeWork> & { readonly sizes?: readonl
   };
 }
 
-export function microBatchesOf(sizes: readonly number[]): Share[] {
+function microBatchesOf(sizes: readonly number[]): Share[] {
   let last = 0;
   return sizes.map((size) => {
     const first = last;
