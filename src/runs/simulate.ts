@@ -14,7 +14,7 @@ import { type PipelineTimes, pipelineTime } from "../theory/pipeline.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import { recordEnvironment } from "./environment.ts";
 import type { InstanceCounts, SimulateSettings, Straggler } from "./simulateSettings.ts";
-import { checkCache, kvRoom, modeledStages, type SimulatedUse, simulatedUse, stagesOf } from "./simulateStages.ts";
+import { checkCache, kvRoom, type SimulatedUse, simulatedUse, stagesOf } from "./simulateStages.ts";
 
 /** What a run of `simulate` left. */
 export interface SimulateOutcome {
@@ -69,6 +69,8 @@ interface Deployment {
   readonly asked: InstanceCounts;
   readonly use: SimulatedUse;
   readonly cluster: Cluster;
+  /** Of a layer, the mean of all. */
+  readonly uncachedAttentionNs: number;
   readonly requests: readonly DecodeRequest[] | undefined;
 }
 
@@ -86,7 +88,7 @@ function deploymentOf(
     throw new InvalidInputError({ field: "--batch", value: batch, expected });
   }
   checkCache(counts, settings, use);
-  const layers = stagesOf(asked, settings, use);
+  const { layers, uncachedAttentionNs } = stagesOf(asked, counts, settings, use);
   const experts = use.experts;
   if (zipfExponent !== undefined && experts === undefined) {
     throw new InvalidInputError({ field: "--zipf", value: zipfExponent, expected: `a model with experts` });
@@ -112,7 +114,7 @@ function deploymentOf(
     outages: settings.outages,
     seed,
   });
-  return { settings, asked, use, cluster, requests };
+  return { settings, asked, use, cluster, uncachedAttentionNs, requests };
 }
 
 function arrivalsOf(
@@ -257,7 +259,10 @@ function steady({ settings, cluster }: Deployment): Decoding {
   };
 }
 
-function arriving({ settings, asked, use, cluster }: Deployment, requests: readonly DecodeRequest[]): Decoding {
+function arriving(
+  { settings, asked, use, cluster, uncachedAttentionNs }: Deployment,
+  requests: readonly DecodeRequest[],
+): Decoding {
   const { attentionInstances, microBatches } = cluster;
   const { batch, contextTokens, requests: choice } = settings;
   const whole = meanTimes(cluster.layers);
@@ -268,22 +273,12 @@ function arriving({ settings, asked, use, cluster }: Deployment, requests: reado
     microBatches,
     sequencesPerMicroBatch,
     cachedTokensPerMicroBatch: (batch / microBatches / timedInstances) * contextTokens,
-    attentionFixedShare: fixedShare(
-      "A",
-      choice?.attentionFixedNs ?? uncachedNs(asked, settings, use),
-      whole.attentionNs,
-    ),
+    attentionFixedShare: fixedShare("A", choice?.attentionFixedNs ?? uncachedAttentionNs, whole.attentionNs),
     ffnFixedShare: fixedShare("F", choice?.ffnFixedNs ?? whole.ffnNs, whole.ffnNs),
     kvTokensPerInstance: kvRoom(settings, use),
     retryNs: pipelineTime(cluster.layers, microBatches, cluster.linkUse).timeNs / microBatches,
   });
   return { load, decoded: () => decodedOf(load.outcome(), requests.length) };
-}
-
-/** Attention time of a layer that does not come from the cache; of a given time, none is known to. */
-function uncachedNs(asked: InstanceCounts, settings: SimulateSettings, use: SimulatedUse): number {
-  if (settings.stages !== undefined) return 0;
-  return meanTimes(modeledStages(asked, settings, use, 1)).attentionNs;
 }
 
 /** Attention and FFN of a layer, the mean of all. */

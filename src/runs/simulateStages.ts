@@ -4,6 +4,7 @@ import { moeOf } from "../model/moe.ts";
 import { attentionBytes } from "../simulate/planMemory.ts";
 import type { Efficiency } from "../theory/efficiency.ts";
 import { COMBINE_BYTES } from "../theory/ffnStage.ts";
+import { cardNetworkBytesPerSecond, dispatchBytesPerToken, linkRates } from "../theory/linkRates.ts";
 import type { PipelineTimes, TransferTimes } from "../theory/pipeline.ts";
 import { stageRates, stageTimes } from "../theory/stageTimes.ts";
 import { InfeasibleError, InvalidInputError } from "../units/errors.ts";
@@ -42,31 +43,73 @@ export async function simulatedUse(settings: SimulateSettings): Promise<Simulate
   return { card, attention, ffn, experts: moeOf(card)?.experts, efficiency, notes };
 }
 
+/** Times of every layer for a full micro-batch. */
+export interface Stages {
+  readonly layers: readonly PipelineTimes[];
+  /** Part of a layer's attention that does not come from the cache, the mean of all layers; of a given time, none is known to. */
+  readonly uncachedAttentionNs: number;
+}
+
 /**
  * Times of every layer for a full micro-batch: those given, or those that the model and the accelerators make.
+ * @param asked instances that the attention times are for
+ * @param counts instances that there are: the same, or with more attention ones, each with fewer but longer sequences
  * @throws InvalidInputError where a transfer has neither a time nor a network to take it, or a figure is missing
  */
 export function stagesOf(
+  asked: InstanceCounts,
   counts: InstanceCounts,
   settings: SimulateSettings,
   use: SimulatedUse,
-): readonly PipelineTimes[] {
+): Stages {
   const { stages } = settings;
-  if (stages === undefined) return modeledStages(counts, settings, use, settings.contextTokens);
+  if (stages === undefined) return modeledStages(asked, counts, settings, use);
   const times: PipelineTimes = {
     attentionNs: stages.attentionNs,
     a2f: transferOf("A2F", stages.a2fNs, DISPATCH_BYTES, counts, settings, use),
     ffnNs: stages.ffnNs,
     f2a: transferOf("F2A", stages.f2aNs, COMBINE_BYTES, counts, settings, use),
   };
-  return Array.from({ length: settings.layers ?? use.card.layers.length }, () => times);
+  const layers = Array.from({ length: settings.layers ?? use.card.layers.length }, () => times);
+  return { layers, uncachedAttentionNs: 0 };
+}
+
+/** By theory; the cache that an attention instance reads is that of the instances asked for. */
+function modeledStages(
+  asked: InstanceCounts,
+  counts: InstanceCounts,
+  settings: SimulateSettings,
+  use: SimulatedUse,
+): Stages {
+  const at = (instances: InstanceCounts, contextTokens: number) =>
+    timesByTheory(instances, settings, use, contextTokens);
+  const layers = at(counts, settings.contextTokens);
+  const uncached = at(counts, 1);
+  const uncachedAttentionNs = meanNs(uncached.map(({ attentionNs }) => attentionNs));
+  if (counts.attentionInstances === asked.attentionInstances) return { layers, uncachedAttentionNs };
+  const cachedNs = differences(at(asked, settings.contextTokens), at(asked, 1));
+  return {
+    layers: layers.map((times, layer) => ({
+      ...times,
+      attentionNs: (uncached[layer]?.attentionNs ?? 0) + (cachedNs[layer] ?? 0),
+    })),
+    uncachedAttentionNs,
+  };
+}
+
+function differences(layers: readonly PipelineTimes[], others: readonly PipelineTimes[]): readonly number[] {
+  return layers.map(({ attentionNs }, layer) => attentionNs - (others[layer]?.attentionNs ?? 0));
+}
+
+function meanNs(valuesNs: readonly number[]): number {
+  return valuesNs.reduce((sum, valueNs) => sum + valueNs, 0) / valuesNs.length;
 }
 
 /**
  * Times of every layer by theory, at a context of its own.
  * @throws InvalidInputError where a figure of an accelerator is missing, or layers are given, which only given times can have
  */
-export function modeledStages(
+function timesByTheory(
   { attentionInstances, ffnInstances }: InstanceCounts,
   settings: SimulateSettings,
   { card, attention, ffn, efficiency }: SimulatedUse,
@@ -130,27 +173,23 @@ function transferOf(
     }
     return { latencyNs, attentionLinkNs: givenNs - latencyNs, ffnLinkNs: givenNs - latencyNs };
   }
-  const bytes = (settings.batch / settings.microBatches) * use.card.hidden * bytesPerElement;
-  const rate = (accelerator: Accelerator, cards: number) =>
-    settings.networkBytesPerSecond ?? instanceNetwork(accelerator, cards, name);
+  const nicRate = (accelerator: Accelerator, cards: number) =>
+    settings.networkBytesPerSecond ?? cardNetworkBytesPerSecond(accelerator) * cards * use.efficiency.networkShare;
+  // A model's layers with experts stand for all: where there are more FFN instances than experts that a token chooses, it
+  // goes to fewer of them.
+  const typicalFfn = moeOf(use.card) ?? use.card.layers[0]?.ffn;
+  if (typicalFfn === undefined) throw new Error(`${use.card.name} has no layers`);
+  const { attentionLinkNsPerToken, ffnLinkNsPerToken } = linkRates(
+    dispatchBytesPerToken(typicalFfn, use.card.hidden, ffnInstances),
+    { instances: attentionInstances, nicBytesPerSecond: nicRate(use.attention, settings.attentionCards) },
+    { instances: ffnInstances, nicBytesPerSecond: nicRate(use.ffn, settings.ffnCards) },
+  );
+  const elements = (settings.batch / settings.microBatches) * bytesPerElement;
   return {
     latencyNs,
-    // Every token goes to all FFN instances (Step-3 report, section 5.4).
-    attentionLinkNs: ((bytes / attentionInstances) * ffnInstances * 1e9) / rate(use.attention, settings.attentionCards),
-    ffnLinkNs: (bytes * 1e9) / rate(use.ffn, settings.ffnCards),
+    attentionLinkNs: attentionLinkNsPerToken * elements,
+    ffnLinkNs: ffnLinkNsPerToken * elements,
   };
-}
-
-function instanceNetwork(accelerator: Accelerator, cards: number, name: string): number {
-  const { networkBytesPerSecond, cardsPerServer } = accelerator;
-  if (networkBytesPerSecond !== undefined && cardsPerServer !== undefined) {
-    return (networkBytesPerSecond / cardsPerServer) * cards;
-  }
-  throw new InvalidInputError({
-    field: "--net",
-    value: undefined,
-    expected: `the network of an instance, or ${name} in --stage: the catalog has no network of ${accelerator.name}`,
-  });
 }
 
 /** Cached tokens that an attention instance has room for; undefined where its memory is not known. */

@@ -4,8 +4,9 @@ import { swigluParameters } from "../model/parameters.ts";
 import { type AttentionPrecision, type AttentionRates, attentionNs, attentionRates } from "./attentionStage.ts";
 import type { Efficiency } from "./efficiency.ts";
 import { COMBINE_BYTES, type FfnParallelism, type FfnRates, type FfnShare, ffnNs, shareRates } from "./ffnStage.ts";
+import { cardNetworkBytesPerSecond } from "./linkRates.ts";
 import { type LinkUse, type PipelineTimes, pipelineTime } from "./pipeline.ts";
-import { cardNetworkBytesPerSecond, layerKinds, ONE_NETWORK_STAGE } from "./stageTimes.ts";
+import { layerKinds, ONE_NETWORK_STAGE } from "./stageTimes.ts";
 import { timeNs } from "./timeNs.ts";
 
 /**

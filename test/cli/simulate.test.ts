@@ -84,6 +84,29 @@ describe("simulate", () => {
     expect(same).toMatchObject({ tpotNs: alone?.tpotNs, events: alone?.events });
   });
 
+  it("spreads the bytes of requests over the attention instances that there are", async () => {
+    const words = ["--stage", "A=20us,F=20us", "--net", "40GB/s", "--batch", "384", "--decode", "16"];
+    const flood = [...words, "--rate", "1000000", "--requests", "384", "--deploy", "2A2F"];
+    const [asked] = await rowsOf(flood);
+    const [scaled] = await rowsOf([...flood, "--prompt", "16k", "--scale-attention"]);
+    expect(scaled?.attentionInstances).toBe(9);
+    // 128 tokens of 7168 bytes to two FFN instances: from two links they take as long as into two, from nine much less.
+    const intoFfnNs = ((128 * 7168 * 2) / 40e9) * 61 * 3 * 1e9;
+    expect(asked?.bound).toBe("network");
+    expect(asked?.boundNs).toBeCloseTo(intoFfnNs, -3);
+    expect(scaled?.boundNs).toBeCloseTo(intoFfnNs, -3);
+    expect(scaled?.attentionLinkUtilization).toBeLessThan(0.3 * (scaled?.ffnLinkUtilization ?? 0));
+  });
+
+  it("has one rate of a link, whether the stages are given or modeled", async () => {
+    const words = ["--deploy", "2A8F", "--net", "10GB/s", "--batch", "1536", "--link", "shared"];
+    const [given] = await rowsOf([...words, "--stage", "A=1us,F=1us", "--layers", "56"]);
+    const [modeled] = await rowsOf(words);
+    // Five dense layers go to all eight FFN instances, the 56 with experts to four: three that are chosen and the shared one.
+    expect(given?.bound).toBe("network");
+    expect(modeled?.boundNs).toBeCloseTo(((given?.boundNs ?? 0) / 56) * (56 + 5 * 2), -3);
+  });
+
   it("draws an outage no further than the work that is drawn", async () => {
     const svg = join(folder, "outage.svg");
     const { exitCode } = await run(["simulate", ...GIVEN, "--fail", "F1@200ms+50ms,A0@300us+1ms", "--svg", svg]);
