@@ -1,8 +1,10 @@
 import type { InstanceCounts, RequestChoice, SimulateSettings, Straggler } from "../runs/simulateSettings.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import {
+  type ParseItem,
   parseCount,
   parseDurationNs,
+  parseList,
   parseNamedValues,
   parseNames,
   parseNumber,
@@ -45,6 +47,7 @@ export interface SimulateOptions extends OutputOptions {
   steps: string;
   warmUp: string;
   seed: string;
+  threads?: string;
   trace?: string;
   traceSteps: string;
 }
@@ -71,9 +74,9 @@ export function parseSimulate(options: SimulateOptions): Parsed {
     settings: options.set,
     attentionCards: cards.A,
     ffnCards: cards.F,
-    contextTokens: parseTokens(options.context, "--context"),
-    batch: parseCount(options.batch, "--batch"),
-    microBatches: parseCount(options.microBatches, "--micro-batches"),
+    contexts: parseSweep(options.context, parseTokens, "--context"),
+    batches: parseSweep(options.batch, parseCount, "--batch"),
+    microBatchCounts: parseSweep(options.microBatches, parseCount, "--micro-batches"),
     stages,
     layers: optional(options.layers, (text) => parseCount(text, "--layers")),
     linkUse: requireKnown("--link", options.link ?? (stages === undefined ? "shared" : "duplex"), ["duplex", "shared"]),
@@ -88,7 +91,26 @@ export function parseSimulate(options: SimulateOptions): Parsed {
     steps: parseCount(options.steps, "--steps"),
     warmUpSteps: parseCount(options.warmUp, "--warm-up"),
     seed: parseSeed(options.seed, "--seed"),
+    threads: optional(options.threads, parseThreads),
   };
+}
+
+/** Each value once. */
+function parseSweep(text: string, parseItem: ParseItem, field: string): readonly number[] {
+  return [...new Set(parseList(text, parseItem, field))];
+}
+
+/** Far above the cores of any machine. */
+const MOST_THREADS = 1024;
+
+function parseThreads(text: string): number {
+  const threads = parseCount(text, "--threads");
+  if (threads <= MOST_THREADS) return threads;
+  throw new InvalidInputError({
+    field: "--threads",
+    value: text,
+    expected: `a whole number from 1 to ${MOST_THREADS}`,
+  });
 }
 
 function modelOf({ model, config }: SimulateOptions): SimulateSettings["model"] {
@@ -209,7 +231,7 @@ function parseArrivals(options: SimulateOptions): Arrivals | undefined {
     requestsPerSecond: parseNumber(rate, "--rate", [1e-6, 1e9]),
     burst: parseCount(options.burst ?? "1", "--burst"),
     requests: parseCount(options.requests ?? "1000", "--requests"),
-    promptTokens: parseTokens(options.prompt ?? options.context, "--prompt"),
+    promptTokens: options.prompt === undefined ? undefined : parseTokens(options.prompt, "--prompt"),
     outputTokens: parseTokens(options.decode ?? "256", "--decode"),
   };
 }

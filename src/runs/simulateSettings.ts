@@ -28,21 +28,25 @@ export interface Straggler {
   readonly factor: number;
 }
 
+/** Requests at random. */
+export interface ChosenArrivals extends Omit<RandomArrivals, "seed" | "promptTokens"> {
+  /** Undefined: the context of the point. */
+  readonly promptTokens: number | undefined;
+}
+
 /** Requests that come and go, in place of a batch that stays. */
 export interface RequestChoice {
-  readonly arrivals: readonly DecodeRequest[] | Omit<RandomArrivals, "seed">;
+  readonly arrivals: readonly DecodeRequest[] | ChosenArrivals;
   /** Part of the attention time that does not grow with cached tokens; undefined: none of a given time, and of a modeled one what it takes without a cache. */
   readonly attentionFixedNs: number | undefined;
   /** Part of the FFN time that does not grow with tokens; undefined: all of it. */
   readonly ffnFixedNs: number | undefined;
-  /** Whether attention instances are multiplied by the mean context over `contextTokens`. */
+  /** Whether attention instances are multiplied by the mean context of requests over that of the point. */
   readonly attentionScaling: "none" | "meanContext";
 }
 
-/** What `simulate` simulates. */
-export interface SimulateSettings {
-  /** Never empty. */
-  readonly deployments: readonly InstanceCounts[];
+/** What is alike for everything that a run of `simulate` simulates: plain data, which threads can be handed. */
+export interface SimulateConditions {
   readonly model: ModelChoice;
   readonly attentionOn: HardwareItem;
   readonly ffnOn: HardwareItem;
@@ -50,10 +54,6 @@ export interface SimulateSettings {
   readonly settings: readonly string[];
   readonly attentionCards: number;
   readonly ffnCards: number;
-  readonly contextTokens: number;
-  /** Sequences of all micro-batches together. */
-  readonly batch: number;
-  readonly microBatches: number;
   /** Undefined: times follow from the model and the accelerators, as those of `plan` do. */
   readonly stages: GivenStages | undefined;
   /** Layers of a step; undefined: the model's. */
@@ -74,8 +74,31 @@ export interface SimulateSettings {
   readonly steps: number;
   readonly warmUpSteps: number;
   readonly seed: number;
+}
+
+/** One deployment under one load. */
+export interface SimulatePoint {
+  readonly deployment: InstanceCounts;
+  readonly contextTokens: number;
+  /** Sequences of all micro-batches together. */
+  readonly batch: number;
+  readonly microBatches: number;
+}
+
+/** One point under the conditions of all. */
+export type PointSettings = SimulateConditions & SimulatePoint;
+
+/** What `simulate` simulates: every combination of the lists, none of which is empty. */
+export interface SimulateSettings extends SimulateConditions {
+  readonly deployments: readonly InstanceCounts[];
+  readonly contexts: readonly number[];
+  readonly batches: readonly number[];
+  readonly microBatchCounts: readonly number[];
+  /** That simulate at the same time; undefined: as many as this machine has, where there are points enough for them. */
+  readonly threads: number | undefined;
+  /** Ends the run; points that are done are kept. */
   readonly signal: AbortSignal;
   readonly onProgress: (event: ProgressEvent) => void;
-  /** Gets every piece of work; with several deployments, those of all. */
+  /** Gets every piece of work, of all points; everything is then simulated on this thread. */
   readonly onSlice?: (slice: Slice) => void;
 }

@@ -13,7 +13,7 @@ import { kvBytesReadPerToken } from "../workload/kv-cache.ts";
 import { modelsAndHardware } from "./inUse.ts";
 import { cardNotes } from "./models.ts";
 import { constantsOf } from "./planConstants.ts";
-import type { InstanceCounts, SimulateSettings } from "./simulateSettings.ts";
+import type { InstanceCounts, PointSettings, SimulateConditions } from "./simulateSettings.ts";
 
 /** The model and the accelerators of a simulation. */
 export interface SimulatedUse {
@@ -28,7 +28,7 @@ export interface SimulatedUse {
 }
 
 /** @throws InvalidInputError on an unknown model or accelerator, or a setting that does not fit */
-export async function simulatedUse(settings: SimulateSettings): Promise<SimulatedUse> {
+export async function simulatedUse(settings: SimulateConditions): Promise<SimulatedUse> {
   const { attentionOn, ffnOn } = settings;
   const { efficiency, others } = constantsOf(settings.settings);
   const { models, hardware } = await modelsAndHardware({
@@ -52,18 +52,12 @@ export interface Stages {
 
 /**
  * Times of every layer for a full micro-batch: those given, or those that the model and the accelerators make.
- * @param asked instances that the attention times are for
- * @param counts instances that there are: the same, or with more attention ones, each with fewer but longer sequences
+ * @param counts instances that there are: those asked for, or with more attention ones, each with fewer but longer sequences
  * @throws InvalidInputError where a transfer has neither a time nor a network to take it, or a figure is missing
  */
-export function stagesOf(
-  asked: InstanceCounts,
-  counts: InstanceCounts,
-  settings: SimulateSettings,
-  use: SimulatedUse,
-): Stages {
+export function stagesOf(counts: InstanceCounts, settings: PointSettings, use: SimulatedUse): Stages {
   const { stages } = settings;
-  if (stages === undefined) return modeledStages(asked, counts, settings, use);
+  if (stages === undefined) return modeledStages(counts, settings, use);
   const times: PipelineTimes = {
     attentionNs: stages.attentionNs,
     a2f: transferOf("A2F", stages.a2fNs, DISPATCH_BYTES, counts, settings, use),
@@ -75,12 +69,8 @@ export function stagesOf(
 }
 
 /** By theory; the cache that an attention instance reads is that of the instances asked for. */
-function modeledStages(
-  asked: InstanceCounts,
-  counts: InstanceCounts,
-  settings: SimulateSettings,
-  use: SimulatedUse,
-): Stages {
+function modeledStages(counts: InstanceCounts, settings: PointSettings, use: SimulatedUse): Stages {
+  const { deployment: asked } = settings;
   const at = (instances: InstanceCounts, contextTokens: number) =>
     timesByTheory(instances, settings, use, contextTokens);
   const layers = at(counts, settings.contextTokens);
@@ -111,7 +101,7 @@ function meanNs(valuesNs: readonly number[]): number {
  */
 function timesByTheory(
   { attentionInstances, ffnInstances }: InstanceCounts,
-  settings: SimulateSettings,
+  settings: PointSettings,
   { card, attention, ffn, efficiency }: SimulatedUse,
   contextTokens: number,
 ): readonly PipelineTimes[] {
@@ -162,7 +152,7 @@ function transferOf(
   givenNs: number | undefined,
   bytesPerElement: number,
   { attentionInstances, ffnInstances }: InstanceCounts,
-  settings: SimulateSettings,
+  settings: PointSettings,
   use: SimulatedUse,
 ): TransferTimes {
   const latencyNs = settings.networkLatencyNs;
@@ -193,7 +183,7 @@ function transferOf(
 }
 
 /** Cached tokens that an attention instance has room for; undefined where its memory is not known. */
-export function kvRoom(settings: SimulateSettings, { card, attention }: SimulatedUse): number | undefined {
+export function kvRoom(settings: PointSettings, { card, attention }: SimulatedUse): number | undefined {
   const { attentionCards: cards, contextTokens, kvTokensPerInstance } = settings;
   if (kvTokensPerInstance !== undefined || attention.memoryBytes === undefined) return kvTokensPerInstance;
   const weightBytes = attentionBytes(card, cards);
@@ -205,7 +195,7 @@ export function kvRoom(settings: SimulateSettings, { card, attention }: Simulate
  * Checks that a steady batch's cache fits.
  * @throws InfeasibleError saying how much is needed and how much there is
  */
-export function checkCache(counts: InstanceCounts, settings: SimulateSettings, use: SimulatedUse): void {
+export function checkCache(counts: InstanceCounts, settings: PointSettings, use: SimulatedUse): void {
   const room = kvRoom(settings, use);
   const { batch, contextTokens, requests } = settings;
   if (room === undefined || requests !== undefined) return;

@@ -19,6 +19,7 @@ describe("simulate", () => {
   it.each([
     ["modeled", ["--deploy", "2A2F,3A2F", "--steps", "4"]],
     ["given", GIVEN],
+    ["sweep", ["--deploy", "2A2F,3A2F", "--batch", "1536..12288*2", "--context", "4k,8k", "--steps", "2", "--quiet"]],
     ["requests", [...GIVEN, "--rate", "500", "--burst", "8", "--decode", "16", "--requests", "200"]],
   ])("prints what the golden file of %s stages says", async (name, words) => {
     const { exitCode, out, err } = await run(["simulate", ...words]);
@@ -131,6 +132,10 @@ describe("simulate", () => {
   });
 
   it.each([
+    [["--batch", "12..3"], 2, /--batch: expected a range/],
+    [["--context", "1..200", "--batch", "6101..6200"], 2, /20000 combinations/],
+    [["--threads", "0"], 2, /--threads: expected a whole number/],
+    [["--batch", "384,768", "--svg", join(tmpdir(), "a.svg")], 2, /--svg: expected one of each, got "with 2 comb/],
     [["--deploy", "0A2F"], 2, /--deploy: expected attention and FFN instances, at least one of each/],
     [["--stage", "A=200us"], 2, /--stage: expected times of a layer's attention and FFN/],
     [["--stage", "A=200,F=200us"], 2, /--stage/],

@@ -22,6 +22,7 @@ Examples:
   $ afdbench simulate ${STAGE} --jitter lognormal=0.05
   $ afdbench simulate ${STAGE} --straggler A0=1.2 --zipf 0.3
   $ afdbench simulate ${STAGE} --fail F1@200ms+50ms --trace t.json
+  $ afdbench simulate --deploy 2A2F,3A2F --batch '1536..12288*2' --context 4k,8k
   $ afdbench simulate ${STAGE} --rate 500 --burst 8 --decode 256
   $ afdbench simulate ${STAGE} --arrivals requests.csv --fixed A=40us
 `;
@@ -31,7 +32,7 @@ export function addSimulate(program: Command, context: CommandContext): void {
   const command = program
     .command("simulate")
     .description("simulate attention and FFN instances, beside the closed form")
-    .option("--deploy <list>", "attention and FFN instances", "2A2F")
+    .option("--deploy <list>", "attention and FFN instances; every combination of lists is simulated", "2A2F")
     .option("--stage <times>", "time of a layer for a micro-batch: A, F, A2F, F2A (default: modeled, as in plan)")
     .option("--model <name>", "model of the catalog (default: step3)")
     .option("--config <file>", "config.json or model card instead")
@@ -40,9 +41,9 @@ export function addSimulate(program: Command, context: CommandContext): void {
     .option("--attention-on <name>", "accelerator of the attention side", "h800")
     .option("--ffn-on <name>", "accelerator of the FFN side", "h800")
     .option("--cards <count>", "cards of an instance, or A=COUNT,F=COUNT", "8")
-    .option("--context <tokens>", "cached tokens of a sequence that the times are for", "4k")
-    .option("--batch <count>", "sequences of all micro-batches together", "6144")
-    .option("--micro-batches <count>", "micro-batches under way", "3")
+    .option("--context <list>", "cached tokens of a sequence that the times are for", "4k")
+    .option("--batch <list>", "sequences of all micro-batches together", "6144")
+    .option("--micro-batches <list>", "micro-batches under way", "3")
     .option("--net <rate>", "network of an instance, one direction (default: its accelerators')")
     .option("--net-latency <time>", "part of a transfer that keeps no link busy (default: none; modeled: plan's)")
     .option("--link <use>", "duplex, or shared: both directions take turns (default: duplex; modeled: shared)")
@@ -62,6 +63,7 @@ export function addSimulate(program: Command, context: CommandContext): void {
     .option("--steps <count>", "counted steps of each micro-batch", "20")
     .option("--warm-up <count>", "steps of each before these", "2")
     .option("--seed <number>", "seed of all random numbers", "1")
+    .option("--threads <count>", "points of a sweep at the same time (default: by cores, from 8 points on)")
     .option("--trace <file>", "write a trace for Perfetto or Chrome")
     .option("--trace-steps <count>", "steps of each micro-batch in the trace", "2");
   addOutputOptions(addSvgOption(command, "a timeline of the first layers"))
@@ -155,10 +157,13 @@ function isDrawn({ step, layer }: Slice): boolean {
   return step === 0 && layer < DRAWN_LAYERS;
 }
 
-/** The deployment, where a trace or a timeline needs it to be the only one. */
-function onlyDeployment({ trace, svg }: SimulateOptions, { deployments }: Resolved): InstanceCounts {
+/** The deployment, where a trace or a timeline needs one point and no more. */
+function onlyDeployment({ trace, svg }: SimulateOptions, settings: Resolved): InstanceCounts {
+  const { deployments, contexts, batches, microBatchCounts } = settings;
+  const points = deployments.length * contexts.length * batches.length * microBatchCounts.length;
   const [first] = deployments;
-  if (first !== undefined && (deployments.length === 1 || (trace === undefined && svg === undefined))) return first;
-  const field = `--deploy with ${trace === undefined ? "--svg" : "--trace"}`;
-  throw new InvalidInputError({ field, value: deployments, expected: "one deployment" });
+  if (first !== undefined && (points === 1 || (trace === undefined && svg === undefined))) return first;
+  const field = trace === undefined ? "--svg" : "--trace";
+  const value = `with ${points} combinations of --deploy, --context, --batch and --micro-batches`;
+  throw new InvalidInputError({ field, value, expected: "one of each" });
 }
