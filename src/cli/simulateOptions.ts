@@ -1,3 +1,4 @@
+import type { RecordChoice } from "../runs/measuredStages.ts";
 import type { InstanceCounts, RequestChoice, SimulateSettings, Straggler } from "../runs/simulateSettings.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import {
@@ -21,10 +22,13 @@ export interface SimulateOptions extends OutputOptions {
   config?: string;
   set: string[];
   stage?: string;
+  from?: string;
+  fromRows?: string;
+  dtype?: string;
   layers?: string;
   attentionOn: string;
   ffnOn: string;
-  cards: string;
+  cards?: string;
   context: string;
   batch: string;
   microBatches: string;
@@ -52,19 +56,25 @@ export interface SimulateOptions extends OutputOptions {
   traceSteps: string;
 }
 
-/** What the options say, but for hardware files and arrivals, which are read elsewhere. */
+/** What the options say, but for files, which are read elsewhere. */
 export type Parsed = Omit<
   SimulateSettings,
-  "attentionOn" | "ffnOn" | "requests" | "signal" | "onProgress" | "onSlice"
-> & { readonly requests: (Omit<RequestChoice, "arrivals"> & { readonly arrivals: Arrivals }) | undefined };
+  "attentionOn" | "ffnOn" | "requests" | "record" | "signal" | "onProgress" | "onSlice"
+> & {
+  readonly requests: (Omit<RequestChoice, "arrivals"> & { readonly arrivals: Arrivals }) | undefined;
+  readonly record: Omit<RecordChoice, "document"> | undefined;
+};
 
 /** A file to read, or requests at random. */
 export type Arrivals = { readonly file: string } | Exclude<RequestChoice["arrivals"], readonly unknown[]>;
 
 /** @throws InvalidInputError on the first option that does not fit */
 export function parseSimulate(options: SimulateOptions): Parsed {
-  const cards = parseSides(options.cards, parseCount, "--cards");
   const stages = parseStages(options.stage);
+  const record = parseRecord(options);
+  // A machine that measured is one card.
+  const cards = parseSides(options.cards ?? (record?.rows === "measured" ? "1" : "8"), parseCount, "--cards");
+  const isModeled = stages === undefined && record === undefined;
   const deployments = parseNames(options.deploy, "--deploy").map(parseDeployment);
   const optional = <Value>(text: string | undefined, parse: (text: string) => Value): Value | undefined =>
     text === undefined ? undefined : parse(text);
@@ -78,8 +88,9 @@ export function parseSimulate(options: SimulateOptions): Parsed {
     batches: parseSweep(options.batch, parseCount, "--batch"),
     microBatchCounts: parseSweep(options.microBatches, parseCount, "--micro-batches"),
     stages,
+    record,
     layers: optional(options.layers, (text) => parseCount(text, "--layers")),
-    linkUse: requireKnown("--link", options.link ?? (stages === undefined ? "shared" : "duplex"), ["duplex", "shared"]),
+    linkUse: requireKnown("--link", options.link ?? (isModeled ? "shared" : "duplex"), ["duplex", "shared"]),
     networkBytesPerSecond: optional(options.net, (text) => parseRateBytesPerSecond(text, "--net")),
     networkLatencyNs: optional(options.netLatency, (text) => parseDurationNs(text, "--net-latency")) ?? 0,
     jitter: optional(options.jitter, parseJitter) ?? { kind: "none" },
@@ -135,6 +146,23 @@ function parseStages(text: string | undefined): SimulateSettings["stages"] {
   const { A, F, A2F, F2A } = parseNamedValues(text, ["A", "F", "A2F", "F2A"], parseDurationNs, "--stage");
   if (A === undefined || F === undefined) throw new InvalidInputError({ field: "--stage", value: text, expected });
   return { attentionNs: A, ffnNs: F, a2fNs: A2F, f2aNs: F2A };
+}
+
+function parseRecord({ from, fromRows, dtype, stage }: SimulateOptions): Parsed["record"] {
+  if (from === undefined) {
+    for (const [field, value] of Object.entries({ "--from-rows": fromRows, "--dtype": dtype })) {
+      if (value !== undefined) throw new InvalidInputError({ field, value, expected: "--from FILE beside it" });
+    }
+    return undefined;
+  }
+  if (stage !== undefined) {
+    throw new InvalidInputError({ field: "--from", value: "beside --stage", expected: "one of the two" });
+  }
+  return {
+    path: from,
+    rows: requireKnown("--from-rows", fromRows ?? "measured", ["measured", "projected"]),
+    dtype: requireKnown("--dtype", dtype ?? "int8", ["int8", "f32"]),
+  };
 }
 
 /** One value for both sides, or `A=8,F=4`. */

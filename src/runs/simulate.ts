@@ -4,9 +4,9 @@ import type { SimulateDocument } from "../record/schemas.ts";
 import type { SimulateRow } from "../record/simulateRows.ts";
 import { InfeasibleError, InvalidInputError } from "../units/errors.ts";
 import { recordEnvironment } from "./environment.ts";
+import { simulatedUse } from "./simulatedUse.ts";
 import { type PointOutcome, type PointTask, simulatePoint, type UnrankedRow } from "./simulatePoint.ts";
 import type { SimulateConditions, SimulatePoint, SimulateSettings } from "./simulateSettings.ts";
-import { simulatedUse } from "./simulateStages.ts";
 import { sweep } from "./sweep.ts";
 
 /** What a run of `simulate` left. */
@@ -96,8 +96,18 @@ function pointsOf({ deployments, contexts, batches, microBatchCounts }: Simulate
 
 /** What threads can be handed: everything but functions and lists. */
 function conditionsOf(settings: SimulateSettings): SimulateConditions {
-  const { deployments, contexts, batches, microBatchCounts, threads, signal, onProgress, onSlice, ...conditions } =
-    settings;
+  const {
+    deployments,
+    contexts,
+    batches,
+    microBatchCounts,
+    record,
+    threads,
+    signal,
+    onProgress,
+    onSlice,
+    ...conditions
+  } = settings;
   return conditions;
 }
 
@@ -158,22 +168,34 @@ function ranked(rows: readonly UnrankedRow[]): SimulateRow[] {
     .map(({ kind, ...row }, index) => ({ kind, rank: index + 1, ...row }));
 }
 
-function notesOf({ requests, stages, deployments, networkLatencyNs, linkUse }: SimulateSettings): string[] {
+function notesOf(settings: SimulateSettings): string[] {
+  const { requests, stages, record, networkLatencyNs, linkUse } = settings;
   return [
     requests === undefined
       ? "Simulated: full micro-batches of constant contexts; filling and draining of the pipeline are not counted. TTFT is excluded: there is no prefill."
       : "Simulated: requests join at the end of any step and leave when done, their prompts being in the cache already. TTFT is excluded from TPOT, and with it the wait for a first step.",
     `boundNs is modeled: the closed form, max(m × attention, m × FFN, m × busiest link, round trip) over all layers.`,
-    ...(stages === undefined
-      ? [
-          "Stage times are modeled from the model's configuration and accelerators' figures, with the constants of docs/plan.md; the planner's allowance for jitter is not in them.",
-        ]
-      : deployments.length > 1
-        ? ["The times given stand for every deployment alike, whatever its instances."]
-        : []),
-    ...(networkLatencyNs === 0 && stages !== undefined
+    stageNote(settings),
+    ...(networkLatencyNs === 0 && (stages !== undefined || record !== undefined)
       ? ["No latency was given: a transfer keeps its links busy all of its time."]
       : []),
     ...(linkUse === "shared" ? ["Both directions of a link take turns."] : []),
   ];
+}
+
+/** Where the stage times come from. */
+function stageNote({ stages, record, deployments }: SimulateSettings): string {
+  if (stages !== undefined) {
+    return deployments.length > 1
+      ? "Stage times are given: they stand for every deployment alike, whatever its instances."
+      : "Stage times are given.";
+  }
+  if (record === undefined) {
+    return "Stage times are modeled from the model's configuration and accelerators' figures, with the constants of docs/plan.md; the planner's allowance for jitter is not in them.";
+  }
+  const { cpuModel, date } = record.document.environment;
+  const from = `${cpuModel} on ${date.slice(0, 10)} (${record.path})`;
+  return record.rows === "measured"
+    ? `Stage times were measured on ${from}: a card of a deployment is that machine. Every layer takes the times of the one that was measured; FFN cards share its experts evenly.`
+    : `Stage times are projections of what was counted on ${from} to the accelerators by the roofline, without losses or overheads. Every layer takes the times of the one that was measured; FFN cards share its experts evenly.`;
 }

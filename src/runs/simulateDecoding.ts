@@ -7,16 +7,16 @@ import { steadyLoad } from "../simulate/steadyLoad.ts";
 import { percentiles } from "../simulate/summary.ts";
 import { type PipelineTimes, pipelineTime } from "../theory/pipeline.ts";
 import { InvalidInputError } from "../units/errors.ts";
+import { kvRoom, type SimulatedUse } from "./simulatedUse.ts";
 import type { PointSettings } from "./simulateSettings.ts";
-import { kvRoom, type SimulatedUse } from "./simulateStages.ts";
+import type { Stages } from "./simulateStages.ts";
 
 /** A point, ready to be simulated. */
 export interface ReadyPoint {
   readonly settings: PointSettings;
   readonly use: SimulatedUse;
   readonly cluster: Cluster;
-  /** Of a layer, the mean of all. */
-  readonly uncachedAttentionNs: number;
+  readonly stages: Stages;
   readonly requests: readonly DecodeRequest[] | undefined;
 }
 
@@ -53,7 +53,7 @@ export function steadyDecoding({ settings, cluster }: ReadyPoint): Decoding {
 
 /** Requests that come and go. */
 export function arrivingDecoding(
-  { settings, use, cluster, uncachedAttentionNs }: ReadyPoint,
+  { settings, use, cluster, stages }: ReadyPoint,
   requests: readonly DecodeRequest[],
 ): Decoding {
   const { attentionInstances, microBatches } = cluster;
@@ -66,7 +66,7 @@ export function arrivingDecoding(
     microBatches,
     sequencesPerMicroBatch,
     cachedTokensPerMicroBatch: (batch / microBatches / timedInstances) * contextTokens,
-    attentionFixedShare: fixedShare("A", choice?.attentionFixedNs ?? uncachedAttentionNs, whole.attentionNs),
+    attentionFixedShare: fixedShare("A", choice?.attentionFixedNs ?? stages.uncachedAttentionNs, whole.attentionNs),
     ffnFixedShare: fixedShare("F", choice?.ffnFixedNs ?? whole.ffnNs, whole.ffnNs),
     kvTokensPerInstance: kvRoom(settings, use),
     retryNs: pipelineTime(cluster.layers, microBatches, cluster.linkUse).timeNs / microBatches,

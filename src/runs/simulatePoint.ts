@@ -8,8 +8,9 @@ import { expertLoads, zipfWeights } from "../simulate/expertLoad.ts";
 import { pipelineTime } from "../theory/pipeline.ts";
 import { InfeasibleError, InvalidInputError } from "../units/errors.ts";
 import { arrivingDecoding, type ReadyPoint, steadyDecoding } from "./simulateDecoding.ts";
+import { cardsOf, checkCache, type SimulatedUse } from "./simulatedUse.ts";
 import type { InstanceCounts, PointSettings, Straggler } from "./simulateSettings.ts";
-import { checkCache, type SimulatedUse, stagesOf } from "./simulateStages.ts";
+import { stagesOf } from "./simulateStages.ts";
 
 /** A point and the model and accelerators that it is of: plain data. */
 export interface PointTask {
@@ -59,7 +60,9 @@ function readyPoint(settings: PointSettings, use: SimulatedUse, notes: Set<strin
     throw new InvalidInputError({ field: "--batch", value: batch, expected });
   }
   checkCache(counts, settings, use);
-  const { layers, uncachedAttentionNs } = stagesOf(counts, settings, use);
+  const stages = stagesOf(counts, settings, use);
+  for (const note of stages.notes) notes.add(note);
+  const { layers } = stages;
   const experts = use.experts;
   if (zipfExponent !== undefined && experts === undefined) {
     throw new InvalidInputError({ field: "--zipf", value: zipfExponent, expected: `a model with experts` });
@@ -85,7 +88,7 @@ function readyPoint(settings: PointSettings, use: SimulatedUse, notes: Set<strin
     outages: settings.outages,
     seed,
   });
-  return { settings, use, cluster, uncachedAttentionNs, requests };
+  return { settings, use, cluster, stages, requests };
 }
 
 function arrivalsOf(
@@ -143,11 +146,9 @@ async function rowOf(point: ReadyPoint, watch: PointWatch): Promise<UnrankedRow 
   const results = decoded();
   const closed = pipelineTime(cluster.layers, cluster.microBatches, cluster.linkUse);
   const utilization = engine.utilization() ?? { attention: 0, ffn: 0, attentionLink: 0, ffnLink: 0 };
-  const { attention, ffn } = use;
-  const usdPerHour =
-    attention.usdPerHour === undefined || ffn.usdPerHour === undefined
-      ? undefined
-      : attentionCards * attention.usdPerHour + ffnCards * ffn.usdPerHour;
+  const { attentionOn, ffnOn, usdPerHour } = cardsOf(use);
+  const rentPerHour =
+    usdPerHour === undefined ? undefined : attentionCards * usdPerHour.attention + ffnCards * usdPerHour.ffn;
   const { tpotNs, tpotP50Ns, tpotP90Ns, tpotP99Ns, tpotLongestNs, tokensPerSecond, steps, ...ofRequests } = results;
   return {
     kind: "simulated",
@@ -156,8 +157,9 @@ async function rowOf(point: ReadyPoint, watch: PointWatch): Promise<UnrankedRow 
     attentionInstances,
     ffnInstances,
     cards,
-    attentionOn: attention.name,
-    ffnOn: ffn.name,
+    attentionOn,
+    ffnOn,
+    stageTimes: point.stages.source,
     microBatches: cluster.microBatches,
     batch: settings.batch,
     contextTokens: settings.contextTokens,
@@ -171,7 +173,7 @@ async function rowOf(point: ReadyPoint, watch: PointWatch): Promise<UnrankedRow 
     tpotLongestNs,
     tokensPerSecond,
     tokensPerSecondPerCard: tokensPerSecond / cards,
-    ...(usdPerHour === undefined ? {} : { usdPerMillionTokens: (usdPerHour / 3600 / tokensPerSecond) * 1e6 }),
+    ...(rentPerHour === undefined ? {} : { usdPerMillionTokens: (rentPerHour / 3600 / tokensPerSecond) * 1e6 }),
     bound: closed.bound,
     boundNs: closed.timeNs,
     boundFraction: closed.timeNs / tpotNs,

@@ -4,6 +4,7 @@ import type { Outage } from "../simulate/cluster.ts";
 import type { Jitter } from "../simulate/random.ts";
 import type { LinkUse } from "../theory/pipeline.ts";
 import type { HardwareItem } from "./hardware.ts";
+import type { RecordChoice } from "./measuredStages.ts";
 import type { ModelChoice } from "./models.ts";
 import type { ProgressEvent } from "./settings.ts";
 
@@ -54,7 +55,7 @@ export interface SimulateConditions {
   readonly settings: readonly string[];
   readonly attentionCards: number;
   readonly ffnCards: number;
-  /** Undefined: times follow from the model and the accelerators, as those of `plan` do. */
+  /** Undefined: times of a record, or those that follow from the model and the accelerators, as those of `plan` do. */
   readonly stages: GivenStages | undefined;
   /** Layers of a step; undefined: the model's. */
   readonly layers: number | undefined;
@@ -94,6 +95,8 @@ export interface SimulateSettings extends SimulateConditions {
   readonly contexts: readonly number[];
   readonly batches: readonly number[];
   readonly microBatchCounts: readonly number[];
+  /** Record of measured kernels that stage times are taken from, where none are given; undefined: they are modeled. */
+  readonly record: RecordChoice | undefined;
   /** That simulate at the same time; undefined: as many as this machine has, where there are points enough for them. */
   readonly threads: number | undefined;
   /** Ends the run; points that are done are kept. */

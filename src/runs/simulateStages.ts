@@ -1,54 +1,26 @@
 import type { Accelerator } from "../hardware/accelerator.ts";
-import type { ModelCard } from "../model/card.ts";
-import { moeOf } from "../model/moe.ts";
-import { attentionBytes } from "../simulate/planMemory.ts";
-import type { Efficiency } from "../theory/efficiency.ts";
 import { COMBINE_BYTES } from "../theory/ffnStage.ts";
 import { cardNetworkBytesPerSecond, dispatchBytesPerToken, linkRates } from "../theory/linkRates.ts";
 import type { PipelineTimes, TransferTimes } from "../theory/pipeline.ts";
 import { stageRates, stageTimes } from "../theory/stageTimes.ts";
-import { InfeasibleError, InvalidInputError } from "../units/errors.ts";
-import { formatBytes } from "../units/format.ts";
-import { kvBytesReadPerToken } from "../workload/kv-cache.ts";
-import { modelsAndHardware } from "./inUse.ts";
-import { cardNotes } from "./models.ts";
-import { constantsOf } from "./planConstants.ts";
-import type { InstanceCounts, PointSettings, SimulateConditions } from "./simulateSettings.ts";
-
-/** The model and the accelerators of a simulation. */
-export interface SimulatedUse {
-  readonly card: ModelCard;
-  readonly attention: Accelerator;
-  readonly ffn: Accelerator;
-  /** Of an MoE layer; undefined: the model has none. */
-  readonly experts: number | undefined;
-  /** Constants of modeled stage times. */
-  readonly efficiency: Efficiency;
-  readonly notes: readonly string[];
-}
-
-/** @throws InvalidInputError on an unknown model or accelerator, or a setting that does not fit */
-export async function simulatedUse(settings: SimulateConditions): Promise<SimulatedUse> {
-  const { attentionOn, ffnOn } = settings;
-  const { efficiency, others } = constantsOf(settings.settings);
-  const { models, hardware } = await modelsAndHardware({
-    models: [settings.model],
-    hardware: [attentionOn, ffnOn],
-    settings: others,
-  });
-  const [card] = models;
-  const [attention, ffn = attention] = hardware.accelerators;
-  if (card === undefined || attention === undefined || ffn === undefined) throw new Error("nothing to simulate");
-  const notes = [...hardware.notes, ...cardNotes(models)];
-  return { card, attention, ffn, experts: moeOf(card)?.experts, efficiency, notes };
-}
+import { InvalidInputError } from "../units/errors.ts";
+import { type MeasuredStages, measuredAttention, measuredFfn, type RecordRows } from "./measuredStages.ts";
+import { typicalLayer } from "./plannedRow.ts";
+import type { SimulatedUse } from "./simulatedUse.ts";
+import type { GivenStages, InstanceCounts, PointSettings } from "./simulateSettings.ts";
 
 /** Times of every layer for a full micro-batch. */
 export interface Stages {
   readonly layers: readonly PipelineTimes[];
   /** Part of a layer's attention that does not come from the cache, the mean of all layers; of a given time, none is known to. */
   readonly uncachedAttentionNs: number;
+  readonly source: StageSource;
+  /** How each was come by, where that is worth a line. */
+  readonly notes: readonly string[];
 }
+
+/** Where stage times come from: `measured` and `projected` are rows of a record, as they are or scaled. */
+export type StageSource = "modeled" | "given" | RecordRows | `${RecordRows}Scaled`;
 
 /**
  * Times of every layer for a full micro-batch: those given, or those that the model and the accelerators make.
@@ -57,15 +29,54 @@ export interface Stages {
  */
 export function stagesOf(counts: InstanceCounts, settings: PointSettings, use: SimulatedUse): Stages {
   const { stages } = settings;
-  if (stages === undefined) return modeledStages(counts, settings, use);
+  if (stages !== undefined) {
+    return { layers: equalLayers(stages, counts, settings, use), uncachedAttentionNs: 0, source: "given", notes: [] };
+  }
+  return use.measured === undefined
+    ? modeledStages(counts, settings, use)
+    : recordedStages(use.measured, counts, settings, use);
+}
+
+/** Layers that all take the times of one. */
+function equalLayers(
+  { attentionNs, ffnNs, a2fNs, f2aNs }: GivenStages,
+  counts: InstanceCounts,
+  settings: PointSettings,
+  use: SimulatedUse,
+): readonly PipelineTimes[] {
   const times: PipelineTimes = {
-    attentionNs: stages.attentionNs,
-    a2f: transferOf("A2F", stages.a2fNs, DISPATCH_BYTES, counts, settings, use),
-    ffnNs: stages.ffnNs,
-    f2a: transferOf("F2A", stages.f2aNs, COMBINE_BYTES, counts, settings, use),
+    attentionNs,
+    a2f: transferOf("A2F", a2fNs, DISPATCH_BYTES, counts, settings, use),
+    ffnNs,
+    f2a: transferOf("F2A", f2aNs, COMBINE_BYTES, counts, settings, use),
   };
-  const layers = Array.from({ length: settings.layers ?? use.card.layers.length }, () => times);
-  return { layers, uncachedAttentionNs: 0 };
+  return Array.from({ length: settings.layers ?? use.card.layers.length }, () => times);
+}
+
+/** By the rows of a record: attention of a card's sequences, and of the FFN the part of each card. */
+function recordedStages(
+  measured: MeasuredStages,
+  counts: InstanceCounts,
+  settings: PointSettings,
+  use: SimulatedUse,
+): Stages {
+  const { deployment: asked, batch, microBatches, contextTokens, attentionCards, ffnCards } = settings;
+  const tokens = batch / microBatches;
+  const sequences = Math.ceil(tokens / (asked.attentionInstances * attentionCards));
+  const attention = measuredAttention(measured, use.card, contextTokens, sequences);
+  const ffn = measuredFfn(measured, tokens);
+  const cards = counts.ffnInstances * ffnCards;
+  const times = { attentionNs: attention.timeNs, ffnNs: ffn.timeNs / cards, a2fNs: undefined, f2aNs: undefined };
+  const isScaled = attention.scaled === "scaled" || ffn.scaled === "scaled" || cards > 1;
+  return {
+    layers: equalLayers(times, counts, settings, use),
+    uncachedAttentionNs: 0,
+    source: isScaled ? `${measured.rows}Scaled` : measured.rows,
+    notes: [
+      `Attention of a layer: ${attention.text}.`,
+      `FFN of a layer: ${ffn.text}${cards > 1 ? `, shared by ${cards} cards` : ""}.`,
+    ],
+  };
 }
 
 /** By theory; the cache that an attention instance reads is that of the instances asked for. */
@@ -76,14 +87,15 @@ function modeledStages(counts: InstanceCounts, settings: PointSettings, use: Sim
   const layers = at(counts, settings.contextTokens);
   const uncached = at(counts, 1);
   const uncachedAttentionNs = meanNs(uncached.map(({ attentionNs }) => attentionNs));
-  if (counts.attentionInstances === asked.attentionInstances) return { layers, uncachedAttentionNs };
+  const modeled = { layers, uncachedAttentionNs, source: "modeled", notes: [] } as const;
+  if (counts.attentionInstances === asked.attentionInstances) return modeled;
   const cachedNs = differences(at(asked, settings.contextTokens), at(asked, 1));
   return {
+    ...modeled,
     layers: layers.map((times, layer) => ({
       ...times,
       attentionNs: (uncached[layer]?.attentionNs ?? 0) + (cachedNs[layer] ?? 0),
     })),
-    uncachedAttentionNs,
   };
 }
 
@@ -164,13 +176,11 @@ function transferOf(
     return { latencyNs, attentionLinkNs: givenNs - latencyNs, ffnLinkNs: givenNs - latencyNs };
   }
   const nicRate = (accelerator: Accelerator, cards: number) =>
-    settings.networkBytesPerSecond ?? cardNetworkBytesPerSecond(accelerator) * cards * use.efficiency.networkShare;
+    settings.networkBytesPerSecond ?? instanceNicRate(accelerator, cards, use);
   // A model's layers with experts stand for all: where there are more FFN instances than experts that a token chooses, it
   // goes to fewer of them.
-  const typicalFfn = moeOf(use.card) ?? use.card.layers[0]?.ffn;
-  if (typicalFfn === undefined) throw new Error(`${use.card.name} has no layers`);
   const { attentionLinkNsPerToken, ffnLinkNsPerToken } = linkRates(
-    dispatchBytesPerToken(typicalFfn, use.card.hidden, ffnInstances),
+    dispatchBytesPerToken(typicalLayer(use.card).ffn, use.card.hidden, ffnInstances),
     { instances: attentionInstances, nicBytesPerSecond: nicRate(use.attention, settings.attentionCards) },
     { instances: ffnInstances, nicBytesPerSecond: nicRate(use.ffn, settings.ffnCards) },
   );
@@ -182,27 +192,9 @@ function transferOf(
   };
 }
 
-/** Cached tokens that an attention instance has room for; undefined where its memory is not known. */
-export function kvRoom(settings: PointSettings, { card, attention }: SimulatedUse): number | undefined {
-  const { attentionCards: cards, contextTokens, kvTokensPerInstance } = settings;
-  if (kvTokensPerInstance !== undefined || attention.memoryBytes === undefined) return kvTokensPerInstance;
-  const weightBytes = attentionBytes(card, cards);
-  const kvBytesPerToken = kvBytesReadPerToken(card, contextTokens) / contextTokens;
-  return Math.max(0, (cards * (attention.memoryBytes - weightBytes)) / kvBytesPerToken);
-}
-
-/**
- * Checks that a steady batch's cache fits.
- * @throws InfeasibleError saying how much is needed and how much there is
- */
-export function checkCache(counts: InstanceCounts, settings: PointSettings, use: SimulatedUse): void {
-  const room = kvRoom(settings, use);
-  const { batch, contextTokens, requests } = settings;
-  if (room === undefined || requests !== undefined) return;
-  const neededTokens = (batch / counts.attentionInstances) * contextTokens;
-  if (neededTokens <= room) return;
-  const tokenBytes = kvBytesReadPerToken(use.card, contextTokens) / contextTokens;
-  throw new InfeasibleError(
-    `the cache does not fit: ${counts.attentionInstances} attention instances of ${settings.attentionCards} ${use.attention.name} need ${formatBytes(neededTokens * tokenBytes)} each for ${batch} sequences of ${contextTokens} tokens, and beside the weights have ${formatBytes(room * tokenBytes)}: take more instances, a smaller batch or shorter contexts`,
-  );
+/** @throws InvalidInputError where nobody says what the network is */
+function instanceNicRate(accelerator: Accelerator, cards: number, { measured, efficiency }: SimulatedUse): number {
+  if (measured?.host === undefined) return cardNetworkBytesPerSecond(accelerator) * cards * efficiency.networkShare;
+  const expected = "the network of an instance: the machine that the record was measured on tells of none";
+  throw new InvalidInputError({ field: "--net", value: undefined, expected });
 }

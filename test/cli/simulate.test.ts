@@ -7,6 +7,8 @@ import { run } from "./terminal.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "afdbench-simulate-"));
 afterAll(() => rmSync(folder, { recursive: true }));
+/** Of `bench attention.layer moe.layer --batch 4,16 --context 1k --tokens-per-expert 1,4`, without its samples. */
+const RECORD = ["--from", "test/runs/benchRecord.json", "--context", "1k", "--steps", "2"];
 const GIVEN = ["--stage", "A=200us,F=210us,A2F=90us,F2A=170us", "--steps", "4"];
 
 async function rowsOf(words: readonly string[]): Promise<SimulateDocument["rows"]> {
@@ -20,6 +22,7 @@ describe("simulate", () => {
     ["modeled", ["--deploy", "2A2F,3A2F", "--steps", "4"]],
     ["given", GIVEN],
     ["sweep", ["--deploy", "2A2F,3A2F", "--batch", "1536..12288*2", "--context", "4k,8k", "--steps", "2", "--quiet"]],
+    ["measured", [...RECORD, "--deploy", "16A1F", "--batch", "192", "--net", "10GB/s"]],
     ["requests", [...GIVEN, "--rate", "500", "--burst", "8", "--decode", "16", "--requests", "200"]],
   ])("prints what the golden file of %s stages says", async (name, words) => {
     const { exitCode, out, err } = await run(["simulate", ...words]);
@@ -44,6 +47,39 @@ describe("simulate", () => {
     expect(narrow?.bound).toBe("network");
     const [slow] = await rowsOf(["--set", "efficiency.ffnOverheadNs=400000", "--steps", "4"]);
     expect(slow?.tpotNs).toBeGreaterThan(1.5 * (at4k?.tpotNs ?? 0));
+  });
+
+  it("takes stage times from a record's rows, as they are, between two of them, and in proportion", async () => {
+    const words = [...RECORD, "--net", "10GB/s", "--micro-batches", "1", "--layers", "2"];
+    const attentionNs = async (deploy: string, batch: string) => {
+      const [row] = await rowsOf([...words, "--deploy", deploy, "--batch", batch]);
+      if (row === undefined) throw new Error("no row");
+      // One micro-batch: busy for its share of a step of two layers.
+      return { stageNs: (row.attentionUtilization * row.tpotNs) / 2, stageTimes: row.stageTimes };
+    };
+    const [four, sixteen] = [18_069_912, 73_560_160];
+    const asItIs = await attentionNs("16A1F", "64");
+    expect(asItIs.stageTimes).toBe("measured");
+    expect(asItIs.stageNs).toBeCloseTo(four, -1);
+    const between = await attentionNs("4A1F", "40");
+    expect(between.stageTimes).toBe("measuredScaled");
+    expect(between.stageNs).toBeCloseTo((four + sixteen) / 2, -1);
+    expect((await attentionNs("1A1F", "32")).stageNs).toBeCloseTo(2 * sixteen, -1);
+    expect((await attentionNs("16A1F", "16")).stageNs).toBeCloseTo(four / 4, -1);
+    const [one, two] = await Promise.all(
+      ["16A1F", "16A2F"].map(async (deploy) => (await rowsOf([...words, "--deploy", deploy, "--batch", "64"]))[0]),
+    );
+    const ffnNs = (row: typeof one) => (row?.ffnUtilization ?? 0) * (row?.tpotNs ?? 0);
+    expect(ffnNs(two) / ffnNs(one)).toBeCloseTo(0.5, 6);
+    expect(two?.stageTimes).toBe("measuredScaled");
+  });
+
+  it("takes them from its projections to accelerators, which have prices and networks", async () => {
+    const words = [...RECORD, "--from-rows", "projected", "--cards", "1", "--deploy", "16A1F", "--batch", "192"];
+    const [row] = await rowsOf(words);
+    expect(row).toMatchObject({ attentionOn: "h800", ffnOn: "h800", stageTimes: "projected" });
+    expect(row?.boundNs).toBeCloseTo(3 * 61 * 1_616_236.36, -4);
+    expect(row?.usdPerMillionTokens).toBeGreaterThan(0);
   });
 
   it("writes a trace and a timeline, and nothing beside them", async () => {
@@ -132,6 +168,23 @@ describe("simulate", () => {
   });
 
   it.each([
+    [[...RECORD, "--deploy", "16A1F", "--batch", "192"], 2, /--net: expected the network of an instance/],
+    [
+      [...RECORD, "--context", "2k", "--batch", "192"],
+      2,
+      /--from .*: expected a row of attention\.layer of step3 in int8 with a medianNs at kvTokens=2048, got "kvTokens=1024"/,
+    ],
+    [
+      [...RECORD, "--model", "deepseek-v3"],
+      2,
+      /expected a row of attention\.layer of deepseek-v3 in int8 with a medianNs/,
+    ],
+    [[...RECORD, "--dtype", "f32"], 2, /expected a row of moe\.layer of step3 in f32 with a medianNs/],
+    [[...RECORD, "--from-rows", "projected", "--ffn-on", "a800"], 2, /moe\.layer .* with a projection to a800/],
+    [[...RECORD, "--stage", "A=1ms,F=1ms"], 2, /--from: expected one of the two/],
+    [["--dtype", "f32"], 2, /--dtype: expected --from FILE beside it/],
+    [["--from", "package.json"], 2, /package\.json: command: expected "bench", got nothing/],
+    [["--from", "none.json"], 2, /--from: expected the path of a record/],
     [["--batch", "12..3"], 2, /--batch: expected a range/],
     [["--context", "1..200", "--batch", "6101..6200"], 2, /20000 combinations/],
     [["--threads", "0"], 2, /--threads: expected a whole number/],

@@ -31,6 +31,7 @@ const SETTINGS: SimulateSettings = {
   steps: 4,
   warmUpSteps: 1,
   seed: 7,
+  record: undefined,
   threads: 1,
   signal: new AbortController().signal,
   onProgress() {},

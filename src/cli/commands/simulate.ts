@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Slice } from "../../record/slice.ts";
+import type { RecordChoice } from "../../runs/measuredStages.ts";
 import type { SimulateOutcome } from "../../runs/simulate.ts";
 import type { InstanceCounts, RequestChoice, SimulateSettings } from "../../runs/simulateSettings.ts";
 import { InvalidInputError } from "../../units/errors.ts";
@@ -11,12 +12,13 @@ import { NO_PROGRESS, startProgress } from "../progress.ts";
 import { type Arrivals, parseSimulate, type SimulateOptions } from "../simulateOptions.ts";
 import type { CommandContext, Terminal } from "../terminal.ts";
 
-const STAGE = "--stage A=200us,F=210us,A2F=90us,F2A=170us";
+const STAGE = "--stage A=2ms,F=2ms,A2F=1ms,F2A=1ms";
 
 const HELP = `
 Examples:
   $ afdbench simulate --deploy 2A2F,3A2F --context 4k --batch 6144
   $ afdbench simulate --model deepseek-v3 --attention-on h20 --ffn-on h800 --zipf 0.3
+  $ afdbench simulate --from run.json --deploy 16A1F --batch 768 --context 8k --net 10GB/s
   $ afdbench simulate ${STAGE}
   $ afdbench simulate --deploy 2A2F,3A2F --stage A=200us,F=200us --net 320GB/s
   $ afdbench simulate ${STAGE} --jitter lognormal=0.05
@@ -34,13 +36,16 @@ export function addSimulate(program: Command, context: CommandContext): void {
     .description("simulate attention and FFN instances, beside the closed form")
     .option("--deploy <list>", "attention and FFN instances; every combination of lists is simulated", "2A2F")
     .option("--stage <times>", "time of a layer for a micro-batch: A, F, A2F, F2A (default: modeled, as in plan)")
+    .option("--from <file>", "stage times of a record that bench --save wrote, instead")
+    .option("--from-rows <kind>", "of it: measured, as they are, or projected to the accelerators (default: measured)")
+    .option("--dtype <name>", "of the record's kernels: int8, f32 (default: int8)")
     .option("--model <name>", "model of the catalog (default: step3)")
     .option("--config <file>", "config.json or model card instead")
     .addOption(setOption("a figure, a model's field or a constant"))
-    .option("--layers <count>", "layers of a step, with --stage (default: the model's)")
+    .option("--layers <count>", "layers of a step, with --stage or --from (default: the model's)")
     .option("--attention-on <name>", "accelerator of the attention side", "h800")
     .option("--ffn-on <name>", "accelerator of the FFN side", "h800")
-    .option("--cards <count>", "cards of an instance, or A=COUNT,F=COUNT", "8")
+    .option("--cards <count>", "cards of an instance, or A=COUNT,F=COUNT (default: 8; measured: 1)")
     .option("--context <list>", "cached tokens of a sequence that the times are for", "4k")
     .option("--batch <list>", "sequences of all micro-batches together", "6144")
     .option("--micro-batches <list>", "micro-batches under way", "3")
@@ -63,7 +68,7 @@ export function addSimulate(program: Command, context: CommandContext): void {
     .option("--steps <count>", "counted steps of each micro-batch", "20")
     .option("--warm-up <count>", "steps of each before these", "2")
     .option("--seed <number>", "seed of all random numbers", "1")
-    .option("--threads <count>", "points of a sweep at the same time (default: by cores, from 8 points on)")
+    .option("--threads <count>", "points of a sweep at the same time (default: by cores)")
     .option("--trace <file>", "write a trace for Perfetto or Chrome")
     .option("--trace-steps <count>", "steps of each micro-batch in the trace", "2");
   addOutputOptions(addSvgOption(command, "a timeline of the first layers"))
@@ -135,13 +140,19 @@ async function resolveSimulate(options: SimulateOptions): Promise<Resolved> {
   const { readHardware } = await import("../../runs/hardware.ts");
   const [attentionOn = options.attentionOn] = await readHardware([options.attentionOn]);
   const [ffnOn = options.ffnOn] = await readHardware([options.ffnOn]);
-  const { requests } = parsed;
+  const { requests, record } = parsed;
   return {
     ...parsed,
     attentionOn,
     ffnOn,
+    record: record === undefined ? undefined : { ...record, document: await recordOf(record.path) },
     requests: requests === undefined ? undefined : { ...requests, arrivals: await arrivalsOf(requests.arrivals) },
   };
+}
+
+async function recordOf(path: string): Promise<RecordChoice["document"]> {
+  const { readBenchRecord } = await import("../../runs/benchRecord.ts");
+  return readBenchRecord(path);
 }
 
 async function arrivalsOf(arrivals: Arrivals): Promise<RequestChoice["arrivals"]> {
