@@ -33,7 +33,9 @@ export interface SimulateOptions extends OutputOptions {
   batch: string;
   microBatches: string;
   net?: string;
+  netStage?: string;
   netLatency?: string;
+  netJitter?: string;
   link?: string;
   jitter?: string;
   straggler?: string;
@@ -70,7 +72,8 @@ export type Arrivals = { readonly file: string } | Exclude<RequestChoice["arriva
 
 /** @throws InvalidInputError on the first option that does not fit */
 export function parseSimulate(options: SimulateOptions): Parsed {
-  const stages = parseStages(options.stage);
+  const latencyNs = options.netLatency === undefined ? 0 : parseDurationNs(options.netLatency, "--net-latency");
+  const stages = parseStages(options, latencyNs);
   const record = parseRecord(options);
   // A machine that measured is one card.
   const cards = parseSides(options.cards ?? (record?.rows === "measured" ? "1" : "8"), parseCount, "--cards");
@@ -90,9 +93,10 @@ export function parseSimulate(options: SimulateOptions): Parsed {
     stages,
     record,
     layers: optional(options.layers, (text) => parseCount(text, "--layers")),
-    linkUse: requireKnown("--link", options.link ?? (isModeled ? "shared" : "duplex"), ["duplex", "shared"]),
+    linkKind: requireKnown("--link", options.link ?? (isModeled ? "shared" : "duplex"), ["duplex", "shared", "pair"]),
     networkBytesPerSecond: optional(options.net, (text) => parseRateBytesPerSecond(text, "--net")),
-    networkLatencyNs: optional(options.netLatency, (text) => parseDurationNs(text, "--net-latency")) ?? 0,
+    networkLatencyNs: latencyNs,
+    latencyJitterNs: optional(options.netJitter, (text) => parseDurationNs(text, "--net-jitter")) ?? 0,
     jitter: optional(options.jitter, parseJitter) ?? { kind: "none" },
     stragglers: optional(options.straggler, parseStragglers) ?? [],
     zipfExponent: optional(options.zipf, (text) => parseNumber(text, "--zipf", [0, 10])),
@@ -139,13 +143,23 @@ function parseDeployment(text: string): InstanceCounts {
   throw new InvalidInputError({ field: "--deploy", value: text, expected });
 }
 
-function parseStages(text: string | undefined): SimulateSettings["stages"] {
-  const expected =
-    "times of a layer's attention and FFN for one micro-batch, such as A=200us,F=200us,A2F=90us,F2A=180us";
-  if (text === undefined) return undefined;
-  const { A, F, A2F, F2A } = parseNamedValues(text, ["A", "F", "A2F", "F2A"], parseDurationNs, "--stage");
-  if (A === undefined || F === undefined) throw new InvalidInputError({ field: "--stage", value: text, expected });
-  return { attentionNs: A, ffnNs: F, a2fNs: A2F, f2aNs: F2A };
+function parseStages({ stage, netStage }: SimulateOptions, latencyNs: number): SimulateSettings["stages"] {
+  if (stage === undefined) {
+    if (netStage === undefined) return undefined;
+    throw new InvalidInputError({ field: "--net-stage", value: netStage, expected: "--stage A=TIME,F=TIME beside it" });
+  }
+  const { A, F, A2F, F2A } = parseNamedValues(stage, ["A", "F", "A2F", "F2A"], parseDurationNs, "--stage");
+  if (A === undefined || F === undefined) {
+    const expected =
+      "times of a layer's attention and FFN for one micro-batch, such as A=200us,F=200us,A2F=90us,F2A=180us";
+    throw new InvalidInputError({ field: "--stage", value: stage, expected });
+  }
+  if (netStage === undefined) return { attentionNs: A, ffnNs: F, a2fNs: A2F, f2aNs: F2A };
+  if (A2F !== undefined || F2A !== undefined) {
+    throw new InvalidInputError({ field: "--net-stage", value: netStage, expected: "no A2F and F2A in --stage" });
+  }
+  const transferNs = parseDurationNs(netStage, "--net-stage") + latencyNs;
+  return { attentionNs: A, ffnNs: F, a2fNs: transferNs, f2aNs: transferNs };
 }
 
 function parseRecord({ from, fromRows, dtype, stage }: SimulateOptions): Parsed["record"] {

@@ -169,7 +169,7 @@ function ranked(rows: readonly UnrankedRow[]): SimulateRow[] {
 }
 
 function notesOf(settings: SimulateSettings): string[] {
-  const { requests, stages, record, networkLatencyNs, linkUse } = settings;
+  const { requests, stages, record, networkLatencyNs, linkKind } = settings;
   return [
     requests === undefined
       ? "Simulated: full micro-batches of constant contexts; filling and draining of the pipeline are not counted. TTFT is excluded: there is no prefill."
@@ -179,7 +179,7 @@ function notesOf(settings: SimulateSettings): string[] {
     ...(networkLatencyNs === 0 && (stages !== undefined || record !== undefined)
       ? ["No latency was given: a transfer keeps its links busy all of its time."]
       : []),
-    ...(linkUse === "shared" ? ["Both directions of a link take turns."] : []),
+    ...(linkKind === "shared" ? ["Both directions of a link take turns."] : []),
   ];
 }
 

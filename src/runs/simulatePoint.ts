@@ -5,6 +5,7 @@ import { type DecodeRequest, randomArrivals } from "../simulate/arrivals.ts";
 import { type Cluster, clusterOf } from "../simulate/cluster.ts";
 import { ClusterEngine } from "../simulate/engine.ts";
 import { expertLoads, zipfWeights } from "../simulate/expertLoad.ts";
+import { clusterLinkUse } from "../simulate/linkKind.ts";
 import { pipelineTime } from "../theory/pipeline.ts";
 import { InfeasibleError, InvalidInputError } from "../units/errors.ts";
 import { arrivingDecoding, type ReadyPoint, steadyDecoding } from "./simulateDecoding.ts";
@@ -71,7 +72,7 @@ function readyPoint(settings: PointSettings, use: SimulatedUse, notes: Set<strin
     ...counts,
     microBatches,
     layers,
-    linkUse: settings.linkUse,
+    linkUse: clusterLinkUse(settings.linkKind),
     attentionSlowdowns: slowdowns("attention", counts.attentionInstances, settings.stragglers),
     ffnSlowdowns: slowdowns("ffn", counts.ffnInstances, settings.stragglers),
     expertLoads:
@@ -85,6 +86,7 @@ function readyPoint(settings: PointSettings, use: SimulatedUse, notes: Set<strin
             seed,
           }),
     jitter: settings.jitter,
+    latencyJitterNs: settings.latencyJitterNs,
     outages: settings.outages,
     seed,
   });

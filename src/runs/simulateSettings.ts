@@ -1,8 +1,8 @@
 import type { Slice } from "../record/slice.ts";
 import type { DecodeRequest, RandomArrivals } from "../simulate/arrivals.ts";
 import type { Outage } from "../simulate/cluster.ts";
+import type { LinkKind } from "../simulate/linkKind.ts";
 import type { Jitter } from "../simulate/random.ts";
-import type { LinkUse } from "../theory/pipeline.ts";
 import type { HardwareItem } from "./hardware.ts";
 import type { RecordChoice } from "./measuredStages.ts";
 import type { ModelChoice } from "./models.ts";
@@ -59,10 +59,12 @@ export interface SimulateConditions {
   readonly stages: GivenStages | undefined;
   /** Layers of a step; undefined: the model's. */
   readonly layers: number | undefined;
-  readonly linkUse: LinkUse;
+  readonly linkKind: LinkKind;
   /** Of an instance's NICs together, one direction; undefined: those of its accelerators. */
   readonly networkBytesPerSecond: number | undefined;
   readonly networkLatencyNs: number;
+  /** Added to latencies, uniform from 0 up to this. */
+  readonly latencyJitterNs: number;
   readonly jitter: Jitter;
   readonly stragglers: readonly Straggler[];
   /** Exponent of Zipf's law for the popularity of experts; undefined: all are alike. */

@@ -1,4 +1,5 @@
 import type { Accelerator } from "../hardware/accelerator.ts";
+import { pairTransfer, stageTransfer } from "../simulate/linkKind.ts";
 import { COMBINE_BYTES } from "../theory/ffnStage.ts";
 import { cardNetworkBytesPerSecond, dispatchBytesPerToken, linkRates } from "../theory/linkRates.ts";
 import type { PipelineTimes, TransferTimes } from "../theory/pipeline.ts";
@@ -46,9 +47,9 @@ function equalLayers(
 ): readonly PipelineTimes[] {
   const times: PipelineTimes = {
     attentionNs,
-    a2f: transferOf("A2F", a2fNs, DISPATCH_BYTES, counts, settings, use),
+    a2f: transferOf("a2f", a2fNs, DISPATCH_BYTES, counts, settings, use),
     ffnNs,
-    f2a: transferOf("F2A", f2aNs, COMBINE_BYTES, counts, settings, use),
+    f2a: transferOf("f2a", f2aNs, COMBINE_BYTES, counts, settings, use),
   };
   return Array.from({ length: settings.layers ?? use.card.layers.length }, () => times);
 }
@@ -152,7 +153,14 @@ function timesByTheory(
       ...(networkLatencyNs === 0 ? {} : { linkLatencyNs: networkLatencyNs }),
     },
   });
-  return stageTimes(rates, settings.batch / settings.microBatches);
+  const times = stageTimes(rates, settings.batch / settings.microBatches);
+  if (settings.linkKind !== "pair") return times;
+  const counts = { attentionInstances, ffnInstances };
+  return times.map((layer) => ({
+    ...layer,
+    a2f: pairTransfer("a2f", layer.a2f, counts),
+    f2a: pairTransfer("f2a", layer.f2a, counts),
+  }));
 }
 
 /** Bytes of a hidden element on its way out. @source Step-3 report, section 5.4 */
@@ -160,7 +168,7 @@ const DISPATCH_BYTES = 1;
 
 /** A given time is its latency and links that are busy for the rest; else its bytes take the links' time. */
 function transferOf(
-  name: "A2F" | "F2A",
+  way: "a2f" | "f2a",
   givenNs: number | undefined,
   bytesPerElement: number,
   { attentionInstances, ffnInstances }: InstanceCounts,
@@ -169,11 +177,9 @@ function transferOf(
 ): TransferTimes {
   const latencyNs = settings.networkLatencyNs;
   if (givenNs !== undefined) {
-    if (givenNs < latencyNs) {
-      const expected = `at least the latency of the network, ${latencyNs} ns`;
-      throw new InvalidInputError({ field: `--stage ${name}`, value: `${givenNs} ns`, expected });
-    }
-    return { latencyNs, attentionLinkNs: givenNs - latencyNs, ffnLinkNs: givenNs - latencyNs };
+    if (givenNs >= latencyNs) return stageTransfer(way, givenNs - latencyNs, latencyNs, settings.linkKind);
+    const expected = `at least the latency of the network, ${latencyNs} ns`;
+    throw new InvalidInputError({ field: `--stage ${way.toUpperCase()}`, value: `${givenNs} ns`, expected });
   }
   const nicRate = (accelerator: Accelerator, cards: number) =>
     settings.networkBytesPerSecond ?? instanceNicRate(accelerator, cards, use);
@@ -185,11 +191,12 @@ function transferOf(
     { instances: ffnInstances, nicBytesPerSecond: nicRate(use.ffn, settings.ffnCards) },
   );
   const elements = (settings.batch / settings.microBatches) * bytesPerElement;
-  return {
+  const transfer = {
     latencyNs,
     attentionLinkNs: attentionLinkNsPerToken * elements,
     ffnLinkNs: ffnLinkNsPerToken * elements,
   };
+  return settings.linkKind === "pair" ? pairTransfer(way, transfer, { attentionInstances, ffnInstances }) : transfer;
 }
 
 /** @throws InvalidInputError where nobody says what the network is */

@@ -33,6 +33,7 @@ export class ClusterEngine {
   readonly #load: DecodeLoad;
   readonly #onSlice: ((slice: Slice) => void) | undefined;
   readonly #factor: (() => number) | undefined;
+  readonly #delayPs: (() => number) | undefined;
   readonly #queue: FlatQueue;
   readonly #mostInstances: number;
   /** Events of one time, to be taken in the order of their numbers. */
@@ -53,6 +54,7 @@ export class ClusterEngine {
     this.#load = load;
     this.#onSlice = onSlice;
     this.#factor = jitterFactors(cluster.jitter, seededRandom(cluster.seed, JITTER_STREAM));
+    this.#delayPs = delays(cluster);
     this.#mostInstances = Math.max(attentionInstances, ffnInstances);
     const mostEvents = microBatches * (this.#mostInstances + 1);
     this.#queue = new FlatQueue(mostEvents);
@@ -200,7 +202,8 @@ export class ClusterEngine {
       if (this.#onSlice !== undefined && occupiedPs > 0) {
         this.#slice(to, instance, "receiving", microBatch, startPs, endPs);
       }
-      const atPs = Math.max(endPs, lastEndPs) + latencyPs;
+      const delayPs = this.#delayPs === undefined ? 0 : this.#delayPs();
+      const atPs = Math.max(endPs, lastEndPs) + latencyPs + delayPs;
       if (kind === STEP_END) arrivedPs = Math.max(arrivedPs, atPs);
       else this.#push(kind, microBatch, instance, atPs);
     }
@@ -269,5 +272,13 @@ export class ClusterEngine {
 }
 
 const JITTER_STREAM = 1;
+const LATENCY_STREAM = 4;
 const TOO_LONG =
   "the simulated time exceeds 2.5 hours, beyond which picoseconds are not exact: take fewer steps or requests";
+
+/** Draws what is added to latencies; undefined where nothing is. */
+function delays({ latencyJitterNs, seed }: Cluster): (() => number) | undefined {
+  if (latencyJitterNs === 0) return undefined;
+  const { uniform } = seededRandom(seed, LATENCY_STREAM);
+  return () => Math.round(latencyJitterNs * PS_PER_NS * uniform());
+}

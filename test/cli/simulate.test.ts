@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { checkDocument, type SimulateDocument } from "../../src/record/schemas.ts";
+import { emulatedTpotNs } from "../../src/simulate/emulatedTpot.ts";
 import { run } from "./terminal.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "afdbench-simulate-"));
@@ -102,6 +103,39 @@ describe("simulate", () => {
     expect(readdirSync(folder).toSorted()).toEqual(["t.json", "t.svg"]);
   });
 
+  it("emulates a pipeline with the flags of the threads' own, as the function for tests does", async () => {
+    const words = [
+      "--stage",
+      "A=2ms,F=1.5ms",
+      "--net-stage",
+      "700us",
+      "--net-latency",
+      "50us",
+      "--net-jitter",
+      "200us",
+    ];
+    const pipeline = {
+      ...{ attentionInstances: 2, ffnInstances: 3, microBatches: 2, layers: 5, attentionNs: 2e6, ffnNs: 1.5e6 },
+      ...{ a2fNs: 7e5, f2aNs: 7e5, latencyNs: 5e4, latencyJitterNs: 2e5, seed: 9, steps: 10 },
+    };
+    for (const linkUse of ["duplex", "shared", "pair"] as const) {
+      const more = ["--deploy", "2A3F", "--micro-batches", "2", "--layers", "5", "--steps", "10", "--seed", "9"];
+      const [row] = await rowsOf([...words, ...more, "--link", linkUse, "--jitter", "lognormal=0.1"]);
+      const expected = emulatedTpotNs({ ...pipeline, linkUse, jitter: { kind: "lognormal", sigma: 0.1 } });
+      expect(row?.tpotNs).toBe(expected);
+    }
+  });
+
+  it("has pairs of instances with links of their own carry as much as the instances' links do together", async () => {
+    const words = ["--deploy", "2A4F", "--steps", "2", "--net", "10GB/s"];
+    const [[duplex], [pair]] = [
+      await rowsOf([...words, "--link", "duplex"]),
+      await rowsOf([...words, "--link", "pair"]),
+    ];
+    expect(duplex?.bound).toBe("network");
+    expect((duplex?.boundNs ?? 0) / (pair?.boundNs ?? 1)).toBeGreaterThan(1.9);
+  });
+
   it("scales attention from each deployment's own instances", async () => {
     const words = [
       "--stage",
@@ -185,6 +219,9 @@ describe("simulate", () => {
     [["--dtype", "f32"], 2, /--dtype: expected --from FILE beside it/],
     [["--from", "package.json"], 2, /package\.json: command: expected "bench", got nothing/],
     [["--from", "none.json"], 2, /--from: expected the path of a record/],
+    [["--net-stage", "1ms"], 2, /--net-stage: expected --stage A=TIME,F=TIME beside it/],
+    [[...GIVEN, "--net-stage", "1ms"], 2, /--net-stage: expected no A2F and F2A in --stage/],
+    [["--link", "mesh"], 2, /--link: expected one of duplex, shared, pair/],
     [["--batch", "12..3"], 2, /--batch: expected a range/],
     [["--context", "1..200", "--batch", "6101..6200"], 2, /20000 combinations/],
     [["--threads", "0"], 2, /--threads: expected a whole number/],

@@ -19,9 +19,10 @@ const SETTINGS: SimulateSettings = {
   ffnCards: 8,
   stages: undefined,
   layers: undefined,
-  linkUse: "shared",
+  linkKind: "shared",
   networkBytesPerSecond: undefined,
   networkLatencyNs: 0,
+  latencyJitterNs: 0,
   jitter: { kind: "lognormal", sigma: 0.1 },
   stragglers: [],
   zipfExponent: 0.3,
@@ -56,7 +57,7 @@ describe("simulate", () => {
       ...SETTINGS,
       batches: [768],
       microBatchCounts: [3],
-      linkUse: "duplex",
+      linkKind: "duplex",
       zipfExponent: undefined,
     } as const;
     const given = { attentionNs: 1e5, ffnNs: 1e5, a2fNs: 1e4, f2aNs: 1e4 };

@@ -22,6 +22,7 @@ Examples:
   $ afdbench simulate ${STAGE}
   $ afdbench simulate --deploy 2A2F,3A2F --stage A=200us,F=200us --net 320GB/s
   $ afdbench simulate ${STAGE} --jitter lognormal=0.05
+  $ afdbench simulate --stage A=2ms,F=2ms --net-stage 1ms --net-jitter 200us --layers 8
   $ afdbench simulate ${STAGE} --straggler A0=1.2 --zipf 0.3
   $ afdbench simulate ${STAGE} --fail F1@200ms+50ms --trace t.json
   $ afdbench simulate --deploy 2A2F,3A2F --batch '1536..12288*2' --context 4k,8k
@@ -50,8 +51,13 @@ export function addSimulate(program: Command, context: CommandContext): void {
     .option("--batch <list>", "sequences of all micro-batches together", "6144")
     .option("--micro-batches <list>", "micro-batches under way", "3")
     .option("--net <rate>", "network of an instance, one direction (default: its accelerators')")
+    .option("--net-stage <time>", "that each transfer keeps its links busy, with --stage A, F")
     .option("--net-latency <time>", "part of a transfer that keeps no link busy (default: none; modeled: plan's)")
-    .option("--link <use>", "duplex, or shared: both directions take turns (default: duplex; modeled: shared)")
+    .option("--net-jitter <time>", "added to each latency, uniform from 0 up to this (default: none)")
+    .option(
+      "--link <kind>",
+      "duplex; shared: both directions take turns; pair: one of each pair of instances (default: duplex; modeled: shared)",
+    )
     .option("--jitter <kind>", "on attention and FFN times: lognormal=SIGMA or uniform=SHARE (default: none)")
     .option("--straggler <list>", "slow instances and their factors, such as A0=1.5,F1=1.2")
     .option("--zipf <exponent>", "popularity of experts by Zipf's law (default: all alike)")
