@@ -13,6 +13,7 @@ import {
   parseSeed,
   parseTokens,
 } from "../units/parse.ts";
+import { type NamedExperts, parseExperts } from "./expertOptions.ts";
 import { type OutputOptions, requireKnown } from "./output.ts";
 
 /** Options of `simulate`, as commander gives them. */
@@ -40,6 +41,7 @@ export interface SimulateOptions extends OutputOptions {
   jitter?: string;
   straggler?: string;
   zipf?: string;
+  expertLoad?: string;
   fail?: string;
   arrivals?: string;
   rate?: string;
@@ -61,10 +63,11 @@ export interface SimulateOptions extends OutputOptions {
 /** What the options say, but for files, which are read elsewhere. */
 export type Parsed = Omit<
   SimulateSettings,
-  "attentionOn" | "ffnOn" | "requests" | "record" | "signal" | "onProgress" | "onSlice"
+  "attentionOn" | "ffnOn" | "requests" | "record" | "experts" | "signal" | "onProgress" | "onSlice"
 > & {
   readonly requests: (Omit<RequestChoice, "arrivals"> & { readonly arrivals: Arrivals }) | undefined;
   readonly record: Omit<RecordChoice, "document"> | undefined;
+  readonly experts: NamedExperts | undefined;
 };
 
 /** A file to read, or requests at random. */
@@ -99,7 +102,7 @@ export function parseSimulate(options: SimulateOptions): Parsed {
     latencyJitterNs: optional(options.netJitter, (text) => parseDurationNs(text, "--net-jitter")) ?? 0,
     jitter: optional(options.jitter, parseJitter) ?? { kind: "none" },
     stragglers: optional(options.straggler, parseStragglers) ?? [],
-    zipfExponent: optional(options.zipf, (text) => parseNumber(text, "--zipf", [0, 10])),
+    experts: parseExperts(options),
     outages: optional(options.fail, parseOutages) ?? [],
     requests: parseRequests(options),
     kvTokensPerInstance: optional(options.kvTokens, (text) => parseTokens(text, "--kv-tokens")),

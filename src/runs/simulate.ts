@@ -4,6 +4,7 @@ import type { SimulateDocument } from "../record/schemas.ts";
 import type { SimulateRow } from "../record/simulateRows.ts";
 import { InfeasibleError, InvalidInputError } from "../units/errors.ts";
 import { recordEnvironment } from "./environment.ts";
+import { popularityNote } from "./expertChoice.ts";
 import { simulatedUse } from "./simulatedUse.ts";
 import { type PointOutcome, type PointTask, simulatePoint, type UnrankedRow } from "./simulatePoint.ts";
 import type { SimulateConditions, SimulatePoint, SimulateSettings } from "./simulateSettings.ts";
@@ -169,13 +170,14 @@ function ranked(rows: readonly UnrankedRow[]): SimulateRow[] {
 }
 
 function notesOf(settings: SimulateSettings): string[] {
-  const { requests, stages, record, networkLatencyNs, linkKind } = settings;
+  const { requests, stages, record, networkLatencyNs, linkKind, experts } = settings;
   return [
     requests === undefined
       ? "Simulated: full micro-batches of constant contexts; filling and draining of the pipeline are not counted. TTFT is excluded: there is no prefill."
       : "Simulated: requests join at the end of any step and leave when done, their prompts being in the cache already. TTFT is excluded from TPOT, and with it the wait for a first step.",
     `boundNs is modeled: the closed form, max(m × attention, m × FFN, m × busiest link, round trip) over all layers.`,
     stageNote(settings),
+    ...(experts === undefined ? [] : [popularityNote(experts)]),
     ...(networkLatencyNs === 0 && (stages !== undefined || record !== undefined)
       ? ["No latency was given: a transfer keeps its links busy all of its time."]
       : []),

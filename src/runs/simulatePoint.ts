@@ -4,10 +4,11 @@ import type { Slice } from "../record/slice.ts";
 import { type DecodeRequest, randomArrivals } from "../simulate/arrivals.ts";
 import { type Cluster, clusterOf } from "../simulate/cluster.ts";
 import { ClusterEngine } from "../simulate/engine.ts";
-import { expertLoads, zipfWeights } from "../simulate/expertLoad.ts";
+import { expertLoads } from "../simulate/expertLoad.ts";
 import { clusterLinkUse } from "../simulate/linkKind.ts";
 import { pipelineTime } from "../theory/pipeline.ts";
 import { InfeasibleError, InvalidInputError } from "../units/errors.ts";
+import { popularityFor } from "./expertChoice.ts";
 import { arrivingDecoding, type ReadyPoint, steadyDecoding } from "./simulateDecoding.ts";
 import { cardsOf, checkCache, type SimulatedUse } from "./simulatedUse.ts";
 import type { InstanceCounts, PointSettings, Straggler } from "./simulateSettings.ts";
@@ -54,7 +55,7 @@ export async function simulatePoint({ settings, use }: PointTask, watch: PointWa
 
 function readyPoint(settings: PointSettings, use: SimulatedUse, notes: Set<string>): ReadyPoint {
   const requests = settings.requests === undefined ? undefined : arrivalsOf(settings.requests.arrivals, settings);
-  const { deployment: asked, microBatches, batch, zipfExponent, seed } = settings;
+  const { deployment: asked, microBatches, batch, experts, seed } = settings;
   const counts = requests === undefined ? asked : scaledCounts(asked, requests, settings, notes);
   if (batch < microBatches * counts.attentionInstances) {
     const expected = `at least a sequence for each of ${microBatches} micro-batches on ${counts.attentionInstances} attention instances`;
@@ -64,10 +65,6 @@ function readyPoint(settings: PointSettings, use: SimulatedUse, notes: Set<strin
   const stages = stagesOf(counts, settings, use);
   for (const note of stages.notes) notes.add(note);
   const { layers } = stages;
-  const experts = use.experts;
-  if (zipfExponent !== undefined && experts === undefined) {
-    throw new InvalidInputError({ field: "--zipf", value: zipfExponent, expected: `a model with experts` });
-  }
   const cluster = clusterOf({
     ...counts,
     microBatches,
@@ -76,13 +73,13 @@ function readyPoint(settings: PointSettings, use: SimulatedUse, notes: Set<strin
     attentionSlowdowns: slowdowns("attention", counts.attentionInstances, settings.stragglers),
     ffnSlowdowns: slowdowns("ffn", counts.ffnInstances, settings.stragglers),
     expertLoads:
-      zipfExponent === undefined || experts === undefined
+      experts === undefined
         ? undefined
         : expertLoads({
-            weights: zipfWeights(experts, zipfExponent),
+            popularity: popularityFor(experts, use.card),
             ffnInstances: counts.ffnInstances,
             ranksPerInstance: settings.ffnCards,
-            layers: layers.length,
+            layers: stages.ffns,
             seed,
           }),
     jitter: settings.jitter,

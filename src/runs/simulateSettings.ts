@@ -3,6 +3,7 @@ import type { DecodeRequest, RandomArrivals } from "../simulate/arrivals.ts";
 import type { Outage } from "../simulate/cluster.ts";
 import type { LinkKind } from "../simulate/linkKind.ts";
 import type { Jitter } from "../simulate/random.ts";
+import type { ExpertChoice } from "./expertChoice.ts";
 import type { HardwareItem } from "./hardware.ts";
 import type { RecordChoice } from "./measuredStages.ts";
 import type { ModelChoice } from "./models.ts";
@@ -67,8 +68,8 @@ export interface SimulateConditions {
   readonly latencyJitterNs: number;
   readonly jitter: Jitter;
   readonly stragglers: readonly Straggler[];
-  /** Exponent of Zipf's law for the popularity of experts; undefined: all are alike. */
-  readonly zipfExponent: number | undefined;
+  /** How popular experts are; undefined: all alike. */
+  readonly experts: ExpertChoice | undefined;
   readonly outages: readonly Outage[];
   readonly requests: RequestChoice | undefined;
   /** Cached tokens that an attention instance holds; undefined: what its cards' memory has room for. */

@@ -1,9 +1,10 @@
 import type { Accelerator } from "../hardware/accelerator.ts";
+import type { ModelCard } from "../model/card.ts";
 import { pairTransfer, stageTransfer } from "../simulate/linkKind.ts";
 import { COMBINE_BYTES } from "../theory/ffnStage.ts";
 import { cardNetworkBytesPerSecond, dispatchBytesPerToken, linkRates } from "../theory/linkRates.ts";
 import type { PipelineTimes, TransferTimes } from "../theory/pipeline.ts";
-import { stageRates, stageTimes } from "../theory/stageTimes.ts";
+import { layerKinds, stageRates, stageTimes } from "../theory/stageTimes.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import { type MeasuredStages, measuredAttention, measuredFfn, type RecordRows } from "./measuredStages.ts";
 import { typicalLayer } from "./plannedRow.ts";
@@ -15,6 +16,8 @@ export interface Stages {
   readonly layers: readonly PipelineTimes[];
   /** Part of a layer's attention that does not come from the cache, the mean of all layers; of a given time, none is known to. */
   readonly uncachedAttentionNs: number;
+  /** Of each layer whether it has experts; where all layers take the times of one, all do. */
+  readonly ffns: readonly ("experts" | "dense")[];
   readonly source: StageSource;
   /** How each was come by, where that is worth a line. */
   readonly notes: readonly string[];
@@ -30,9 +33,7 @@ export type StageSource = "modeled" | "given" | RecordRows | `${RecordRows}Scale
  */
 export function stagesOf(counts: InstanceCounts, settings: PointSettings, use: SimulatedUse): Stages {
   const { stages } = settings;
-  if (stages !== undefined) {
-    return { layers: equalLayers(stages, counts, settings, use), uncachedAttentionNs: 0, source: "given", notes: [] };
-  }
+  if (stages !== undefined) return { ...equalLayers(stages, counts, settings, use), source: "given", notes: [] };
   return use.measured === undefined
     ? modeledStages(counts, settings, use)
     : recordedStages(use.measured, counts, settings, use);
@@ -44,14 +45,15 @@ function equalLayers(
   counts: InstanceCounts,
   settings: PointSettings,
   use: SimulatedUse,
-): readonly PipelineTimes[] {
+): Omit<Stages, "source" | "notes"> {
   const times: PipelineTimes = {
     attentionNs,
     a2f: transferOf("a2f", a2fNs, DISPATCH_BYTES, counts, settings, use),
     ffnNs,
     f2a: transferOf("f2a", f2aNs, COMBINE_BYTES, counts, settings, use),
   };
-  return Array.from({ length: settings.layers ?? use.card.layers.length }, () => times);
+  const layers = Array.from({ length: settings.layers ?? use.card.layers.length }, () => times);
+  return { layers, uncachedAttentionNs: 0, ffns: layers.map(() => "experts") };
 }
 
 /** By the rows of a record: attention of a card's sequences, and of the FFN the part of each card. */
@@ -70,8 +72,7 @@ function recordedStages(
   const times = { attentionNs: attention.timeNs, ffnNs: ffn.timeNs / cards, a2fNs: undefined, f2aNs: undefined };
   const isScaled = attention.scaled === "scaled" || ffn.scaled === "scaled" || cards > 1;
   return {
-    layers: equalLayers(times, counts, settings, use),
-    uncachedAttentionNs: 0,
+    ...equalLayers(times, counts, settings, use),
     source: isScaled ? `${measured.rows}Scaled` : measured.rows,
     notes: [
       `Attention of a layer: ${attention.text}.`,
@@ -88,7 +89,7 @@ function modeledStages(counts: InstanceCounts, settings: PointSettings, use: Sim
   const layers = at(counts, settings.contextTokens);
   const uncached = at(counts, 1);
   const uncachedAttentionNs = meanNs(uncached.map(({ attentionNs }) => attentionNs));
-  const modeled = { layers, uncachedAttentionNs, source: "modeled", notes: [] } as const;
+  const modeled: Stages = { layers, uncachedAttentionNs, ffns: ffnsOf(use.card), source: "modeled", notes: [] };
   if (counts.attentionInstances === asked.attentionInstances) return modeled;
   const cachedNs = differences(at(asked, settings.contextTokens), at(asked, 1));
   return {
@@ -98,6 +99,13 @@ function modeledStages(counts: InstanceCounts, settings: PointSettings, use: Sim
       attentionNs: (uncached[layer]?.attentionNs ?? 0) + (cachedNs[layer] ?? 0),
     })),
   };
+}
+
+/** In the order of modeled stages, in which equal layers stand together. */
+function ffnsOf(card: ModelCard): Stages["ffns"] {
+  return layerKinds(card).flatMap(({ layers, ffn }) =>
+    Array.from({ length: layers }, () => (ffn.kind === "moe" ? "experts" : "dense")),
+  );
 }
 
 function differences(layers: readonly PipelineTimes[], others: readonly PipelineTimes[]): readonly number[] {

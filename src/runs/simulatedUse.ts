@@ -1,6 +1,5 @@
 import type { Accelerator } from "../hardware/accelerator.ts";
 import type { ModelCard } from "../model/card.ts";
-import { moeOf } from "../model/moe.ts";
 import { attentionBytes } from "../simulate/planMemory.ts";
 import type { Efficiency } from "../theory/efficiency.ts";
 import { InfeasibleError } from "../units/errors.ts";
@@ -17,8 +16,6 @@ export interface SimulatedUse {
   readonly card: ModelCard;
   readonly attention: Accelerator;
   readonly ffn: Accelerator;
-  /** Of an MoE layer; undefined: the model has none. */
-  readonly experts: number | undefined;
   /** Constants of modeled stage times. */
   readonly efficiency: Efficiency;
   /** Of a record; undefined: stage times are given or modeled. */
@@ -43,7 +40,7 @@ export async function simulatedUse(settings: SimulateSettings): Promise<Simulate
     settings.record === undefined || settings.stages !== undefined
       ? undefined
       : measuredStages(settings.record, card, { attention: attention.name, ffn: ffn.name });
-  return { card, attention, ffn, experts: moeOf(card)?.experts, efficiency, measured, notes };
+  return { card, attention, ffn, efficiency, measured, notes };
 }
 
 /** What a deployment's cards are called and cost; those of a record's machine have no price. */

@@ -189,6 +189,37 @@ describe("simulate", () => {
     rmSync(svg);
   });
 
+  it("has experts as popular as recorded, beside Zipf's law, in layers that have experts", async () => {
+    const path = join(folder, "tokens.csv");
+    const tokens = (tokensOf: (expert: number) => number) =>
+      writeFileSync(
+        path,
+        `expert,tokens\n${Array.from({ length: 48 }, (_, one) => `${one},${tokensOf(one)}\n`).join("")}`,
+      );
+    const words = ["--steps", "2"];
+    const [alike] = await rowsOf(words);
+    tokens(() => 5);
+    expect((await rowsOf([...words, "--expert-load", path]))[0]?.tpotNs).toBeCloseTo(alike?.tpotNs ?? 0, -2);
+    tokens((expert) => (expert + 1) ** -0.3);
+    const recorded = (await rowsOf([...words, "--expert-load", path]))[0]?.tpotNs ?? 0;
+    expect(recorded).toBeGreaterThan(1.1 * (alike?.tpotNs ?? 0));
+    expect(recorded).toBeCloseTo((await rowsOf([...words, "--zipf", "0.3"]))[0]?.tpotNs ?? 0, -2);
+    const { exitCode, err } = await run([
+      "simulate",
+      "--model",
+      "deepseek-v3",
+      "--batch",
+      "600",
+      "--expert-load",
+      path,
+    ]);
+    expect(exitCode).toBe(2);
+    expect(err).toMatch(/--expert-load .*: expected the 256 experts of deepseek-v3, got "48 experts"/);
+    const both = await run(["simulate", "--zipf", "1", "--expert-load", path]);
+    expect(both.err).toMatch(/--expert-load: expected one of the two/);
+    rmSync(path);
+  });
+
   it("reads requests from a file, and names a hole in it", async () => {
     const arrivals = join(folder, "requests.csv");
     writeFileSync(arrivals, "arrivalSeconds,promptTokens,outputTokens\n0,4000,20\n0.01,3000,10\n");

@@ -25,7 +25,7 @@ const SETTINGS: SimulateSettings = {
   latencyJitterNs: 0,
   jitter: { kind: "lognormal", sigma: 0.1 },
   stragglers: [],
-  zipfExponent: 0.3,
+  experts: { kind: "zipf", exponent: 0.3 },
   outages: [],
   requests: undefined,
   kvTokensPerInstance: undefined,
@@ -58,7 +58,7 @@ describe("simulate", () => {
       batches: [768],
       microBatchCounts: [3],
       linkKind: "duplex",
-      zipfExponent: undefined,
+      experts: undefined,
     } as const;
     const given = { attentionNs: 1e5, ffnNs: 1e5, a2fNs: 1e4, f2aNs: 1e4 };
     const settings = { ...few, stages: given, deployments: [small] };

@@ -5,6 +5,7 @@ import type { SimulateOutcome } from "../../runs/simulate.ts";
 import type { InstanceCounts, RequestChoice, SimulateSettings } from "../../runs/simulateSettings.ts";
 import { InvalidInputError } from "../../units/errors.ts";
 import { parseCount } from "../../units/parse.ts";
+import { EXPERT_LOAD_HELP, readExperts, ZIPF_HELP } from "../expertOptions.ts";
 import { interruptible } from "../interrupt.ts";
 import { setOption } from "../modelingOptions.ts";
 import { addOutputOptions, addSvgOption, emit, resolveOutput, saveFigure } from "../output.ts";
@@ -60,7 +61,8 @@ export function addSimulate(program: Command, context: CommandContext): void {
     )
     .option("--jitter <kind>", "on attention and FFN times: lognormal=SIGMA or uniform=SHARE (default: none)")
     .option("--straggler <list>", "slow instances and their factors, such as A0=1.5,F1=1.2")
-    .option("--zipf <exponent>", "popularity of experts by Zipf's law (default: all alike)")
+    .option("--zipf <exponent>", ZIPF_HELP)
+    .option("--expert-load <file>", EXPERT_LOAD_HELP)
     .option("--fail <list>", "instances that fail and recover, such as A0@20ms+5ms")
     .option("--arrivals <file>", "requests of a CSV file: arrivalSeconds, promptTokens, outputTokens")
     .option("--rate <number>", "requests per second that arrive at random, instead")
@@ -151,6 +153,7 @@ async function resolveSimulate(options: SimulateOptions): Promise<Resolved> {
     ...parsed,
     attentionOn,
     ffnOn,
+    experts: await readExperts(parsed.experts),
     record: record === undefined ? undefined : { ...record, document: await recordOf(record.path) },
     requests: requests === undefined ? undefined : { ...requests, arrivals: await arrivalsOf(requests.arrivals) },
   };
