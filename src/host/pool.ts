@@ -39,3 +39,20 @@ export function startResidentPool(
     destroy: () => pool.destroy(),
   };
 }
+
+/** Worker threads that take tasks as they come. */
+export interface TaskPool {
+  /** Gives what the module's default export makes of a task; an abort ends the thread at work. */
+  run(task: unknown, signal: AbortSignal): Promise<unknown>;
+  /** Ends all threads at once, whatever they do. */
+  destroy(): Promise<void>;
+}
+
+/** Starts a pool of `threads` worker threads that run the default export of a module (a file: URL), task after task. */
+export function startTaskPool(moduleUrl: URL, threads: number): TaskPool {
+  const pool = new Piscina({ filename: moduleUrl.href, minThreads: threads, maxThreads: threads, atomics: "disabled" });
+  return {
+    run: (task, signal) => pool.run(task, { signal }),
+    destroy: () => pool.destroy(),
+  };
+}
