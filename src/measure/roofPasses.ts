@@ -24,8 +24,8 @@ export interface RoofRun {
   readonly vectorBits: VectorBits;
   /** Ends after the loop at work; what was measured is kept. */
   readonly signal: AbortSignal;
-  /** Told before each pass over a roof. */
-  onRoof?(plan: RoofPlan, pass: number): void;
+  /** Told before each roof of a pass over so many. */
+  onRoof?(plan: RoofPlan, pass: number, roofs: number): void;
 }
 
 /** A roof after its passes. */
@@ -74,7 +74,7 @@ export async function measurePasses(
       if (again.length === 0) break;
       for (const state of again) {
         run.signal.throwIfAborted();
-        run.onRoof?.(state.plan, pass);
+        run.onRoof?.(state.plan, pass, again.length);
         await passOver(run, state, count.passNs);
       }
       if (pass >= count.least) {

@@ -5,6 +5,7 @@ describe("help", () => {
   it.each([
     [],
     ["bench"],
+    ["roofline"],
     ["project"],
     ["validate"],
     ["models"],
@@ -27,6 +28,7 @@ describe("help", () => {
     for (const words of [
       [],
       ["bench"],
+      ["roofline"],
       ["project"],
       ["validate"],
       ["models"],
