@@ -48,12 +48,16 @@ function panelsSvg(plot: PlotLibrary, document: Document, figure: PanelsFigure):
     const inside = insideSvg(plot, document, drawing, panelHeader);
     const panelBottom = addXLabel(inside, document, drawing, panelHeader);
     inside.append(...panelHeader.texts.map((text) => svgText(document, text)));
+    for (const name of TEXT_ATTRIBUTES) svg.setAttribute(name, inside.getAttribute(name) ?? "");
     svg.append(svgElement(document, "g", { transform: `translate(0,${bottom})` }, [...inside.children]));
     bottom += panelBottom;
   }
   addSurroundings(svg, document, { figure, drawings, header, bottom });
   return svg;
 }
+
+/** What the library puts on the root of a plot, and texts inherit. */
+const TEXT_ATTRIBUTES = ["font-family", "font-size", "text-anchor"] as const;
 
 function drawingOf(figure: Exclude<Figure, PanelsFigure>): Drawing {
   switch (figure.kind) {
