@@ -9,6 +9,7 @@ import { markdownText } from "./markdown.ts";
 import { paperBlocks } from "./paperBlocks.ts";
 import { planBlocks } from "./planBlocks.ts";
 import { projectBlocks, validateBlocks } from "./projectBlocks.ts";
+import { rooflineBlocks } from "./rooflineBlocks.ts";
 import { simulateBlocks } from "./simulateBlocks.ts";
 import type { Style } from "./style.ts";
 import { tableText } from "./table.ts";
@@ -46,6 +47,8 @@ function onlyShape(document: AnyDocument, shape: string): AnyDocument {
   switch (document.command) {
     case "bench":
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
+    case "roofline":
+      return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "models":
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "plan":
@@ -63,6 +66,8 @@ function blocksOf(document: AnyDocument, columns: number): Block[] {
   switch (document.command) {
     case "bench":
       return benchBlocks(document, columns);
+    case "roofline":
+      return rooflineBlocks(document);
     case "models":
       return modelsBlocks(document);
     case "hardware":

@@ -5,6 +5,7 @@ describe("help", () => {
   it.each([
     [],
     ["bench"],
+    ["roofline"],
     ["project"],
     ["validate"],
     ["models"],
@@ -28,6 +29,7 @@ describe("help", () => {
     for (const words of [
       [],
       ["bench"],
+      ["roofline"],
       ["project"],
       ["validate"],
       ["models"],
