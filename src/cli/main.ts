@@ -6,6 +6,7 @@ import { addCodesign } from "./commands/codesign.ts";
 import { addCost } from "./commands/cost.ts";
 import { addEnv } from "./commands/env.ts";
 import { addHardware } from "./commands/hardware.ts";
+import { addIntensity } from "./commands/intensity.ts";
 import { addModels } from "./commands/models.ts";
 import { addPaper } from "./commands/paper.ts";
 import { addPlan } from "./commands/plan.ts";
@@ -54,6 +55,7 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
 const COMMANDS = [
   addBench,
   addRoofline,
+  addIntensity,
   addProject,
   addValidate,
   addModels,

@@ -19,6 +19,16 @@ import {
 import { type CodesignRow, codesignRowSchema } from "./codesignRows.ts";
 import { type CostRow, costRowSchema } from "./costRows.ts";
 import { type Document, documentSchema } from "./document.ts";
+import {
+  type IntensityRow,
+  intensityCauseRowSchema,
+  intensityKernelRowSchema,
+  intensityRangeRowSchema,
+  intensityRowSchema,
+  intensityTermRowSchema,
+  moduleCallRowSchema,
+  moduleRangeRowSchema,
+} from "./intensityRows.ts";
 import { type PaperRow, paperRowSchema } from "./paperRows.ts";
 import {
   cutPlanRowSchema,
@@ -33,6 +43,7 @@ import { type SimulateRow, simulateRowSchema } from "./simulateRows.ts";
 import { type MeasurementRow, measurementRowSchema, type SummaryRow, summaryRowSchema } from "./validateRows.ts";
 
 export type BenchDocument = Document<"bench", BenchRow>;
+export type IntensityDocument = Document<"intensity", IntensityRow>;
 export type ModelsDocument = Document<"models", ModelRow | LayersRow>;
 export type HardwareDocument = Document<"hardware", HardwareRow>;
 export type CostDocument = Document<"cost", CostRow>;
@@ -49,6 +60,7 @@ export type EnvDocument = Document<"env", EnvRow>;
 export type AnyDocument =
   | BenchDocument
   | RooflineDocument
+  | IntensityDocument
   | ModelsDocument
   | HardwareDocument
   | CostDocument
@@ -69,6 +81,7 @@ const SCHEMAS = {
     "roofline",
     z.discriminatedUnion("row", [roofRowSchema, placedRowSchema, acceleratorRoofRowSchema]),
   ),
+  intensity: documentSchema("intensity", intensityRowSchema),
   models: documentSchema("models", z.discriminatedUnion("row", [modelRowSchema, layersRowSchema])),
   hardware: documentSchema("hardware", hardwareRowSchema),
   cost: documentSchema("cost", costRowSchema),
@@ -95,6 +108,14 @@ const ROW_KEYS: Readonly<Record<RecordedCommand, Readonly<Record<string, readonl
     roof: Object.keys(roofRowSchema.shape),
     kernel: Object.keys(placedRowSchema.shape),
     accelerator: Object.keys(acceleratorRoofRowSchema.shape),
+  },
+  intensity: {
+    kernel: Object.keys(intensityKernelRowSchema.shape),
+    term: Object.keys(intensityTermRowSchema.shape),
+    range: Object.keys(intensityRangeRowSchema.shape),
+    cause: Object.keys(intensityCauseRowSchema.shape),
+    call: Object.keys(moduleCallRowSchema.shape),
+    callRange: Object.keys(moduleRangeRowSchema.shape),
   },
   models: { model: Object.keys(modelRowSchema.shape), layers: Object.keys(layersRowSchema.shape) },
   hardware: { accelerator: Object.keys(hardwareRowSchema.shape) },

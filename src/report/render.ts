@@ -5,6 +5,7 @@ import type { Block } from "./block.ts";
 import { envBlocks, hardwareBlocks, modelsBlocks } from "./catalogBlocks.ts";
 import { codesignBlocks, costBlocks } from "./costBlocks.ts";
 import { csvText } from "./csv.ts";
+import { intensityBlocks } from "./intensityBlocks.ts";
 import { markdownText } from "./markdown.ts";
 import { paperBlocks } from "./paperBlocks.ts";
 import { planBlocks } from "./planBlocks.ts";
@@ -49,6 +50,8 @@ function onlyShape(document: AnyDocument, shape: string): AnyDocument {
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "roofline":
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
+    case "intensity":
+      return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "models":
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "plan":
@@ -68,6 +71,8 @@ function blocksOf(document: AnyDocument, columns: number): Block[] {
       return benchBlocks(document, columns);
     case "roofline":
       return rooflineBlocks(document);
+    case "intensity":
+      return intensityBlocks(document);
     case "models":
       return modelsBlocks(document);
     case "hardware":
