@@ -1,11 +1,9 @@
 import type { KernelCase } from "../kernels/case.ts";
-import { readKernelModule } from "../kernels/files.ts";
-import { compileKernels, createGrowingMemory, createMemory, instantiateKernels } from "../kernels/load.ts";
-import { runSteps } from "../kernels/program.ts";
 import type { Target } from "../kernels/target.ts";
-import { type AddressRange, type CacheExports, type CacheGeometry, readCache, startCache } from "./cacheModel.ts";
+import type { AddressRange, CacheGeometry } from "./cacheModel.ts";
 import { countParts, totalCounts } from "./countParts.ts";
 import type { Counts } from "./counts.ts";
+import { replayCase } from "./replay.ts";
 
 /** A case that is traced in place of a larger one: each buffer's bytes stand for `scale` times as many. */
 export interface TracePlan {
@@ -38,23 +36,18 @@ export function countCase(target: Target, kernelCase: KernelCase, memory: WebAss
  * cache and weights cost, scaled as the plan says.
  */
 export function traceCase(target: Target, plan: TracePlan, geometry: CacheGeometry): Traffic {
-  const { kernelCase } = plan;
-  const memory = createMemory(kernelCase.totalBytes);
-  const plain = compileKernels(readKernelModule(target, "plain"));
-  kernelCase.prepare(instantiateKernels(plain, memory), memory);
-  const cache = instantiateKernels(plain, createGrowingMemory()) as unknown as CacheExports;
-  const ranges: AddressRange[] = kernelCase.buffers
+  const ranges: AddressRange[] = plan.kernelCase.buffers
     .filter((buffer) => buffer.kind === "kv" || buffer.kind === "weights")
     .map(({ name, address, bytes }) => ({ name, begin: address, end: address + bytes }));
-  startCache(cache, geometry, ranges, memory.buffer.byteLength);
-  const traced = instantiateKernels(compileKernels(readKernelModule(target, "traced")), memory, cache.cacheAccess);
-  runSteps(traced, kernelCase.steps(0, 1));
-  const traffic = readCache(cache, geometry, ranges);
-  const buffers = traffic.ranges.map(({ name, missedBytes, distinctLines }) => ({
-    name,
-    missedBytes: missedBytes * plan.scaleOf(name),
-    distinctBytes: distinctLines * geometry.lineBytes * plan.scaleOf(name),
-  }));
+  const { traffic } = replayCase(target, plan.kernelCase, [geometry], ranges);
+  const buffers = traffic.ranges.map(({ name, levels, distinctLines }) => {
+    const lineBytes = geometry.lineBytes * plan.scaleOf(name);
+    return {
+      name,
+      missedBytes: (levels[0]?.fetchedLines ?? 0) * lineBytes,
+      distinctBytes: distinctLines * lineBytes,
+    };
+  });
   return {
     missedBytes: buffers.reduce((sum, { missedBytes }) => sum + missedBytes, 0),
     distinctBytes: buffers.reduce((sum, { distinctBytes }) => sum + distinctBytes, 0),

@@ -16,6 +16,11 @@ export function formatDuration(durationNs: number, significantDigits = 3): strin
   return formatScaled(durationNs, DURATION_UNITS, "", significantDigits);
 }
 
+/** A count of floating-point operations: "56.0 GFLOP". */
+export function formatFlops(flops: number, significantDigits = 3): string {
+  return formatScaled(flops, DECIMAL_PREFIXES, "FLOP", significantDigits);
+}
+
 /** A rate of floating-point operations: "57.3 GFLOP/s". */
 export function formatRate(flopsPerSecond: number, significantDigits = 3): string {
   return formatScaled(flopsPerSecond, DECIMAL_PREFIXES, "FLOP/s", significantDigits);

@@ -8,8 +8,8 @@ import { type RangeMap, startRangeCounts, takeRangeCounts } from "../../src/meas
 /** What every module of these tests imports its memory as: four shared pages. */
 export const MEMORY_IMPORT = '(import "env" "memory" (memory 4 4 shared))';
 
-export function newMemory(): WebAssembly.Memory {
-  return new WebAssembly.Memory({ initial: 4, maximum: 4, shared: true });
+export function newMemory(pages = 4): WebAssembly.Memory {
+  return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
 }
 
 /** Assembles a module of the given fields, in the text format. */
@@ -39,10 +39,10 @@ export interface TestRanges {
 /** Instruments and instantiates a module; what it traces goes to `access`, or is collected where there is none. */
 export function instantiate(
   wasm: Uint8Array,
-  options: { trace?: boolean; access?: Access; counting?: TestRanges } = {},
+  options: { trace?: boolean; access?: Access; pages?: number; counting?: TestRanges } = {},
 ) {
   const { trace = false, counting } = options;
-  const memory = newMemory();
+  const memory = newMemory(options.pages);
   const rangeMemory = createPrivateMemory(2 ** 19);
   const ranges = (counting?.ranges ?? []).map(([begin, end], index) => ({ name: `range${index}`, begin, end }));
   if (counting !== undefined) startRangeCounts(rangeMemory, counting.map, ranges);
