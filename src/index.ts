@@ -68,6 +68,8 @@ export {
 } from "./record/planRows.ts";
 export type { LatencyRow, PartRow } from "./record/projectRows.ts";
 export { latencyRowSchema, partRowSchema } from "./record/projectRows.ts";
+export type { AcceleratorRoofRow, PlacedRow, RooflineRow, RoofRow } from "./record/rooflineRows.ts";
+export { acceleratorRoofRowSchema, placedRowSchema, roofRowSchema } from "./record/rooflineRows.ts";
 export type {
   AnyDocument,
   BenchDocument,
@@ -81,6 +83,7 @@ export type {
   PlanDocument,
   ProjectDocument,
   RecordedCommand,
+  RooflineDocument,
   ValidateDocument,
 } from "./record/schemas.ts";
 export { checkDocument, jsonSchemaOf, RECORDED_COMMANDS } from "./record/schemas.ts";
@@ -107,6 +110,8 @@ export type { PlanSettings } from "./runs/plan.ts";
 export { plan } from "./runs/plan.ts";
 export type { ProjectSettings } from "./runs/project.ts";
 export { project } from "./runs/project.ts";
+export type { RooflineKernels, RooflineOutcome, RooflineSettings, RoofTarget } from "./runs/roofline.ts";
+export { roofline } from "./runs/roofline.ts";
 export type { BenchOutcome, BenchSettings, Dtype, KernelName, ProgressEvent, TargetName } from "./runs/settings.ts";
 export { DEFAULT_KERNELS, KERNELS } from "./runs/settings.ts";
 export type { ValidateSettings } from "./runs/validate.ts";

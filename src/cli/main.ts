@@ -11,6 +11,7 @@ import { addModels } from "./commands/models.ts";
 import { addPaper } from "./commands/paper.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addProject } from "./commands/project.ts";
+import { addRoofline } from "./commands/roofline.ts";
 import { addSchema } from "./commands/schema.ts";
 import { addSimulate } from "./commands/simulate.ts";
 import { addValidate } from "./commands/validate.ts";
@@ -53,6 +54,7 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
 /** In the order of the help. */
 const COMMANDS = [
   addBench,
+  addRoofline,
   addIntensity,
   addProject,
   addValidate,

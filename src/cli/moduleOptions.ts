@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { ModuleIntensitySettings } from "../runs/moduleIntensity.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import { parseCall, parseRange } from "../units/parseCall.ts";
@@ -12,11 +12,16 @@ export interface ModuleOptions {
 
 /** Adds them to a command. */
 export function addModuleOptions(command: Command): Command {
-  const another = (value: string, before: string[]): string[] => [...before, value];
   return command
     .option("--wasm <file>", "count a module of your own instead")
-    .option("--call <export(arg,…)>", "what to call of it, again for more calls", another, [])
-    .option("--range <name=start..end>", "bytes of its memory to tell apart, again for more ranges", another, []);
+    .addOption(repeated("--call <export(arg,…)>", "what to call of it"))
+    .addOption(repeated("--range <name=start..end>", "bytes of its memory to tell apart"));
+}
+
+function repeated(flags: string, description: string): Option {
+  return new Option(flags, `${description}; may be repeated`)
+    .argParser((value: string, earlier: readonly string[]) => [...earlier, value])
+    .default([], "none");
 }
 
 /**

@@ -27,6 +27,8 @@ export interface Product {
   readonly term: string;
   readonly name: string;
   readonly times: number;
+  /** Weights among which the m rows are shared out. */
+  readonly groups: number;
   readonly m: number;
   readonly n: number;
   readonly k: number;
@@ -97,7 +99,7 @@ export function weightWork(
   const isFloat = dtype === "f32";
   return {
     product: {
-      ...{ term, name: buffer.name, times, m, n: columns, k },
+      ...{ term, name: buffer.name, times, groups: experts, m, n: columns, k },
       ...{ tiledN: panels * panelColumns, tiledK: isFloat ? k : steps * 4 },
     },
     tensor: {
@@ -151,7 +153,7 @@ export function coreWork(
     const weighed = isInt8
       ? sum(blocks, ({ first, last }) => roundUp(last, 4) - roundDown(first, 4))
       : share.last - share.first;
-    const of = { term, times, m };
+    const of = { term, times, groups: 1, m };
     const attendedTokens = share.last - share.first;
     products.push({ ...of, name: "scores", n: attendedTokens, k: keyElements, tiledN: scored, tiledK: keyDim });
     products.push({ ...of, name: "values", n: valueElements, k: attendedTokens, tiledN: valueDim, tiledK: weighed });

@@ -103,13 +103,15 @@ function rowsCause(
   products: readonly Product[],
   tensors: readonly StoredTensor[],
 ): Cause | undefined {
-  const m = products[0]?.m ?? 0;
+  const { m = 0, groups = 1 } = products[0] ?? {};
   if (m === 0 || products.some((product) => product.m !== m)) return undefined;
   const valueBytes = total(tensors, ({ form, times, valueBytes }) => (form === "matrix" ? times * valueBytes : 0));
   if (weightBytes === 0 || Math.abs(valueBytes / weightBytes - 1) > 1e-3) return undefined;
   const shape = total(products, (product) => productFlops(product).shape);
-  if (isClose(shape, modeledFlops) || Math.abs(shape / modeledFlops - 1) > 0.25) return undefined;
+  if (isClose(shape, modeledFlops)) return undefined;
   const modeledRows = (m * modeledFlops) / shape;
+  // Whole tokens are less than a row more for each weight; anything above is another matter.
+  if (Math.abs(modeledRows - m) >= groups) return undefined;
   const detail = `${m} rows, ${Number(modeledRows.toPrecision(6))} in the formula`;
   return { quantity: "productFlops", cause: "rows", detail, amount: shape - modeledFlops };
 }

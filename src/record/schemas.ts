@@ -39,6 +39,7 @@ import {
   turnPlanRowSchema,
 } from "./planRows.ts";
 import { type LatencyRow, latencyRowSchema, type PartRow, partRowSchema } from "./projectRows.ts";
+import { acceleratorRoofRowSchema, placedRowSchema, type RooflineRow, roofRowSchema } from "./rooflineRows.ts";
 import { type SimulateRow, simulateRowSchema } from "./simulateRows.ts";
 import { type MeasurementRow, measurementRowSchema, type SummaryRow, summaryRowSchema } from "./validateRows.ts";
 
@@ -51,6 +52,7 @@ export type CodesignDocument = Document<"codesign", CodesignRow>;
 export type PaperDocument = Document<"paper", PaperRow>;
 export type PlanDocument = Document<"plan", PlanRow>;
 export type SimulateDocument = Document<"simulate", SimulateRow>;
+export type RooflineDocument = Document<"roofline", RooflineRow>;
 export type ProjectDocument = Document<"project", LatencyRow | PartRow>;
 export type ValidateDocument = Document<"validate", MeasurementRow | SummaryRow>;
 export type EnvDocument = Document<"env", EnvRow>;
@@ -58,6 +60,7 @@ export type EnvDocument = Document<"env", EnvRow>;
 /** Any document that a command of this version prints. */
 export type AnyDocument =
   | BenchDocument
+  | RooflineDocument
   | IntensityDocument
   | ModelsDocument
   | HardwareDocument
@@ -75,6 +78,10 @@ export type RecordedCommand = AnyDocument["command"];
 
 const SCHEMAS = {
   bench: documentSchema("bench", benchRowSchema),
+  roofline: documentSchema(
+    "roofline",
+    z.discriminatedUnion("row", [roofRowSchema, placedRowSchema, acceleratorRoofRowSchema]),
+  ),
   intensity: documentSchema("intensity", intensityRowSchema),
   models: documentSchema("models", z.discriminatedUnion("row", [modelRowSchema, layersRowSchema])),
   hardware: documentSchema("hardware", hardwareRowSchema),
@@ -97,6 +104,11 @@ const ROW_KEYS: Readonly<Record<RecordedCommand, Readonly<Record<string, readonl
     kernel: Object.keys(kernelRowSchema.shape),
     projection: Object.keys(projectionRowSchema.shape),
     deployment: Object.keys(deploymentRowSchema.shape),
+  },
+  roofline: {
+    roof: Object.keys(roofRowSchema.shape),
+    kernel: Object.keys(placedRowSchema.shape),
+    accelerator: Object.keys(acceleratorRoofRowSchema.shape),
   },
   intensity: {
     kernel: Object.keys(intensityKernelRowSchema.shape),

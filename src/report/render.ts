@@ -10,6 +10,7 @@ import { markdownText } from "./markdown.ts";
 import { paperBlocks } from "./paperBlocks.ts";
 import { planBlocks } from "./planBlocks.ts";
 import { projectBlocks, validateBlocks } from "./projectBlocks.ts";
+import { rooflineBlocks } from "./rooflineBlocks.ts";
 import { simulateBlocks } from "./simulateBlocks.ts";
 import type { Style } from "./style.ts";
 import { tableText } from "./table.ts";
@@ -47,6 +48,8 @@ function onlyShape(document: AnyDocument, shape: string): AnyDocument {
   switch (document.command) {
     case "bench":
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
+    case "roofline":
+      return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "intensity":
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "models":
@@ -66,6 +69,8 @@ function blocksOf(document: AnyDocument, columns: number): Block[] {
   switch (document.command) {
     case "bench":
       return benchBlocks(document, columns);
+    case "roofline":
+      return rooflineBlocks(document);
     case "intensity":
       return intensityBlocks(document);
     case "models":

@@ -2,7 +2,9 @@ import type { Accelerator } from "../hardware/accelerator.ts";
 import { readCaches } from "../host/caches.ts";
 import { type ResidentPool, startResidentPool } from "../host/pool.ts";
 import { settleVectorBits } from "../host/vectorWidth.ts";
-import { type CacheSizes, measureRoofs } from "../measure/roofs.ts";
+import type { PassCount } from "../measure/roofPasses.ts";
+import type { CacheSizes } from "../measure/roofPlan.ts";
+import { measureRoofs } from "../measure/roofs.ts";
 import { workerUrl } from "../measure/runner.ts";
 import type { SamplePlan } from "../measure/sample.ts";
 import type { ModelCard } from "../model/card.ts";
@@ -68,7 +70,14 @@ export async function bench(settings: BenchSettings): Promise<BenchOutcome> {
       const pool = startResidentPool(workerUrl, threads);
       try {
         progress(`roofs of this host (${threads} thread${threads === 1 ? "" : "s"})`);
-        const roofs = await measureRoofs(pool, target, run.module, sizes, run.cores, settings.signal, vectorBits);
+        const passes = settings.quick ? QUICK_PASSES : PASSES;
+        const { module, cores } = run;
+        const roofs = await measureRoofs(
+          { pool, cores, vectorBits, signal: settings.signal },
+          { target, module },
+          sizes,
+          passes,
+        );
         rows.push(...roofRows(roofs, target, vectorBits));
         for (const plannedRow of planned.filter(({ fields }) => fields.threads === threads)) {
           settings.signal.throwIfAborted();
@@ -99,6 +108,10 @@ export async function bench(settings: BenchSettings): Promise<BenchOutcome> {
     failed: measured.some(({ row }) => row.status === "failedCheck" || row.status === "trapped"),
   };
 }
+
+/** Passes over the roofs: rows take minutes, these take seconds, and a roof that is still refused says so. */
+const PASSES: PassCount = { least: 4, most: 16, passNs: 4e7 };
+const QUICK_PASSES: PassCount = { least: 3, most: 8, passNs: 1.5e7 };
 
 function samplePlan({ quick, repetitions, warmups, minTimeNs }: BenchSettings): SamplePlan {
   const minSamples = repetitions ?? (quick ? 5 : 10);

@@ -7,7 +7,9 @@ import type { Target } from "../kernels/target.ts";
 import { cacheGeometry } from "../measure/cacheModel.ts";
 import { countCase, type Traffic, traceCase } from "../measure/counting.ts";
 import type { Counts } from "../measure/counts.ts";
-import { type CacheSizes, type HostRoofs, levelOf } from "../measure/roofs.ts";
+import type { PassedRoof } from "../measure/roofPasses.ts";
+import type { CacheSizes } from "../measure/roofPlan.ts";
+import { type HostRoofs, levelOf } from "../measure/roofs.ts";
 import { startRunner, TimedOutError } from "../measure/runner.ts";
 import { type SamplePlan, type Samples, sampleCall } from "../measure/sample.ts";
 import type { KernelRow } from "../record/benchRows.ts";
@@ -100,7 +102,7 @@ function movedFields(
 ): Pick<KernelRow, "status"> & Partial<KernelRow> {
   const { elementwiseFlops, conversions, loadBytes: countedLoadBytes, storeBytes: countedStoreBytes } = counts;
   return {
-    status: "ok",
+    ...steadiness(samples),
     ...sampleFields(samples),
     elementwiseFlops,
     conversions,
@@ -214,16 +216,38 @@ function roofFields(
   const machine = { flopsPerSecond: peak.perSecond, bytesPerSecond: level.perSecond };
   const roofFlopsPerSecond =
     traffic.missedBytes === 0 ? peak.perSecond : attainableFlopsPerSecond(machine, flops / traffic.missedBytes);
-  const suspect = roofs.suspect && !isInt8 && roofFlopsPerSecond === peak.perSecond;
+  const isCompute = roofFlopsPerSecond === peak.perSecond;
+  const doubt = doubtOf(bench, roofs, isCompute ? peak : level);
   return {
-    status: suspect ? "roofSuspect" : "ok",
-    ...(suspect ? { statusReason: suspectReason(bench.target, bench.vectorBits) } : {}),
+    ...(doubt === undefined ? steadiness(samples) : { status: "roofSuspect", statusReason: doubt }),
     flopsPerSecond,
     bytesPerSecond: (traffic.missedBytes / samples.medianNs) * 1e9,
     roofFlopsPerSecond,
-    ...(suspect ? {} : { roofFraction: flopsPerSecond / roofFlopsPerSecond }),
+    ...(doubt === undefined ? { roofFraction: flopsPerSecond / roofFlopsPerSecond } : {}),
     bound: boundOf(machine, { flops, bytes: traffic.missedBytes }),
     level: level.level,
+  };
+}
+
+/** Why the roof that limits a row says little; undefined where it stands. */
+function doubtOf({ target, vectorBits }: Bench, roofs: HostRoofs, limit: PassedRoof): string | undefined {
+  if (limit === roofs.float32 && roofs.suspect) return suspectReason(target, vectorBits);
+  return limit.unstable === undefined ? undefined : `its roof is unstable: ${limit.unstable}`;
+}
+
+/**
+ * A median that lies farther above the fastest sample than this share of it says more about the machine than about the kernel
+ * (docs/measuring.md).
+ */
+const steadyShare = 0.15;
+
+function steadiness({ medianNs, samplesNs }: Samples): Pick<KernelRow, "status" | "statusReason"> {
+  const share = 1 - samplesNs.reduce((one, other) => Math.min(one, other), medianNs) / medianNs;
+  if (share <= steadyShare) return { status: "ok" };
+  const [percent, limit] = [share, steadyShare].map((fraction) => `${Math.round(fraction * 100)}%`);
+  return {
+    status: "unstable",
+    statusReason: `the fastest sample took ${percent} less than the median, above ${limit}: the machine was disturbed`,
   };
 }
 

@@ -5,6 +5,7 @@ describe("help", () => {
   it.each([
     [],
     ["bench"],
+    ["roofline"],
     ["intensity"],
     ["project"],
     ["validate"],
@@ -16,6 +17,7 @@ describe("help", () => {
     ["codesign"],
     ["paper"],
     ["plan"],
+    ["simulate"],
     ["env"],
     ["schema"],
   ])("of `afdbench %s %s` is what the golden file says", async (...words) => {
@@ -28,6 +30,7 @@ describe("help", () => {
     for (const words of [
       [],
       ["bench"],
+      ["roofline"],
       ["intensity"],
       ["project"],
       ["validate"],
@@ -37,6 +40,7 @@ describe("help", () => {
       ["codesign"],
       ["paper"],
       ["plan"],
+      ["simulate"],
     ]) {
       const { out } = await run([...words, "--help"]);
       expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);

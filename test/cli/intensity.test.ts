@@ -44,6 +44,11 @@ describe("intensity of kernels", () => {
     expect(weights).toMatchObject({ modeledBytes: 9 * 130, storedBytes: 0 });
   });
 
+  it.each(["kernel", "term", "range", "cause"])("prints rows of %s as the golden file has them", async (rows) => {
+    const { out } = await run(["intensity", ...words, "--target", "simd", "--rows", rows, "-o", "csv", "--quiet"]);
+    await expect(out).toMatchFileSnapshot(`golden/intensity-${rows}-csv.txt`);
+  });
+
   it("tells the terms of a layer apart, and says where the report's formula is wider than the kernel", async () => {
     const rows = await rowsOf(
       "attention.core",

@@ -1,9 +1,15 @@
 import type { Command } from "commander";
 import { type BenchOutcome, type BenchSettings, KERNELS } from "../../runs/settings.ts";
-import { InfeasibleError } from "../../units/errors.ts";
 import { addShapeOptions, type BenchOptions, resolveBench } from "../benchOptions.ts";
 import { interruptible } from "../interrupt.ts";
-import { addOutputOptions, emit, HARDWARE_HELP, type OutputOptions, resolveOutput } from "../output.ts";
+import {
+  addOutputOptions,
+  emit,
+  HARDWARE_HELP,
+  type OutputOptions,
+  resolveOutput,
+  warnUnlessSavable,
+} from "../output.ts";
 import { NO_PROGRESS, type Progress, startProgress } from "../progress.ts";
 import type { CommandContext, Terminal } from "../terminal.ts";
 
@@ -57,7 +63,7 @@ type Resolved = Omit<BenchSettings, "signal" | "onProgress">;
 
 async function runBench(settings: Resolved, options: OutputOptions, terminal: Terminal): Promise<number> {
   const output = await resolveOutput(options, "bench");
-  if (output.savePath !== undefined) await warnUnlessWritable(output.savePath, terminal);
+  await warnUnlessSavable(output, terminal);
   const progress = options.quiet === true ? NO_PROGRESS : startProgress(terminal);
   const outcome = await runInterruptibly(settings, progress, terminal);
   await emit(outcome.document, output, options, terminal);
@@ -85,17 +91,6 @@ async function runInterruptibly(settings: Resolved, progress: Progress, terminal
   } finally {
     interrupt.end();
     progress.clear();
-  }
-}
-
-/** A run can be long: say at once that its record will have no place, but measure and print all the same. */
-async function warnUnlessWritable(path: string, terminal: Terminal): Promise<void> {
-  const { checkWritable } = await import("../../record/files.ts");
-  try {
-    checkWritable(path);
-  } catch (error) {
-    if (!(error instanceof InfeasibleError)) throw error;
-    terminal.err(`afdbench: warning: ${error.message}; the results will still be printed\n`);
   }
 }
 

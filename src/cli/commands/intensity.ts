@@ -13,16 +13,16 @@ const isCounted = (name: KernelName): boolean => name !== "roof.*";
 const COUNTED_KERNELS = KERNELS.map(({ name }) => name).filter(isCounted);
 
 const HELP = `
-Kernels: ${COUNTED_KERNELS.filter((name) => !name.startsWith("wire.")).join(", ")}, wire.*.
+Kernels and lists are those of bench (see its help), but for roof.*.
 Nothing is timed: it takes seconds, and the same settings give the same numbers. Bytes from memory
 alone follow from this host's L2 cache, too.
 
 A module of your own (--wasm) is instrumented by the package binaryen, which you install beside this
 one: npm install binaryen. Calls run in turn on one instance; of each it prints what it executed.
 
-Rows (--rows): kernel, modeled and measured FLOP/B; term, FLOPs by part of the layer; range, bytes of
-KV cache, weights, activations, scratch; cause, every difference with its amount; level, what each
-cache serves. Of a module: call, callRange.
+Rows (--rows): kernel, modeled and measured FLOP/B; term, FLOPs by part of the layer; range, bytes
+of KV cache, weights, activations, scratch; cause, every difference with its amount; level, what
+each of --caches serves. Of a module: call, callRange.
 
 Examples:
   $ afdbench intensity                                     Step-3's kernels, modeled and counted
@@ -31,7 +31,7 @@ Examples:
   $ afdbench intensity moe.layer --rows cause -o csv       each cause, for other programs
   $ afdbench intensity attention.core --caches host --rows level   bytes at each level
   $ afdbench intensity linear.gemm --m 64 --caches h800,910b
-  $ afdbench intensity --wasm mine.wasm --call 'matmul(4096,8192,64)' --range weights=8Ki..1Mi
+  $ afdbench intensity --wasm mine.wasm --call 'run(64)' --range weights=8Ki..1Mi
 `;
 
 /** `afdbench intensity`: counts what kernels execute, and sets it beside what the formulas say. */
