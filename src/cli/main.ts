@@ -8,6 +8,7 @@ import { addEnv } from "./commands/env.ts";
 import { addHardware } from "./commands/hardware.ts";
 import { addModels } from "./commands/models.ts";
 import { addPaper } from "./commands/paper.ts";
+import { addPipeline } from "./commands/pipeline.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addProject } from "./commands/project.ts";
 import { addSchema } from "./commands/schema.ts";
@@ -61,6 +62,7 @@ const COMMANDS = [
   addPaper,
   addPlan,
   addSimulate,
+  addPipeline,
   addEnv,
   addSchema,
 ] as const;

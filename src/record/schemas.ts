@@ -21,6 +21,13 @@ import { type CostRow, costRowSchema } from "./costRows.ts";
 import { type Document, documentSchema } from "./document.ts";
 import { type PaperRow, paperRowSchema } from "./paperRows.ts";
 import {
+  type PipelineRow,
+  pipelineHandoverRowSchema,
+  pipelineInstanceRowSchema,
+  pipelineLinkRowSchema,
+  pipelineRunRowSchema,
+} from "./pipelineRows.ts";
+import {
   cutPlanRowSchema,
   deploymentPlanRowSchema,
   frontPlanRowSchema,
@@ -38,6 +45,7 @@ export type CostDocument = Document<"cost", CostRow>;
 export type CodesignDocument = Document<"codesign", CodesignRow>;
 export type PaperDocument = Document<"paper", PaperRow>;
 export type PlanDocument = Document<"plan", PlanRow>;
+export type PipelineDocument = Document<"pipeline", PipelineRow>;
 export type SimulateDocument = Document<"simulate", SimulateRow>;
 export type ProjectDocument = Document<"project", LatencyRow | PartRow>;
 export type ValidateDocument = Document<"validate", MeasurementRow | SummaryRow>;
@@ -53,6 +61,7 @@ export type AnyDocument =
   | PaperDocument
   | PlanDocument
   | SimulateDocument
+  | PipelineDocument
   | ProjectDocument
   | ValidateDocument
   | EnvDocument;
@@ -74,6 +83,15 @@ const SCHEMAS = {
     z.discriminatedUnion("row", [deploymentPlanRowSchema, cutPlanRowSchema, turnPlanRowSchema, frontPlanRowSchema]),
   ),
   simulate: documentSchema("simulate", simulateRowSchema),
+  pipeline: documentSchema(
+    "pipeline",
+    z.discriminatedUnion("row", [
+      pipelineRunRowSchema,
+      pipelineInstanceRowSchema,
+      pipelineLinkRowSchema,
+      pipelineHandoverRowSchema,
+    ]),
+  ),
   env: documentSchema("env", envRowSchema),
 } as const;
 
@@ -98,6 +116,12 @@ const ROW_KEYS: Readonly<Record<RecordedCommand, Readonly<Record<string, readonl
     front: Object.keys(frontPlanRowSchema.shape),
   },
   simulate: { deployment: Object.keys(simulateRowSchema.shape) },
+  pipeline: {
+    run: Object.keys(pipelineRunRowSchema.shape),
+    instance: Object.keys(pipelineInstanceRowSchema.shape),
+    link: Object.keys(pipelineLinkRowSchema.shape),
+    handover: Object.keys(pipelineHandoverRowSchema.shape),
+  },
   env: { environment: Object.keys(envRowSchema.shape) },
 };
 

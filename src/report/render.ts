@@ -7,6 +7,7 @@ import { codesignBlocks, costBlocks } from "./costBlocks.ts";
 import { csvText } from "./csv.ts";
 import { markdownText } from "./markdown.ts";
 import { paperBlocks } from "./paperBlocks.ts";
+import { pipelineBlocks } from "./pipelineBlocks.ts";
 import { planBlocks } from "./planBlocks.ts";
 import { projectBlocks, validateBlocks } from "./projectBlocks.ts";
 import { simulateBlocks } from "./simulateBlocks.ts";
@@ -48,6 +49,8 @@ function onlyShape(document: AnyDocument, shape: string): AnyDocument {
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "models":
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
+    case "pipeline":
+      return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "plan":
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "project":
@@ -81,6 +84,8 @@ function blocksOf(document: AnyDocument, columns: number): Block[] {
       return planBlocks(document);
     case "simulate":
       return simulateBlocks(document);
+    case "pipeline":
+      return pipelineBlocks(document);
     case "env":
       return envBlocks(document);
   }
