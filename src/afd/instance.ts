@@ -72,6 +72,9 @@ export default function runInstance(task: InstanceTask): void {
   dismissThreads(control, self, task.threads);
 }
 
+/** How long an instance that is done sleeps before it looks whether all are. */
+const servingSliceNs = 20e6;
+
 /** What both sides do: wait, work, push, note. */
 class InstanceRun {
   readonly #task: InstanceTask;
@@ -385,11 +388,8 @@ class InstanceRun {
     if (this.#task.faults.length === 0) return;
     const isDone = (instance: number): boolean => Atomics.load(words, this.#control.word(instance, "phase")) === phase.done;
     for (let instance = 0; instance < this.#control.instances; instance++) this.#control.ring(instance);
-    while (!Array.from({ length: this.#control.instances }, (_, instance) => instance).every(isDone)) {
-      const bell = Atomics.load(words, this.#control.word(this.#self, "bell"));
-      this.#port.poll();
-      Atomics.wait(words, this.#control.word(this.#self, "bell"), bell, 20);
-    }
+    const instances = Array.from({ length: this.#control.instances }, (_, instance) => instance);
+    while (!instances.every(isDone)) this.#port.sleepUntil(this.#clock() + servingSliceNs);
   }
 
   #setPhase(value: number): void {

@@ -163,7 +163,7 @@ export class Port {
       if (maySpin && next < 0 && spin < spins) continue;
       this.poll();
       if (next < 0 && this.#checks) this.#askAgain(numbers, onlyFrom);
-      this.#sleep(bell, usableNs);
+      this.#sleep(bell, usableNs, next < 0 ? numbers : undefined, onlyFrom);
     }
   }
 
@@ -236,12 +236,17 @@ export class Port {
     return Atomics.load(control.words, control.sentWord(control.peerIndex(this.#instance, peer), microBatch));
   }
 
-  #sleep(bell: number, untilNs: number): void {
+  /** Sleeps, unless something has come since the bell was read that nobody rings for any more. */
+  #sleep(bell: number, untilNs: number, numbers?: Int32Array, onlyFrom?: readonly boolean[]): void {
     const { words } = this.#control;
     const isAsleep = this.#control.word(this.#instance, "isAsleep");
     Atomics.store(words, isAsleep, 1);
-    const sliceNs = this.#checks ? Math.min(this.#options.retransmitNs, longestSliceNs) : longestSliceNs;
-    this.#sleeper.sleep(words, this.#control.word(this.#instance, "bell"), bell, untilNs, sliceNs);
+    const hasCome = numbers !== undefined && this.#earliest(numbers, onlyFrom) >= 0;
+    const isAsked = Atomics.load(words, this.#control.word(this.#instance, "resendCount")) !== this.#resendsSeen;
+    if (!hasCome && !isAsked) {
+      const sliceNs = this.#checks ? Math.min(this.#options.retransmitNs, longestSliceNs) : longestSliceNs;
+      this.#sleeper.sleep(words, this.#control.word(this.#instance, "bell"), bell, untilNs, sliceNs);
+    }
     Atomics.store(words, isAsleep, 0);
   }
 
@@ -267,10 +272,9 @@ export class Port {
 
   #isComplete(microBatch: number, number: number, onlyFrom: readonly boolean[] | undefined): boolean {
     const { words } = this.#control;
-    const first = this.#control.numberWord(this.#instance, microBatch, 0);
     for (let peer = 0; peer < this.#peers; peer++) {
       if (onlyFrom !== undefined && !onlyFrom[peer]) continue;
-      if (Atomics.load(words, first + peer) < number) return false;
+      if (Atomics.load(words, this.#control.numberWord(this.#instance, microBatch, peer)) < number) return false;
       if (this.#checks && !this.#isWhole(microBatch, number, peer)) return false;
     }
     return true;
@@ -390,8 +394,10 @@ export class Port {
     }
     if (this.#checks) words[control.checksumWord(receiver, microBatch, this.#place)] = sum;
     Atomics.store(words, numberWord, number);
-    const arrived = Atomics.add(words, control.arrivedWord(receiver, microBatch), 1) + 1;
-    if (arrived >= number * control.peersOf(receiver)) control.ring(receiver);
+    // Of several senders the last wakes the receiver; the count is a hint, what it finds are the numbers.
+    const senders = control.peersOf(receiver);
+    if (senders === 1 || Atomics.add(words, control.arrivedWord(receiver, microBatch), 1) + 1 >= number * senders)
+      control.ring(receiver);
   }
 
   /** Turns one bit of a message over where it lies. */
