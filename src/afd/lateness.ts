@@ -115,10 +115,12 @@ function messageObservation(
   entry: StageEntry,
   side: Side,
   instance: number,
-  { division: { layers } }: MembershipLog,
+  log: MembershipLog,
   ends: Readonly<Record<Side, readonly ReadonlyMap<string, number>[]>>,
 ): Observation[] {
-  if (!hasInput(entry)) return [];
+  // A message whose sender is not known came through a pool's results.
+  if (!hasInput(entry, side, log) || entry.lastPeer < 0) return [];
+  const { layers } = log.division;
   const sender = side === "attention" ? "ffn" : "attention";
   const part = side === "attention" ? "f2a" : "a2f";
   const stage = entry.step * layers + entry.layer - (side === "attention" ? 1 : 0);

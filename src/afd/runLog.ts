@@ -24,9 +24,9 @@ export function isStage({ step }: StageEntry, { lastStep }: MembershipLog): bool
   return step < lastStep;
 }
 
-/** Whether a stage waited for a message; the first of a membership does not. */
-export function hasInput({ lastPeer }: StageEntry): boolean {
-  return lastPeer >= 0;
+/** Whether an entry waited for a message: all but the first attention stages of a membership. */
+export function hasInput({ step, layer }: StageEntry, side: Side, { firstStep }: MembershipLog): boolean {
+  return side === "ffn" || step > firstStep || layer > 0;
 }
 
 /** When a stage's input was there in fact: all of it pushed, and through an emulated network. */

@@ -28,11 +28,12 @@ export function stepTimes(logs: readonly MembershipLog[]): readonly StepTime[] {
 }
 
 /** When each step was over on all attention instances; steps that one of them has no note of are left out. */
-function endsOf({ attention, firstStep, lastStep }: MembershipLog, microBatch: number): Map<number, number> {
+function endsOf(log: MembershipLog, microBatch: number): Map<number, number> {
+  const { attention, firstStep, lastStep } = log;
   const perInstance = attention.map((entries) => {
     const ends = new Map<number, number>();
     for (const entry of entries) {
-      if (entry.layer === 0 && entry.microBatch === microBatch && hasInput(entry))
+      if (entry.layer === 0 && entry.microBatch === microBatch && hasInput(entry, "attention", log))
         ends.set(entry.step - 1, takenNs(entry));
     }
     return ends;

@@ -139,7 +139,7 @@ function instancesOf(
       (log[side][instance] ?? []).filter((entry) => isCounted(entry, log, warmUpSteps)),
     );
     const takenNs = counted.map(({ beginNs, endNs }) => endNs - beginNs);
-    const queued = counted.filter(hasInput).map((entry) => entry.queued);
+    const queued = counted.map((entry) => entry.queued);
     return {
       side,
       instance,
@@ -185,7 +185,7 @@ function lastFraction(logs: readonly MembershipLog[], side: Side, instance: numb
   let last = 0;
   for (const log of logs) {
     for (const entry of log[peers].flat()) {
-      if (entry.step < warmUpSteps || !hasInput(entry)) continue;
+      if (entry.step < warmUpSteps || !hasInput(entry, peers, log)) continue;
       waits++;
       if (entry.lastPeer === instance) last++;
     }
@@ -197,7 +197,7 @@ function handoversOf(logs: readonly MembershipLog[], receiver: Side, warmUpSteps
   const histogram: RecordableHistogram = createHistogram();
   for (const log of logs) {
     for (const entry of log[receiver].flat()) {
-      if (entry.step < warmUpSteps || !hasInput(entry) || entry.waitNs > readyNs(entry)) continue;
+      if (entry.step < warmUpSteps || !hasInput(entry, receiver, log) || entry.waitNs > readyNs(entry)) continue;
       histogram.record(Math.max(1, Math.round(entry.beginNs - readyNs(entry))));
     }
   }

@@ -27,7 +27,19 @@ export const pipelineRunRowSchema = z.strictObject({
   steps: whole("Decode steps of each sequence, warm-up included."),
   warmUpSteps: whole("First steps that no number counts.", 0),
   emulated: z.boolean().meta({ description: "Whether stages take a given time instead of running kernels." }),
-  wire: text("What messages go through: shared memory, or posted messages."),
+  model: text("Name of the model and its scale; absent where stages are emulated, as the six below.").optional(),
+  contextTokens: z
+    .number()
+    .min(0)
+    .meta({ description: "Cached tokens of a sequence before the first step, the mean.", unit: "tokens" })
+    .optional(),
+  ffnParallel: text("How FFN instances divide a layer: tp (widths), ep (experts), or both.").optional(),
+  weightDtype: text("How weights are stored.").optional(),
+  kvDtype: text("How the KV cache is stored.").optional(),
+  a2fFormat: text("What messages to FFN hold tokens in.").optional(),
+  f2aFormat: text("What messages to attention hold partial sums in.").optional(),
+  wire: text("What messages go through: shared memory, or a pool's tasks and results (postmessage)."),
+  linkUse: text("Of the emulated network: duplex, shared, or pair."),
   seed: whole("Seed of weights, jitter and faults.", 0),
   tpotNs: amount("measured", "ns", "Time per output token: median over steps and micro-batches.").optional(),
   tpotMeanNs: amount("measured", "ns", "Its mean.").optional(),

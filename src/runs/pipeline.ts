@@ -1,8 +1,14 @@
-import { type PipelinePlan, type PipelineRun, referenceChecksums, runPipeline } from "../afd/pipeline.ts";
+import { type PipelinePlan, type PipelineRun, runPipeline } from "../afd/pipeline.ts";
+import { checksumsOfOneThread } from "../afd/referenceThread.ts";
+import { runTaskPipeline } from "../afd/taskPipeline.ts";
+import type { Work } from "../afd/work.ts";
 import { readEnvironment } from "../host/environment.ts";
 import { DOCUMENT_SCHEMA } from "../record/document.ts";
 import type { PipelineRow } from "../record/pipelineRows.ts";
 import { recordEnvironment } from "./environment.ts";
+import { type KernelsHere, kernelsHere } from "./kernelsHere.ts";
+import { pipelineModel } from "./pipelineModel.ts";
+import { pipelineNotes } from "./pipelineNotes.ts";
 import { pipelineRows } from "./pipelineRows.ts";
 import type { PipelineOutcome, PipelineSettings } from "./pipelineSettings.ts";
 import { pipelineSlices } from "./pipelineSlices.ts";
@@ -16,27 +22,40 @@ const silentMs = 1000;
  * @throws InvalidInputError on what cannot be divided, InfeasibleError where memories do not fit
  */
 export async function pipeline(settings: PipelineSettings): Promise<PipelineOutcome> {
+  const { stages, signal } = settings;
+  const model = stages.kind === "kernels" ? await pipelineModel(stages, settings.seed) : undefined;
+  // All are checked before the first one runs.
+  const points = pointsOf(settings).map((point) => ({ point, work: workOf(settings, point, model?.decode) }));
+  const here = stages.kind === "kernels" ? await kernelsHere(stages.target) : undefined;
   const rows: PipelineRow[] = [];
-  const points = pointsOf(settings);
+  const notes = new Set<string>();
   let failed = false;
   let unrecoverable: string | undefined;
-  for (const point of points) {
-    if (settings.signal.aborted || unrecoverable !== undefined) break;
-    const { run, bitEqual, rows: ofRun } = await runOf(settings, point);
-    rows.push(...ofRun);
-    failed ||= bitEqual === false;
+  for (const { point, work } of points) {
+    if (signal.aborted || unrecoverable !== undefined) break;
+    const { run, check } = await runOf(settings, point, work, here);
+    rows.push(...pipelineRows(settings, work, model, run, check.bitEqual));
+    if (check.note !== undefined) notes.add(check.note);
+    failed ||= check.bitEqual === false;
     unrecoverable = run.unrecoverable;
     if (settings.onSlice !== undefined)
       for (const slice of pipelineSlices(run, settings.network)) settings.onSlice(slice);
   }
-  const interrupted = settings.signal.aborted;
+  const interrupted = signal.aborted;
   return {
     document: {
       schema: DOCUMENT_SCHEMA,
       command: "pipeline",
-      environment: recordEnvironment(),
+      environment: recordEnvironment(here?.target),
       rows,
-      notes: notesOf(settings, interrupted, unrecoverable),
+      notes: [
+        ...pipelineNotes(settings, rows),
+        ...(model?.notes ?? []),
+        ...(here?.notices ?? []),
+        ...notes,
+        ...(interrupted ? ["Interrupted: steps that were over by then count; outputs are not compared."] : []),
+        ...(unrecoverable === undefined ? [] : [`Ended early: ${unrecoverable}.`]),
+      ],
     },
     interrupted,
     failed,
@@ -44,19 +63,23 @@ export async function pipeline(settings: PipelineSettings): Promise<PipelineOutc
   };
 }
 
-interface PointResult {
-  readonly run: PipelineRun;
+/** Whether outputs are those of one thread; undefined: not compared, and where it is not for want of asking, why. */
+interface Check {
   readonly bitEqual: boolean | undefined;
-  readonly rows: readonly PipelineRow[];
+  readonly note?: string;
 }
 
-async function runOf(settings: PipelineSettings, point: PipelinePoint): Promise<PointResult> {
+async function runOf(
+  settings: PipelineSettings,
+  point: PipelinePoint,
+  work: Work,
+  here: KernelsHere | undefined,
+): Promise<{ readonly run: PipelineRun; readonly check: Check }> {
   const { cpuCores, availableMemoryBytes } = readEnvironment();
-  const work = workOf(settings, point);
   const plan: PipelinePlan = {
     work,
     threadsPerInstance: settings.threadsPerInstance,
-    kernels: undefined,
+    kernels: here?.kernels,
     network: settings.network,
     faults: settings.faults,
     recovery: settings.recovery,
@@ -66,15 +89,23 @@ async function runOf(settings: PipelineSettings, point: PipelinePoint): Promise<
     signal: settings.signal,
     onProgress: reporter(settings, point),
   };
-  const run = await runPipeline(plan);
-  const isWhole = !run.interrupted && run.unrecoverable === undefined;
-  const bitEqual = settings.check === "bits" && isWhole ? isReference(run, plan) : undefined;
-  return { run, bitEqual, rows: pipelineRows(settings, work, run, bitEqual) };
+  const run = await (settings.wire === "shared" ? runPipeline(plan) : runTaskPipeline(plan));
+  return { run, check: await checkOf(settings, plan, run) };
 }
 
-function isReference({ checksums }: PipelineRun, plan: PipelinePlan): boolean {
-  const expected = referenceChecksums(plan);
-  return checksums.length === expected.length && checksums.every((sum, index) => sum === expected[index]);
+async function checkOf({ check }: PipelineSettings, plan: PipelinePlan, run: PipelineRun): Promise<Check> {
+  if (check === "none" || run.interrupted || run.unrecoverable !== undefined) return { bitEqual: undefined };
+  try {
+    const expected = await checksumsOfOneThread(plan, plan.signal);
+    const { checksums } = run;
+    const bitEqual = checksums.length === expected.length && checksums.every((sum, index) => sum === expected[index]);
+    return { bitEqual };
+  } catch (error) {
+    if (plan.signal.aborted) return { bitEqual: undefined };
+    // An error that crossed threads has its name, not its class.
+    if (!(error instanceof Error) || error.name !== "InfeasibleError") throw error;
+    return { bitEqual: undefined, note: `Outputs are not compared with one thread's: ${error.message}.` };
+  }
 }
 
 /** Tokens so far and tokens per second, now and then. */
@@ -90,22 +121,4 @@ function reporter(settings: PipelineSettings, point: PipelinePoint): PipelinePla
     shownTokens = tokens;
     settings.onProgress({ text: `tokens, ${perSecond.toFixed(0)} tokens/s (${name})`, done: tokens, total });
   };
-}
-
-function notesOf(
-  { warmUpSteps, steps, stages, check }: PipelineSettings,
-  interrupted: boolean,
-  unrecoverable: string | undefined,
-): string[] {
-  const { attentionNs, ffnNs } = stages;
-  return [
-    `Measured on worker threads, steps ${warmUpSteps} to ${steps - 1}; before them the pipeline fills.`,
-    `Emulated: a stage takes ${attentionNs / 1e6} ms (attention) or ${ffnNs / 1e6} ms (FFN) instead of running kernels.`,
-    "boundNs is modeled: the closed form of the given times and network, without jitter, faults and hand-overs.",
-    ...(check === "none" ? ["Outputs were not compared with the one-thread run."] : []),
-    ...(interrupted
-      ? ["Interrupted: of the last run only the steps that were over count, and no outputs are compared."]
-      : []),
-    ...(unrecoverable === undefined ? [] : [`Ended early: ${unrecoverable}.`]),
-  ];
 }

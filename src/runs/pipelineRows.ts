@@ -11,15 +11,21 @@ import type {
   PipelineRunRow,
 } from "../record/pipelineRows.ts";
 import { pipelineBound } from "./pipelineBound.ts";
+import type { PipelineModel } from "./pipelineModel.ts";
 import type { PipelineSettings } from "./pipelineSettings.ts";
 
 /** A share of TPOT that an instance or link is to be late by before it is called a straggler. */
 const stragglerShare = 0.02;
 
-/** Rows of one run. @param bitEqual undefined: not compared */
+/**
+ * Rows of one run.
+ * @param model undefined where stages are emulated
+ * @param bitEqual undefined: not compared
+ */
 export function pipelineRows(
   settings: PipelineSettings,
   work: Work,
+  model: PipelineModel | undefined,
   run: PipelineRun,
   bitEqual: boolean | undefined,
 ): readonly PipelineRow[] {
@@ -41,7 +47,9 @@ export function pipelineRows(
     steps: division.steps,
     warmUpSteps: settings.warmUpSteps,
     emulated: work.kind === "emulated",
-    wire: "shared",
+    ...modelOf(settings, work, model),
+    wire: settings.wire,
+    linkUse: settings.network.linkUse,
     seed: settings.seed,
     ...bytesPerStep(work),
     ...(bitEqual === undefined ? {} : { bitEqual }),
@@ -60,6 +68,21 @@ export function pipelineRows(
 /** What the instances of all memberships of a run noted. */
 export function logsOf({ memberships }: PipelineRun): readonly MembershipLog[] {
   return memberships.map(({ membership, result }) => ({ ...membership, ...result }));
+}
+
+function modelOf({ stages }: PipelineSettings, work: Work, model: PipelineModel | undefined): Partial<PipelineRunRow> {
+  if (stages.kind === "emulated" || work.kind === "emulated" || model === undefined) return {};
+  const { kvTokens } = work.decode;
+  const { ffnParallel, weightDtype, kvDtype, messages } = stages;
+  return {
+    model: model.name,
+    contextTokens: kvTokens.reduce((sum, tokens) => sum + tokens, 0) / kvTokens.length,
+    ffnParallel: ffnParallel.kind === "tp+ep" ? `tp${ffnParallel.tensorParallel}+ep` : ffnParallel.kind,
+    weightDtype,
+    kvDtype,
+    a2fFormat: messages.a2f,
+    f2aFormat: messages.f2a,
+  };
 }
 
 type Shared = Pick<PipelineRunRow, "kind" | "deployment" | "microBatches">;

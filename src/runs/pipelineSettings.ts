@@ -1,9 +1,12 @@
+import type { FfnParallel, MessageFormat } from "../afd/decodeWork.ts";
 import type { StageJitter } from "../afd/emulatedWork.ts";
 import type { Fault, Recovery } from "../afd/faults.ts";
 import type { Network } from "../afd/network.ts";
+import type { KvDtype } from "../kernels/kvFormat.ts";
 import type { PipelineDocument } from "../record/schemas.ts";
 import type { Slice } from "../record/slice.ts";
-import type { ProgressEvent } from "./settings.ts";
+import type { ModelChoice } from "./models.ts";
+import type { ProgressEvent, TargetName, WeightDtype } from "./settings.ts";
 
 /** How a run's sequences are divided: into equal micro-batches, for each of some counts, or into given ones. */
 export type MicroBatching =
@@ -11,7 +14,10 @@ export type MicroBatching =
   | { readonly kind: "sizes"; readonly sizes: readonly number[] };
 
 /** What stages do. */
-export type StageChoice = {
+export type StageChoice = EmulatedStages | KernelStages;
+
+/** Stages that take a given time. */
+export interface EmulatedStages {
   readonly kind: "emulated";
   /** Of a layer and micro-batch on one instance. */
   readonly attentionNs: number;
@@ -20,7 +26,29 @@ export type StageChoice = {
   readonly layers: number;
   /** Bytes of a sequence in a message, a multiple of 4. */
   readonly messageBytes: number;
-};
+}
+
+/** Kernels of a model in small, with seeded weights. */
+export interface KernelStages {
+  readonly kind: "kernels";
+  readonly model: ModelChoice;
+  /** Fields of the model, each `NAME.FIELD=VALUE`; replaced before it is scaled. */
+  readonly settings: readonly string[];
+  /** What hidden size, ranks, widths, heads and layers are divided by. */
+  readonly divisor: number;
+  /** Cached tokens of each sequence before the first step: a seeded number from the least to the most. */
+  readonly contextTokens: { readonly least: number; readonly most: number };
+  readonly ffnParallel: FfnParallel;
+  readonly weightDtype: WeightDtype;
+  readonly kvDtype: KvDtype;
+  readonly messages: { readonly a2f: MessageFormat; readonly f2a: MessageFormat };
+  /** Undefined: the best that this engine has. */
+  readonly target: TargetName | undefined;
+}
+
+export const wires = ["shared", "postmessage"] as const;
+/** What messages go through: memory that both ends see, or a pool's tasks and results (the plain baseline). */
+export type Wire = (typeof wires)[number];
 
 /** What `pipeline` runs: one run for each combination of instances and micro-batches. */
 export interface PipelineSettings {
@@ -36,6 +64,8 @@ export interface PipelineSettings {
   /** First steps that no number counts; below `steps`. */
   readonly warmUpSteps: number;
   readonly threadsPerInstance: number;
+  readonly wire: Wire;
+  /** Emulated; only on the shared wire. */
   readonly network: Network;
   readonly faults: readonly Fault[];
   readonly recovery: Recovery;

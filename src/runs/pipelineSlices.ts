@@ -45,7 +45,7 @@ function* slicesOf(
   for (const entry of entries) {
     const { step, layer, microBatch } = entry;
     const place = { side, instance, microBatch };
-    if (isOccupied && hasInput(entry)) {
+    if (isOccupied && hasInput(entry, side, log)) {
       const stage = step * log.division.layers + layer - (side === "attention" ? 1 : 0);
       const sent = { step: Math.floor(stage / log.division.layers), layer: stage % log.division.layers };
       const endNs = Math.max(receiveFreeNs, entry.usableNs - network.latencyNs);

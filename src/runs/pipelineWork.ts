@@ -1,8 +1,10 @@
-import type { Work } from "../afd/work.ts";
-import type { Share } from "../kernels/program.ts";
-import { shareOf } from "../kernels/program.ts";
+import type { DecodeModel } from "../afd/decodeWork.ts";
+import { checkFfnParallel } from "../afd/ffnShard.ts";
+import { uniformOf } from "../afd/seeded.ts";
+import { batchOf, type Work } from "../afd/work.ts";
+import { type Share, shareOf } from "../kernels/program.ts";
 import { InvalidInputError } from "../units/errors.ts";
-import type { PipelineSettings } from "./pipelineSettings.ts";
+import type { KernelStages, PipelineSettings } from "./pipelineSettings.ts";
 
 /** One combination of a run's lists. */
 export interface PipelinePoint {
@@ -29,10 +31,36 @@ export function pointsOf(settings: PipelineSettings): readonly PipelinePoint[] {
   );
 }
 
-/** What instances do at a point. */
-export function workOf({ stages, steps, seed }: PipelineSettings, point: PipelinePoint): Work {
-  const { attentionNs, ffnNs, jitter, layers, messageBytes: rowBytes } = stages;
-  return { kind: "emulated", emulated: { ...point, layers, steps, attentionNs, ffnNs, jitter, rowBytes, seed } };
+/**
+ * What instances do at a point.
+ * @param model undefined where stages are emulated
+ * @throws InvalidInputError where FFN instances can't divide the experts
+ */
+export function workOf(
+  { stages, steps, seed }: PipelineSettings,
+  point: PipelinePoint,
+  model: DecodeModel | undefined,
+): Work {
+  if (stages.kind === "emulated") {
+    const { attentionNs, ffnNs, jitter, layers, messageBytes: rowBytes } = stages;
+    return { kind: "emulated", emulated: { ...point, layers, steps, attentionNs, ffnNs, jitter, rowBytes, seed } };
+  }
+  if (model === undefined) throw new Error("stages with kernels need a model");
+  const { ffnParallel, messages, contextTokens } = stages;
+  const kvTokens = contextsOf(contextTokens, batchOf(point), seed);
+  const decode = { ...point, model, ffnParallel, messages, kvTokens, steps };
+  checkFfnParallel(decode);
+  return { kind: "kernels", decode };
+}
+
+/** A draw of a sequence's context among all draws of a seed. */
+const contextDraw = 1;
+
+function contextsOf({ least, most }: KernelStages["contextTokens"], batch: number, seed: number): readonly number[] {
+  return Array.from(
+    { length: batch },
+    (_, sequence) => least + Math.floor(uniformOf(seed, contextDraw, sequence) * (most - least + 1)),
+  );
 }
 
 function microBatchesOf(

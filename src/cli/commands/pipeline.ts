@@ -4,6 +4,7 @@ import type { TimelineText } from "../../report/figures/timelineFigure.ts";
 import type { PipelineOutcome } from "../../runs/pipelineSettings.ts";
 import { InfeasibleError, InvalidInputError } from "../../units/errors.ts";
 import { interruptible } from "../interrupt.ts";
+import { setOption } from "../modelingOptions.ts";
 import { addOutputOptions, addSvgOption, emit, resolveOutput, saveFigure } from "../output.ts";
 import { type ParsedPipeline, type PipelineOptions, parsePipeline } from "../pipelineOptions.ts";
 import { NO_PROGRESS, startProgress } from "../progress.ts";
@@ -11,6 +12,8 @@ import type { CommandContext, Terminal } from "../terminal.ts";
 
 const HELP = `
 Examples:
+  $ afdbench pipeline --scale tiny --attention 1 --ffn 1 --micro-batches 1..4
+  $ afdbench pipeline --attention 2 --ffn 2 --ffn-parallel tp --messages A2F=f32,F2A=f32
   $ afdbench pipeline --stage A=2ms,F=2ms --net-stage 1ms --micro-batches 1..4
   $ afdbench pipeline --attention 2 --ffn 2 --stage A=2ms,F=2ms --net 400Gbps --net-latency 5us
   $ afdbench pipeline --stage A=2ms,F=2ms --jitter lognormal=0.05 --trace t.json --svg t.svg
@@ -21,14 +24,25 @@ export function addPipeline(program: Command, context: CommandContext): void {
   const command = program
     .command("pipeline")
     .description("decode on attention and FFN instances, each on threads of its own")
+    .option("--model <name>", "model of the catalog (default: step3)")
+    .option("--config <file>", "config.json or model card instead")
+    .addOption(setOption("a field of the model, before it is scaled"))
+    .option("--scale <share>", "of its widths, heads and layers: tiny (1/32), small (1/16), 1/8 … (default: tiny)")
     .option("--attention <list>", "attention instances", "1")
     .option("--ffn <list>", "FFN instances", "1")
+    .option("--ffn-parallel <kind>", "how they divide a layer: ep, tp, tp+ep (tp4+ep …) (default: ep)")
+    .option("--threads-per-instance <count>", "worker threads of each instance", "1")
     .option("--micro-batches <list>", "micro-batches under way, of equal size (default: 3)")
     .option("--micro-batch-sizes <list>", "sequences of each micro-batch instead, such as 20,12,16")
     .option("--batch <count>", "sequences of all (default: 4 for each micro-batch and attention instance)")
+    .option("--context <tokens>", "cached tokens of a sequence, or a range such as 64..512 (default: 256)")
     .option("--steps <count>", "decode steps, warm-up included", "12")
     .option("--warm-up <count>", "first steps that are not counted", "2")
-    .option("--threads-per-instance <count>", "worker threads of each instance", "1")
+    .option("--weight-dtype <name>", "how weights are stored: f32, int8, int4 (default: int8)")
+    .option("--kv-dtype <name>", "KV cache format: f32, bf16, fp8, int8, int4 (default: int8)")
+    .option("--messages <formats>", "f32, bf16, fp8 or int8 each way (default: A2F=fp8,F2A=bf16)")
+    .option("--target <name>", "WASM target: simd, relaxed, debug (default: the fastest this engine has)")
+    .option("--wire <kind>", "shared memory, or postmessage: a pool's task for every stage", "shared")
     .option("--stage <times>", "emulate stages: time of a layer for a micro-batch, A=2ms,F=2ms")
     .option("--jitter <kind>", "on these times: lognormal=SIGMA or uniform=SHARE (default: none)")
     .option("--layers <count>", "layers of a step, with --stage (default: 8)")
