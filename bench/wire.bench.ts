@@ -1,6 +1,6 @@
 /**
- * A hand-over through the wire, payload included, beside a bare ping-pong on one shared word and a pool's task; and what a million
- * hand-overs leave on the heap.
+ * A hand-over through the wire, payload included, beside a bare ping-pong on shared words, the same with a copy of the
+ * payload, and a pool's task; and what a million hand-overs leave on the heap.
  */
 import { median } from "simple-statistics";
 import { Control } from "../src/afd/control.ts";
@@ -14,21 +14,22 @@ const REPEATS = 7;
 
 const pool = startResidentPool(new URL("./wirePeer.ts", import.meta.url), 2);
 try {
-  console.log("wire: one hand-over, both threads awake (median of runs in turn; ratio to the bare ping-pong of the same turn)");
+  console.log("wire: one hand-over, both threads awake (median of runs in turn; ratios to the bare ping-pong of the same turn, without and with the copy)");
   for (const bytes of SIZES) {
     const rounds = Math.max(2_000, Math.min(100_000, Math.round(1e9 / (1000 + bytes))));
-    const bare: number[] = [];
-    const wire: number[] = [];
-    const ratios: number[] = [];
-    for (let repeat = 0; repeat < REPEATS; repeat++) {
-      const bareNs = (await pingPong("bare", bytes, rounds)).nsPerHandover;
-      const wireNs = (await pingPong("wire", bytes, rounds)).nsPerHandover;
-      bare.push(bareNs);
-      wire.push(wireNs);
-      ratios.push(wireNs / bareNs);
-    }
-    const times = `bare ${formatDuration(median(bare))}, wire with ${formatBytes(bytes)} ${formatDuration(median(wire))}`;
-    console.log(`  ${times}: ${formatNumber(median(ratios))} times`);
+    const times: Record<"bare" | "copy" | "wire", number[]> = { bare: [], copy: [], wire: [] };
+    for (let repeat = 0; repeat < REPEATS; repeat++)
+      for (const how of ["bare", "copy", "wire"] as const)
+        times[how].push((await pingPong(how, bytes, rounds)).nsPerHandover);
+    const { bare, copy, wire } = times;
+    const toBare = median(wire.map((wireNs, repeat) => wireNs / (bare[repeat] as number)));
+    const toCopy = median(wire.map((wireNs, repeat) => wireNs / (copy[repeat] as number)));
+    const parts = [
+      `bare ${formatDuration(median(bare))}`,
+      `with a copy of ${formatBytes(bytes)} ${formatDuration(median(copy))}`,
+      `wire ${formatDuration(median(wire))}`,
+    ];
+    console.log(`  ${parts.join(", ")}: ${formatNumber(toBare)} and ${formatNumber(toCopy)} times`);
   }
   console.log(`  a pool's task and back: ${formatDuration(await taskRoundTripNs())}`);
   const { heapGrowthBytes } = await pingPong("wire", 1024, 500_000);
@@ -38,7 +39,7 @@ try {
 }
 
 /** Both ends; gives the first one's result. */
-async function pingPong(how: "bare" | "wire", bytes: number, rounds: number): Promise<PeerResult> {
+async function pingPong(how: "bare" | "copy" | "wire", bytes: number, rounds: number): Promise<PeerResult> {
   const division = {
     ...{ attentionInstances: 1, ffnInstances: 1, layers: 1, steps: 1 },
     microBatches: [{ first: 0, last: 1 }],

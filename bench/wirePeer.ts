@@ -7,7 +7,7 @@ import type { Division } from "../src/afd/work.ts";
 import { sharedClock } from "../src/host/sharedClock.ts";
 
 export interface PeerTask {
-  readonly how: "bare" | "wire" | "echo";
+  readonly how: "bare" | "copy" | "wire" | "echo";
   /** 0 begins. */
   readonly end: 0 | 1;
   readonly rounds: number;
@@ -31,7 +31,7 @@ export interface PeerResult {
 
 export default function runPeer(task: PeerTask): PeerResult {
   if (task.how === "echo") return { nsPerHandover: 0, heapGrowthBytes: 0 };
-  const play = task.how === "bare" ? bareEnd(task) : wireEnd(task);
+  const play = task.how === "wire" ? wireEnd(task) : bareEnd(task);
   for (let round = 1; round <= task.warmups; round++) play(round);
   const heapBytes = process.memoryUsage().heapUsed;
   const began = performance.now();
@@ -43,17 +43,22 @@ export default function runPeer(task: PeerTask): PeerResult {
   };
 }
 
-/** One word that both ends poll. */
-function bareEnd({ words: buffer, end }: PeerTask): (round: number) => void {
+/** One word a direction that the other end polls; with `copy` after a copy of the message. */
+function bareEnd({ how, words: buffer, end, bytes, memories }: PeerTask): (round: number) => void {
   const words = new Int32Array(buffer);
+  const source = new Uint8Array(memories[end] as SharedArrayBuffer, 0, bytes);
+  const target = new Uint8Array(memories[1 - end] as SharedArrayBuffer, bytes, bytes);
+  const give = (round: number): void => {
+    if (how === "copy") target.set(source);
+    Atomics.store(words, end * 16, round);
+  };
+  const get = (round: number): void => {
+    while (Atomics.load(words, (1 - end) * 16) !== round);
+  };
   return (round) => {
-    if (end === 0) {
-      Atomics.store(words, 0, round);
-      while (Atomics.load(words, 16) !== round);
-    } else {
-      while (Atomics.load(words, 0) !== round);
-      Atomics.store(words, 16, round);
-    }
+    if (end === 1) get(round);
+    give(round);
+    if (end === 0) get(round);
   };
 }
 
@@ -86,7 +91,7 @@ function wireEnd(task: PeerTask): (round: number) => void {
   };
   return (round) => {
     if (end === 1) get(round);
-    port.push(0, round, 0);
+    port.push(0, round, 0, 0);
     if (end === 0) get(round);
   };
 }

@@ -157,7 +157,7 @@ class InstanceRun {
     this.#open();
     for (let microBatch = 0; microBatch < microBatches.length; microBatch++) {
       const done = this.#done[microBatch] as number;
-      if (done > first) this.#port.push(microBatch, done, this.#clock());
+      if (done > first) this.#pushAgain(microBatch, done);
       else this.#beginStep(stages, microBatch, done);
     }
     let open = microBatches.length;
@@ -274,7 +274,7 @@ class InstanceRun {
       this.#port.awaitAny(waitsFor, peers);
       this.#port.take(microBatch);
       stages.run(this.#placeOf(done - 1, microBatch));
-      this.#port.push(microBatch, done, this.#clock());
+      this.#pushAgain(microBatch, done);
     }
   }
 
@@ -333,9 +333,14 @@ class InstanceRun {
     this.#entry.endNs = this.#clock();
   }
 
+  #pushAgain(microBatch: number, number: number): void {
+    const now = this.#clock();
+    this.#port.push(microBatch, number, now, now);
+  }
+
   /** Pushes a stage's message and notes the stage. */
   #sent(place: StagePlace, number: number): void {
-    this.#port.push(place.microBatch, number, this.#freeNs);
+    this.#port.push(place.microBatch, number, this.#freeNs, this.#entry.endNs);
     this.#done[place.microBatch] = number;
     this.#entry.sentNs = this.#clock();
     this.#log.add(this.#entry);

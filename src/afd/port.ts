@@ -80,6 +80,8 @@ export class Port {
   readonly #slowLinks: readonly { readonly fault: SlowLinkFault; readonly index: number }[];
   readonly #held: Held[] = [];
   #resendsSeen = 0;
+  /** When the message at hand is pushed. */
+  #nowNs = 0;
   /** When each micro-batch's arrival was complete; NaN: not yet. */
   readonly #arrivals: readonly Arrival[];
   /** Since when each message has been missed; [micro-batch x peers + peer]. */
@@ -122,10 +124,11 @@ export class Port {
   /**
    * Sends the message of a micro-batch to all peers.
    * @param readyNs when it was ready: now, or a moment shortly before, on an emulated stage's own clock
+   * @param nowNs now, as the receiver notes it: the caller has just read the clock
    */
-  push(microBatch: number, number: number, readyNs: number): void {
-    const { words } = this.#control;
-    Atomics.store(words, this.#control.sentWord(this.#instance, microBatch), number);
+  push(microBatch: number, number: number, readyNs: number, nowNs: number): void {
+    this.#nowNs = nowNs;
+    this.#control.words[this.#control.sentWord(this.#instance, microBatch)] = number;
     const { network, outgoing } = this.#options;
     if (this.#immediate) {
       for (let peer = 0; peer < this.#peers; peer++) this.#send(peer, microBatch, number, readyNs, readyNs);
@@ -382,7 +385,7 @@ export class Port {
       return;
     }
     const at = control.timesAt(receiver, microBatch, this.#place);
-    times[at] = this.#options.clock();
+    times[at] = this.#nowNs;
     times[at + 1] = startNs;
     times[at + 2] = endNs;
     const isMoe = this.#isMoe(number);
@@ -409,8 +412,8 @@ export class Port {
 
   #release(): void {
     for (const { peer, microBatch, number } of this.#held.splice(0)) {
-      const now = this.#options.clock();
-      this.#deliver(peer, microBatch, number, now, now);
+      this.#nowNs = this.#options.clock();
+      this.#deliver(peer, microBatch, number, this.#nowNs, this.#nowNs);
     }
   }
 
@@ -463,8 +466,8 @@ export class Port {
         if (number === 0) continue;
         if (Atomics.load(control.words, control.sentWord(this.#instance, microBatch)) !== number) continue;
         Atomics.add(control.words, control.word(this.#instance, "resends"), 1);
-        const now = this.#options.clock();
-        this.#deliver(peer, microBatch, number, now, now);
+        this.#nowNs = this.#options.clock();
+        this.#deliver(peer, microBatch, number, this.#nowNs, this.#nowNs);
       }
     }
   }
