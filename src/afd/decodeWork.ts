@@ -76,12 +76,3 @@ export function sequencesOf(
   const share = shareOf(last - first, instance, attentionInstances);
   return { first: first + share.first, last: first + share.last };
 }
-
-/**
- * @throws InvalidInputError where the FFN instances can't divide the experts
- */
-export function checkFfnParallel({ model, ffnInstances, ffnParallel }: DecodeWork): void {
-  void model;
-  void ffnInstances;
-  void ffnParallel;
-}

@@ -1,6 +1,6 @@
 import { InvalidInputError } from "../units/errors.ts";
-import { checkFfnParallel } from "./decodeWork.ts";
 import type { Fault, MembershipFault } from "./faults.ts";
+import { checkFfnParallel } from "./ffnShard.ts";
 import type { Work } from "./work.ts";
 
 /** Steps that are decoded by the same instances. */

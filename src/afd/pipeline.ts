@@ -3,7 +3,7 @@ import { type MembershipResult, runClock, runMembership, UnrecoverableError } fr
 import type { Fault, Recovery } from "./faults.ts";
 import { type Membership, membershipsOf } from "./memberships.ts";
 import type { Network } from "./network.ts";
-import { emulatedReference } from "./reference.ts";
+import { referenceOutputs } from "./reference.ts";
 import { rowWidth } from "./stageModel.ts";
 import { createStepLog } from "./stepLog.ts";
 import { batchOf, divisionOf, type Work } from "./work.ts";
@@ -67,9 +67,9 @@ export async function runPipeline(plan: PipelinePlan): Promise<PipelineRun> {
 }
 
 /** The checksums of the same run in one thread. */
-export function referenceChecksums({ work, faults }: Pick<PipelinePlan, "work" | "faults" | "kernels">): Uint32Array {
+export function referenceChecksums({ work, faults, kernels }: Pick<PipelinePlan, "work" | "faults" | "kernels">): Uint32Array {
   const { steps } = divisionOf(work);
-  return emulatedReference(membershipsOf(work, steps, faults), steps);
+  return referenceOutputs(membershipsOf(work, steps, faults), steps, kernels);
 }
 
 /** A change of the number of instances has happened once the membership that follows it begins. */

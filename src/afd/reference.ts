@@ -1,32 +1,56 @@
-import type { KernelModule } from "../kernels/load.ts";
-import { createMemory } from "../kernels/load.ts";
-import { sequencesOf } from "./decodeWork.ts";
+import { createMemory, type KernelModule } from "../kernels/load.ts";
+import { type DecodeWork, sequencesOf } from "./decodeWork.ts";
 import type { Membership } from "./memberships.ts";
+import { oneThreadModel } from "./oneThread.ts";
 import { bindAttentionStages, bindFfnStages, layoutsOf, rowWidth } from "./stageModel.ts";
 import { createStepLog, StepLog } from "./stepLog.ts";
 import { divisionOf, isMoeLayer, type Work } from "./work.ts";
 import { pairParts } from "./wiring.ts";
 
 /**
- * The outputs of an emulated run in one thread: one attention instance and the run's FFN instances, one after the other, with
- * plain copies for messages. What threads, wire and faults must not change.
+ * The outputs of a run in one thread: one attention instance and the run's FFN instances, one after the other. What threads, wire
+ * and faults must not change. A model in one memory where the instances stay the same; where their number changes, and where
+ * stages are emulated, a memory for each with plain copies for messages.
  * @returns a checksum of every sequence in every step, as the run's step log holds them
  */
-export function emulatedReference(memberships: readonly Membership[], steps: number): Uint32Array {
-  const first = memberships[0] as Membership;
+export function referenceOutputs(
+  memberships: readonly Membership[],
+  steps: number,
+  kernels: KernelModule | undefined,
+): Uint32Array {
+  const [first, second] = memberships;
+  if (first === undefined) return new Uint32Array(0);
+  if (second === undefined && first.work.kind === "kernels") return oneMemoryOutputs(first.work.decode, kernels);
   const division = { ...divisionOf(first.work), steps };
   const buffers = createStepLog(division, rowWidth(first.work), "inputs");
   const log = new StepLog(division, rowWidth(first.work), buffers);
-  for (const membership of memberships) decodeInOneThread(membership, log);
+  for (const membership of memberships) decodeInOneThread(membership, kernels, log);
   return Uint32Array.from(log.checksums);
 }
 
-function decodeInOneThread({ work: divided, firstStep, lastStep }: Membership, log: StepLog): void {
+function oneMemoryOutputs(decode: DecodeWork, kernels: KernelModule | undefined): Uint32Array {
+  if (kernels === undefined) throw new Error("stages with kernels need a compiled module");
+  const division = { ...divisionOf({ kind: "kernels", decode }) };
+  const buffers = createStepLog(division, decode.model.hidden, "checksums");
+  const log = new StepLog(division, decode.model.hidden, buffers);
+  const model = oneThreadModel(decode, kernels);
+  model.prepare();
+  for (let step = 0; step < decode.steps; step++) {
+    model.runStep(step);
+    log.addOutputs(step, 0, model.finish(step));
+  }
+  return Uint32Array.from(log.checksums);
+}
+
+function decodeInOneThread(
+  { work: divided, firstStep, lastStep }: Membership,
+  kernels: KernelModule | undefined,
+  log: StepLog,
+): void {
   const work = withOneAttention(divided);
   const division = divisionOf(work);
   const layouts = layoutsOf(work);
   const memories = [...layouts.attention, ...layouts.ffn].map(({ memoryBytes }) => createMemory(memoryBytes));
-  const kernels: KernelModule | undefined = undefined;
   const thread = (instance: number, memory: WebAssembly.Memory | undefined) => {
     if (memory === undefined) throw new Error("an instance has no memory");
     return { work, instance, memory, kernels, rank: 0, threads: 1 };

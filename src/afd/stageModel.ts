@@ -1,10 +1,14 @@
-import type { KernelModule } from "../kernels/load.ts";
+import { instantiateKernels, type KernelModule } from "../kernels/load.ts";
+import { layOutAttention } from "./attentionLayout.ts";
+import { bindAttention } from "./attentionStage.ts";
 import {
   bindEmulatedAttention,
   bindEmulatedFfn,
   layOutEmulatedAttention,
   layOutEmulatedFfn,
 } from "./emulatedStages.ts";
+import { layOutFfn } from "./ffnLayout.ts";
+import { bindFfn } from "./ffnStage.ts";
 import type { AttentionLayout, AttentionStages, FfnLayout, FfnStages } from "./stages.ts";
 import { divisionOf, type Work } from "./work.ts";
 
@@ -37,25 +41,32 @@ export interface StageThread {
 
 /** @param meet returns once all threads of the instance have come to it */
 export function bindAttentionStages(thread: StageThread, meet: () => void): AttentionStages {
-  const { work, instance, memory } = thread;
+  const { work, instance, memory, rank, threads } = thread;
   if (work.kind === "emulated") return bindEmulatedAttention(work.emulated, instance, bytesOf(memory));
-  throw new Error(`kernels ${meet}`);
+  const plan = layOutAttention(work.decode, instance);
+  return bindAttention(plan, instantiateKernels(compiled(thread), memory), memory, rank, threads, meet);
 }
 
 export function bindFfnStages(thread: StageThread, meet: () => void): FfnStages {
-  const { work, instance, memory } = thread;
+  const { work, instance, memory, rank, threads } = thread;
   if (work.kind === "emulated") return bindEmulatedFfn(work.emulated, instance, bytesOf(memory));
-  throw new Error(`kernels ${meet}`);
+  const plan = layOutFfn(work.decode, instance);
+  return bindFfn(plan, instantiateKernels(compiled(thread), memory), memory, rank, threads, meet);
 }
 
 function attentionLayout(work: Work, instance: number): AttentionLayout {
   if (work.kind === "emulated") return layOutEmulatedAttention(work.emulated, instance);
-  throw new Error("kernels");
+  return layOutAttention(work.decode, instance);
 }
 
 function ffnLayout(work: Work, instance: number): FfnLayout {
   if (work.kind === "emulated") return layOutEmulatedFfn(work.emulated);
-  throw new Error(`kernels ${instance}`);
+  return layOutFfn(work.decode, instance);
+}
+
+function compiled({ kernels }: StageThread): KernelModule {
+  if (kernels === undefined) throw new Error("stages with kernels need a compiled module");
+  return kernels;
 }
 
 function bytesOf(memory: WebAssembly.Memory): SharedArrayBuffer {
