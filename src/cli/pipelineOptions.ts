@@ -7,6 +7,7 @@ import {
   parseList,
   parseNamedValues,
   parseNames,
+  parseNumber,
   parseRateBytesPerSecond,
   parseSeed,
   parseSizeBytes,
@@ -45,6 +46,8 @@ export interface PipelineOptions extends OutputOptions {
   netLatency?: string;
   netJitter?: string;
   link: string;
+  faults?: string;
+  faultRate?: string;
   retries: string;
   watchdog: string;
   retransmit: string;
@@ -70,7 +73,8 @@ export function parsePipeline(options: PipelineOptions): ParsedPipeline {
     warmUpSteps: parseWarmUp(options.warmUp, steps),
     threadsPerInstance: parseCount(options.threadsPerInstance, "--threads-per-instance"),
     ...parseWire(options),
-    faults: [],
+    faults: options.faults,
+    faultRate: options.faultRate === undefined ? 0 : parseNumber(options.faultRate, "--fault-rate", [0, 1]),
     recovery: {
       retries: parseNone(options.retries, parseCount, "--retries"),
       retransmitNs: parseDurationNs(options.retransmit, "--retransmit"),
@@ -237,7 +241,7 @@ function parseMessageBytes(text: string): number {
 function parseWire(options: PipelineOptions): Pick<PipelineSettings, "wire" | "network"> {
   const wire = requireKnown("--wire", options.wire, ["shared", "postmessage"]);
   if (wire === "postmessage") {
-    refuseBeside(options, ["net", "netStage", "netLatency", "netJitter"], "--wire shared beside it");
+    refuseBeside(options, ["net", "netStage", "netLatency", "netJitter", "faults", "faultRate"], "--wire shared beside it");
     if (options.threadsPerInstance !== "1") {
       const expected = "1 on --wire postmessage";
       throw new InvalidInputError({ field: "--threads-per-instance", value: options.threadsPerInstance, expected });

@@ -1,3 +1,4 @@
+import type { Fault } from "../afd/faults.ts";
 import { type PipelinePlan, type PipelineRun, runPipeline } from "../afd/pipeline.ts";
 import { checksumsOfOneThread } from "../afd/referenceThread.ts";
 import { runTaskPipeline } from "../afd/taskPipeline.ts";
@@ -7,6 +8,7 @@ import { DOCUMENT_SCHEMA } from "../record/document.ts";
 import type { PipelineRow } from "../record/pipelineRows.ts";
 import { recordEnvironment } from "./environment.ts";
 import { type KernelsHere, kernelsHere } from "./kernelsHere.ts";
+import { faultsText, pipelineFaults } from "./pipelineFaults.ts";
 import { pipelineModel } from "./pipelineModel.ts";
 import { pipelineNotes } from "./pipelineNotes.ts";
 import { pipelineRows } from "./pipelineRows.ts";
@@ -25,15 +27,19 @@ export async function pipeline(settings: PipelineSettings): Promise<PipelineOutc
   const { stages, signal } = settings;
   const model = stages.kind === "kernels" ? await pipelineModel(stages, settings.seed) : undefined;
   // All are checked before the first one runs.
-  const points = pointsOf(settings).map((point) => ({ point, work: workOf(settings, point, model?.decode) }));
+  const points = pointsOf(settings).map((point) => {
+    const work = workOf(settings, point, model?.decode);
+    return { point, work, faults: pipelineFaults(settings, work) };
+  });
   const here = stages.kind === "kernels" ? await kernelsHere(stages.target) : undefined;
   const rows: PipelineRow[] = [];
   const notes = new Set<string>();
   let failed = false;
   let unrecoverable: string | undefined;
-  for (const { point, work } of points) {
+  for (const { point, work, faults } of points) {
     if (signal.aborted || unrecoverable !== undefined) break;
-    const { run, check } = await runOf(settings, point, work, here);
+    const { run, check } = await runOf(settings, point, work, faults, here);
+    if (faults.length > 0) notes.add(faultsText(faults));
     rows.push(...pipelineRows(settings, work, model, run, check.bitEqual));
     if (check.note !== undefined) notes.add(check.note);
     failed ||= check.bitEqual === false;
@@ -73,6 +79,7 @@ async function runOf(
   settings: PipelineSettings,
   point: PipelinePoint,
   work: Work,
+  faults: readonly Fault[],
   here: KernelsHere | undefined,
 ): Promise<{ readonly run: PipelineRun; readonly check: Check }> {
   const { cpuCores, availableMemoryBytes } = readEnvironment();
@@ -81,7 +88,7 @@ async function runOf(
     threadsPerInstance: settings.threadsPerInstance,
     kernels: here?.kernels,
     network: settings.network,
-    faults: settings.faults,
+    faults,
     recovery: settings.recovery,
     seed: settings.seed,
     cores: cpuCores,

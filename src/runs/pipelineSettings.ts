@@ -1,6 +1,6 @@
 import type { FfnParallel, MessageFormat } from "../afd/decodeWork.ts";
 import type { StageJitter } from "../afd/emulatedWork.ts";
-import type { Fault, Recovery } from "../afd/faults.ts";
+import type { Recovery } from "../afd/faults.ts";
 import type { Network } from "../afd/network.ts";
 import type { KvDtype } from "../kernels/kvFormat.ts";
 import type { PipelineDocument } from "../record/schemas.ts";
@@ -67,7 +67,10 @@ export interface PipelineSettings {
   readonly wire: Wire;
   /** Emulated; only on the shared wire. */
   readonly network: Network;
-  readonly faults: readonly Fault[];
+  /** Faults by the grammar of docs/afd.md, such as `exit:A0@2.1.0`; undefined: none. */
+  readonly faults: string | undefined;
+  /** Probability that a stage of an instance is struck by a seeded fault. */
+  readonly faultRate: number;
   readonly recovery: Recovery;
   readonly seed: number;
   /** Whether outputs are compared with those of the same run in one thread. */

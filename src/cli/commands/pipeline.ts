@@ -16,6 +16,7 @@ Examples:
   $ afdbench pipeline --attention 2 --ffn 2 --ffn-parallel tp --messages A2F=f32,F2A=f32
   $ afdbench pipeline --stage A=2ms,F=2ms --net-stage 1ms --micro-batches 1..4
   $ afdbench pipeline --attention 2 --ffn 2 --stage A=2ms,F=2ms --net 400Gbps --net-latency 5us
+  $ afdbench pipeline --attention 2 --ffn 2 --faults exit:A1@4.1.0,corrupt:F0-A0@6,hang:F1@8
   $ afdbench pipeline --stage A=2ms,F=2ms --jitter lognormal=0.05 --trace t.json --svg t.svg
 `;
 
@@ -52,6 +53,8 @@ export function addPipeline(program: Command, context: CommandContext): void {
     .option("--net-latency <time>", "part of a transfer that keeps no link busy (default: none)")
     .option("--net-jitter <time>", "latency at random beside it, at most (default: none)")
     .option("--link <use>", "duplex, shared: both directions take turns, or pair: a link for every two", "duplex")
+    .option("--faults <list>", "faults to inject, such as exit:A0@2.1.0,drop:A0-F0@3 (docs/afd.md)")
+    .option("--fault-rate <share>", "of all stages that a seeded fault strikes, such as 0.001")
     .option("--retries <count>", "restarts of an instance and retransmissions of a message at most", "3")
     .option("--watchdog <time>", "an instance without a sign of life for so long is taken for hung", "2s")
     .option("--retransmit <time>", "a message that does not come is asked for again after this time", "50ms")
