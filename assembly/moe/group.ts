@@ -1,6 +1,7 @@
 /**
  * Sorts the tokens x topK assignments by expert, tokens in rising order within one. Expert firstExpert comes first, those below it last:
- * so the experts that stand in memory come before all others.
+ * so the experts that stand in memory come before all others. An id that is no expert's stands for the last in this order: rows that
+ * nobody has sent yet write nowhere else.
  *
  * ids: int32 expert of each assignment. offsets: experts + 1 int32, where each expert's rows begin, in this order. rows: int32 row of each
  * assignment (token x topK + slot). Runs on one thread: a counting sort of a few hundred entries.
@@ -31,11 +32,13 @@ export function groupByExpert(
   store<i32>(offsets + (usize(experts) << 2), assignments);
 }
 
-/** Place of assignment i's expert, of `experts`, when `firstExpert` comes first and those below it last. */
+/** Offset of the place of assignment i's expert, of `experts`, when `firstExpert` comes first and those below it last. */
 // @ts-ignore: decorator
 @inline
 function placeOf(ids: usize, i: i32, experts: i32, firstExpert: i32): usize {
-  const place = load<i32>(ids + (usize(i) << 2)) - firstExpert;
+  const id = load<u32>(ids + (usize(i) << 2));
+  if (id >= u32(experts)) return usize(experts - 1) << 2;
+  const place = i32(id) - firstExpert;
   return usize(place < 0 ? place + experts : place) << 2;
 }
 

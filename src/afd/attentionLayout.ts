@@ -122,8 +122,7 @@ export function layOutAttention(work: DecodeWork, instance: number, given?: Give
   });
   const sends = shares.map(({ tokens }) => tokens.wire);
   const receives = shares.map(({ sums }) => sums.map(({ wire }) => wire));
-  const wireAddresses = new Set([...sends.flat(), ...receives.flat(2)].map(({ address }) => address));
-  const preparation = preparationOf(arena, begin, wireAddresses, packScratchBytes(widest(model)));
+  const preparation = preparationOf(arena, begin, receives.flat(2), packScratchBytes(widest(model)));
   return {
     ...{ work, layers, finalNorm, rows, kinds: kindRows, shares, preparation, sends, receives },
     memoryBytes: arena.totalBytes(),

@@ -21,7 +21,7 @@ import {
 } from "./attentionSteps.ts";
 import { type BoundStep, bindSteps, runBound, runBoundOn } from "./boundSteps.ts";
 import { layerSeed, layerTensors, modelTensors } from "./decodeModel.ts";
-import { type PreparationTask, prepareShared } from "./preparation.ts";
+import { type PreparationTask, prepareShared, requireMemory } from "./preparation.ts";
 import type { AttentionStages, StagePlace } from "./stages.ts";
 
 /** What one thread runs of a layer when the state stands in one of the two buffers. */
@@ -60,6 +60,7 @@ const noStep = -1;
  * Binds one thread of an attention instance to its memory.
  *
  * @param meet - waits for all threads of the instance.
+ * @throws InfeasibleError where the memory ends before the layout does.
  */
 export function bindAttention(
   plan: AttentionPlan,
@@ -69,6 +70,7 @@ export function bindAttention(
   ranks: number,
   meet: () => void,
 ): AttentionStages {
+  requireMemory(plan, memory);
   const { model, kvTokens } = plan.work;
   const layerCount = model.layers.length;
   const programs = plan.shares.map((share) => bindShare({ plan, share, rank, ranks }, exports, memory));

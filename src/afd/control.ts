@@ -3,8 +3,7 @@ import type { Division } from "./work.ts";
 
 /** Everything that the threads of a run share beside the instances' memories; made by the driver, handed to every thread. */
 export interface ControlBuffers {
-  readonly words: SharedArrayBuffer;
-  readonly times: SharedArrayBuffer;
+  readonly shared: SharedArrayBuffer;
 }
 
 /** One end of a message: attention instances come first, then FFN instances. */
@@ -12,48 +11,54 @@ export function instanceIndex({ attentionInstances }: Division, side: "attention
   return side === "attention" ? instance : attentionInstances + instance;
 }
 
-/** Words of one instance, counted from its first. */
+/** Words of one instance, counted from its first: a cache line that peers read and seldom anybody writes, then the instance's own. */
 const instanceWord = {
   /** Raised when something may have changed for the instance; it sleeps on it. */
   bell: 0,
-  /** Whether somebody sleeps on the bell. */
+  /** Whether the instance sleeps on its bell, or is about to: whoever has something for it rings then. */
   isAsleep: 1,
-  /** Raised wherever the instance shows that it is alive. */
-  heartbeat: 2,
-  phase: 3,
   /** 1 while the instance's memory is not there: messages to it are lost. */
-  isClosed: 4,
+  isClosed: 2,
   /** Raised with each request for retransmission. */
-  resendCount: 5,
+  resendCount: 3,
+  /** Raised wherever the instance shows that it is alive. */
+  heartbeat: 16,
+  phase: 17,
   /** A job for the instance's other threads. */
-  job: 6,
-  jobKind: 7,
-  jobStep: 8,
-  jobLayer: 9,
-  jobMicroBatch: 10,
-  atBarrier: 11,
-  generation: 12,
+  job: 18,
+  jobKind: 19,
+  jobStep: 20,
+  jobLayer: 21,
+  jobMicroBatch: 22,
+  atBarrier: 23,
+  generation: 24,
   /** Counts of what happened, for the report. */
-  duplicates: 13,
-  resends: 14,
-  corrupted: 15,
+  duplicates: 25,
+  resends: 26,
+  corrupted: 27,
   /** Where a hung stage waits for nothing. */
-  never: 16,
+  never: 28,
   /** 1 while the instance writes into a peer's memory; kept only where instances may be restarted. */
-  isWriting: 17,
+  isWriting: 29,
 } as const;
 export type InstanceWord = keyof typeof instanceWord;
-/** Two cache lines, so that no two instances share one. */
+/** Two cache lines of 16 words. */
 const instanceStride = 32;
 
 /** What an instance is at. */
 export const phase = { starting: 0, ready: 1, running: 2, done: 3 } as const;
 
-const globalWords = 32;
+/** The first line: whether the run is stopped, and when it began (a float64). */
+const globalWords = 16;
 const stopWord = 0;
+const startTime = 1;
 
-/** Times of one message: when it was pushed, when its link began and ended with it. */
-const timesPerMail = 3;
+/**
+ * One message, a cache line: number, checksum and number asked for again (int32), then when it was pushed and when its link began
+ * and ended with it (float64).
+ */
+const mailStride = 16;
+const mailWord = { number: 0, checksum: 1, resend: 2, times: 4 } as const;
 
 /**
  * The shared words and times, seen by one thread.
@@ -65,9 +70,9 @@ export class Control {
   readonly division: Division;
   readonly words: Int32Array<SharedArrayBuffer>;
   readonly times: Float64Array<SharedArrayBuffer>;
-  readonly #sent: number;
+  /** First word of each instance's mail. */
   readonly #mail: readonly number[];
-  readonly #mailTotal: number;
+  readonly #sent: number;
   readonly #fired: number;
   readonly #microBatches: number;
 
@@ -76,25 +81,18 @@ export class Control {
     const instances = attention + ffn;
     this.division = division;
     this.#microBatches = microBatches.length;
-    this.#sent = globalWords + instances * instanceStride;
-    const mailFirst = this.#sent + instances * 2 * this.#microBatches;
-    const mail: number[] = [];
-    let total = 0;
-    for (let instance = 0; instance < instances; instance++) {
-      mail.push(total);
-      total += this.#microBatches * (instance < attention ? ffn : attention);
-    }
-    this.#mail = mail.map((first) => first + mailFirst);
-    this.#mailTotal = total;
-    this.#fired = mailFirst + 3 * total;
-    const wordCount = this.#fired + faults;
-    const timeCount = 1 + timesPerMail * total;
-    this.buffers = buffers ?? {
-      words: new SharedArrayBuffer(wordCount * 4),
-      times: new SharedArrayBuffer(timeCount * 8),
-    };
-    this.words = new Int32Array(this.buffers.words);
-    this.times = new Float64Array(this.buffers.times);
+    let next = globalWords + instances * instanceStride;
+    this.#mail = Array.from({ length: instances }, (_, instance) => {
+      const first = next;
+      next += mailStride * microBatches.length * (instance < attention ? ffn : attention);
+      return first;
+    });
+    this.#sent = next;
+    this.#fired = next + instances * 2 * this.#perInstance();
+    const bytes = Math.ceil((this.#fired + faults) / 2) * 8;
+    this.buffers = buffers ?? { shared: new SharedArrayBuffer(bytes) };
+    this.words = new Int32Array(this.buffers.shared);
+    this.times = new Float64Array(this.buffers.shared);
   }
 
   get instances(): number {
@@ -127,31 +125,31 @@ export class Control {
 
   /** Number of the last message that an instance has handed to the wire, of a micro-batch. */
   sentWord(instance: number, microBatch: number): number {
-    return this.#sent + instance * this.#microBatches + microBatch;
+    return this.#sent + instance * this.#perInstance() + microBatch;
   }
 
   /** Arrivals at a receiver, of a micro-batch: a hint whom to wake, what counts are the numbers. */
   arrivedWord(receiver: number, microBatch: number): number {
-    return this.#sent + (this.instances + receiver) * this.#microBatches + microBatch;
+    return this.#sent + (this.instances + receiver) * this.#perInstance() + microBatch;
   }
 
   /** Number of the last message that lies at a receiver, from a peer. */
   numberWord(receiver: number, microBatch: number, peer: number): number {
-    return this.#mailWord(receiver, microBatch, peer);
+    return this.#mailAt(receiver, microBatch, peer) + mailWord.number;
   }
 
   checksumWord(receiver: number, microBatch: number, peer: number): number {
-    return this.#mailTotal + this.#mailWord(receiver, microBatch, peer);
+    return this.#mailAt(receiver, microBatch, peer) + mailWord.checksum;
   }
 
   /** Number of the message that a receiver misses from a peer; 0: none. */
   resendWord(receiver: number, microBatch: number, peer: number): number {
-    return 2 * this.#mailTotal + this.#mailWord(receiver, microBatch, peer);
+    return this.#mailAt(receiver, microBatch, peer) + mailWord.resend;
   }
 
   /** Index of the three times of a message, in `times`. */
   timesAt(receiver: number, microBatch: number, peer: number): number {
-    return 1 + timesPerMail * (this.#mailWord(receiver, microBatch, peer) - (this.#mail[0] as number));
+    return (this.#mailAt(receiver, microBatch, peer) + mailWord.times) / 2;
   }
 
   /** Whether a fault has happened already: it happens once, whoever is restarted. */
@@ -159,13 +157,18 @@ export class Control {
     return this.#fired + fault;
   }
 
-  #mailWord(receiver: number, microBatch: number, peer: number): number {
-    return (this.#mail[receiver] as number) + microBatch * this.peersOf(receiver) + peer;
+  #mailAt(receiver: number, microBatch: number, peer: number): number {
+    return (this.#mail[receiver] as number) + (microBatch * this.peersOf(receiver) + peer) * mailStride;
+  }
+
+  /** Words of an instance's own counts, in whole lines. */
+  #perInstance(): number {
+    return Math.ceil(this.#microBatches / 16) * 16;
   }
 
   /** When the run began, on the shared clock. */
   get startNs(): number {
-    return this.times[0] as number;
+    return this.times[startTime] as number;
   }
 
   /** Counts as if all messages before a step had come: what an instance waits for goes on from there. */
@@ -179,7 +182,7 @@ export class Control {
 
   /** Lets all instances begin. */
   start(nowNs: number): void {
-    this.times[0] = nowNs;
+    this.times[startTime] = nowNs;
     this.#toAll("bell");
   }
 
@@ -193,10 +196,12 @@ export class Control {
     return Atomics.load(this.words, stopWord) !== 0;
   }
 
+  /** Wakes an instance that sleeps, or is about to; one that is awake looks for itself before it sleeps. */
   ring(instance: number): void {
+    if (Atomics.load(this.words, this.word(instance, "isAsleep")) === 0) return;
     const bell = this.word(instance, "bell");
     Atomics.add(this.words, bell, 1);
-    if (Atomics.load(this.words, this.word(instance, "isAsleep")) !== 0) Atomics.notify(this.words, bell);
+    Atomics.notify(this.words, bell);
   }
 
   #toAll(name: InstanceWord): void {

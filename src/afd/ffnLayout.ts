@@ -91,8 +91,7 @@ export function layOutFfn(work: DecodeWork, instance: number, given?: GivenTenso
   );
   const receives = microBatches.map(({ tokens }) => tokens.wire);
   const sends = microBatches.map((each) => each.sums.wire);
-  const wireAddresses = new Set([...receives, ...sends].flat().map(({ address }) => address));
-  const preparation = preparationOf(arena, begin, wireAddresses, packScratchBytes(widest(model)));
+  const preparation = preparationOf(arena, begin, receives.flat(), packScratchBytes(widest(model)));
   return {
     ...{ work, layers, microBatches, kinds: kindRows, received, sums, preparation, receives, sends },
     memoryBytes: arena.totalBytes(),
@@ -142,8 +141,8 @@ function allocateKind(
   if (ffn.kind === "dense" || count === 0 || expertDim === 0)
     return { ffn, shard, routed: undefined, whole, assignmentRows: undefined };
   const { experts, router } = ffn;
-  // A token's experts are distinct.
-  const rows = tokens * Math.min(router.topK, count);
+  // A token's experts are distinct, but a restarted instance also runs over rows that nobody has sent: any ids stand there.
+  const rows = tokens * router.topK;
   const offsets = arena.allocate("offsets", "scratch", (experts + 1) * 4);
   return {
     ffn,

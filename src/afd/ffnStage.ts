@@ -7,13 +7,14 @@ import { type BoundStep, bindSteps, runBound } from "./boundSteps.ts";
 import { layerSeed, layerTensors } from "./decodeModel.ts";
 import type { FfnKind, FfnLayerWeights, FfnMicroBatch, FfnPlan } from "./ffnLayout.ts";
 import { madeIn, receiveSteps, sendSteps } from "./messageTensors.ts";
-import { type PreparationTask, prepareShared } from "./preparation.ts";
+import { type PreparationTask, prepareShared, requireMemory } from "./preparation.ts";
 import type { FfnStages } from "./stages.ts";
 
 /**
  * Binds one thread of an FFN instance to its memory.
  *
  * @param meet - waits for all threads of the instance.
+ * @throws InfeasibleError where the memory ends before the layout does.
  */
 export function bindFfn(
   plan: FfnPlan,
@@ -23,6 +24,7 @@ export function bindFfn(
   ranks: number,
   meet: () => void,
 ): FfnStages {
+  requireMemory(plan, memory);
   const programs = plan.layers.map((layer): readonly (readonly BoundStep[])[] =>
     plan.microBatches.map((microBatch) => bindSteps(exports, stageSteps(plan, layer, microBatch, rank, ranks))),
   );

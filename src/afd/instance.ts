@@ -177,7 +177,7 @@ class InstanceRun {
     this.#open();
     for (let microBatch = 0; microBatch < microBatches.length; microBatch++) {
       const done = this.#done[microBatch] as number;
-      if (done > first) this.#port.push(microBatch, done, this.#clock());
+      if (done > first) this.#pushAgain(microBatch, done);
       else this.#beginStep(stages, microBatch, done);
     }
     let open = microBatches.length;
@@ -298,7 +298,7 @@ class InstanceRun {
       const place = this.#placeOf(done - 1, microBatch);
       const beginNs = this.#clock();
       stages.run(place);
-      this.#port.push(microBatch, done, this.#clock());
+      this.#pushAgain(microBatch, done);
       this.#redone(place, beginNs);
     }
   }
@@ -312,7 +312,7 @@ class InstanceRun {
   #open(): void {
     if (this.#task.restarts > 0) this.#port.reopen(this.#numbers);
     if (this.#control.startNs === 0) this.#setPhase(phase.ready);
-    for (let { bell } = this.#port; this.#control.startNs === 0; { bell } = this.#port) this.#port.pause(bell);
+    this.#port.awaitCondition(() => this.#control.startNs !== 0);
     this.#setPhase(phase.running);
     this.#freeNs = this.#task.restarts > 0 ? this.#clock() : this.#control.startNs;
   }
@@ -354,9 +354,14 @@ class InstanceRun {
     this.#entry.endNs = this.#clock();
   }
 
+  #pushAgain(microBatch: number, number: number): void {
+    const now = this.#clock();
+    this.#port.push(microBatch, number, now, now);
+  }
+
   /** Pushes a stage's message and notes the stage. */
   #sent(place: StagePlace, number: number): void {
-    this.#port.push(place.microBatch, number, this.#freeNs);
+    this.#port.push(place.microBatch, number, this.#freeNs, this.#entry.endNs);
     this.#done[place.microBatch] = number;
     this.#entry.sentNs = this.#clock();
     this.#log.add(this.#entry);
@@ -413,7 +418,7 @@ class InstanceRun {
       Atomics.load(words, this.#control.word(instance, "phase")) === phase.done;
     for (let instance = 0; instance < this.#control.instances; instance++) this.#control.ring(instance);
     const instances = Array.from({ length: this.#control.instances }, (_, instance) => instance);
-    for (let { bell } = this.#port; !instances.every(isDone); { bell } = this.#port) this.#port.pause(bell);
+    this.#port.awaitCondition(() => instances.every(isDone));
   }
 
   #setPhase(value: number): void {

@@ -79,8 +79,13 @@ export class Port {
   readonly #messageFaults: ReadonlyMap<number, { readonly fault: MessageFault; readonly index: number }>;
   readonly #slowLinks: readonly { readonly fault: SlowLinkFault; readonly index: number }[];
   readonly #held: Held[] = [];
-  readonly #waitsFor: Int32Array;
+  /** What is waited for: the number of each micro-batch; 0: none. */
+  #numbers: Int32Array;
+  /** Whether that has come. */
+  readonly #hasCome = (): boolean => this.#earliest(this.#numbers) >= 0;
   #resendsSeen = 0;
+  /** When the message at hand is pushed. */
+  #nowNs = 0;
   /** When each micro-batch's arrival was complete; NaN: not yet. */
   readonly #arrivals: readonly Arrival[];
   /** Since when each message has been missed; [micro-batch x peers + peer]. */
@@ -117,7 +122,7 @@ export class Port {
     }));
     this.#missedSinceNs = new Float64Array(microBatches * this.#peers).fill(Number.NaN);
     this.#asked = new Int32Array(microBatches * this.#peers);
-    this.#waitsFor = new Int32Array(microBatches);
+    this.#numbers = new Int32Array(microBatches);
     this.#ready = new Int32Array(microBatches);
     this.#whole = new Int32Array(microBatches * this.#peers);
   }
@@ -136,11 +141,12 @@ export class Port {
   /**
    * Sends the message of a micro-batch to all peers.
    * @param readyNs when it was ready: now, or a moment shortly before, on an emulated stage's own clock
+   * @param nowNs now, as the receiver notes it: the caller has just read the clock
    */
-  push(microBatch: number, number: number, readyNs: number): void {
-    const { words } = this.#control;
+  push(microBatch: number, number: number, readyNs: number, nowNs: number): void {
+    this.#nowNs = nowNs;
     this.#ready[microBatch] = number;
-    Atomics.store(words, this.#control.sentWord(this.#instance, microBatch), number);
+    this.#control.words[this.#control.sentWord(this.#instance, microBatch)] = number;
     const { network, outgoing } = this.#options;
     if (this.#immediate) {
       for (let peer = 0; peer < this.#peers; peer++) this.#send(peer, microBatch, number, readyNs, readyNs);
@@ -169,15 +175,16 @@ export class Port {
    */
   awaitAny(numbers: Int32Array): number {
     const { maySpin } = this.#options;
+    this.#numbers = numbers;
     for (let spin = 0; ; spin++) {
-      const { bell } = this;
+      const bell = Atomics.load(this.#control.words, this.#control.word(this.#instance, "bell"));
       const next = this.#earliest(numbers);
       const usableNs = next < 0 ? Number.POSITIVE_INFINITY : this.arrival(next).usableNs;
       if (next >= 0 && (this.#immediate || usableNs <= this.#options.clock())) return next;
       if (maySpin && next < 0 && spin < spins) continue;
       this.poll();
       if (next < 0 && this.#checks) this.#askAgain(numbers);
-      this.#sleep(bell, usableNs);
+      this.#sleep(bell, usableNs, next < 0 ? this.#hasCome : undefined);
     }
   }
 
@@ -207,7 +214,7 @@ export class Port {
    */
   sleepUntil(untilNs: number): void {
     for (;;) {
-      const { bell } = this;
+      const bell = Atomics.load(this.#control.words, this.#control.word(this.#instance, "bell"));
       if (this.#options.clock() >= untilNs) return;
       this.poll();
       this.#sleep(bell, untilNs);
@@ -215,18 +222,16 @@ export class Port {
   }
 
   /**
-   * Serves peers and sleeps until the bell is rung, or a while.
-   * @param bell what the bell was before the caller looked for what it waits for
+   * Serves peers and sleeps until a condition holds; who makes it hold rings the bell.
    * @throws StoppedError
    */
-  pause(bell: number): void {
-    this.poll();
-    this.#sleep(bell, Number.POSITIVE_INFINITY);
-  }
-
-  /** What the bell is now, for `pause`. */
-  get bell(): number {
-    return Atomics.load(this.#control.words, this.#control.word(this.#instance, "bell"));
+  awaitCondition(isOver: () => boolean): void {
+    for (;;) {
+      const bell = Atomics.load(this.#control.words, this.#control.word(this.#instance, "bell"));
+      if (isOver()) return;
+      this.poll();
+      this.#sleep(bell, Number.POSITIVE_INFINITY, isOver);
+    }
   }
 
   /** Shows life, sends what peers miss and what was held back. @throws StoppedError */
@@ -286,23 +291,22 @@ export class Port {
    * @throws StoppedError, LostMessageError
    */
   awaitUnanswered(microBatch: number, number: number): boolean {
-    const numbers = this.#waitsFor.fill(0);
+    const numbers = new Int32Array(this.#ready.length);
     numbers[microBatch] = number;
     this.reopen(numbers);
-    for (;;) {
-      const { bell } = this;
-      let unanswered = 0;
+    let unanswered = 0;
+    this.awaitCondition(() => {
+      unanswered = 0;
       let missing = 0;
       for (let peer = 0; peer < this.#peers; peer++) {
         if (this.#sentBy(peer, microBatch) !== number) continue;
         unanswered++;
         if (!this.#isHere(microBatch, number, peer)) missing++;
       }
-      if (unanswered === 0) return false;
-      if (missing === 0) break;
-      this.#askAgain(numbers);
-      this.pause(bell);
-    }
+      if (missing > 0) this.#askAgain(numbers);
+      return missing === 0;
+    });
+    if (unanswered === 0) return false;
     this.close();
     // A peer that goes on now finds the mailbox closed, and is asked later.
     for (let peer = 0; peer < this.#peers; peer++) {
@@ -318,12 +322,16 @@ export class Port {
     return Atomics.load(control.words, control.sentWord(control.peerIndex(this.#instance, peer), microBatch));
   }
 
-  #sleep(bell: number, untilNs: number): void {
+  /** Sleeps, unless what is waited for has come since the bell was read: nobody rings for that any more. */
+  #sleep(bell: number, untilNs: number, isOver?: () => boolean): void {
     const { words } = this.#control;
     const isAsleep = this.#control.word(this.#instance, "isAsleep");
     Atomics.store(words, isAsleep, 1);
-    const sliceNs = this.#checks ? Math.min(this.#options.retransmitNs, longestSliceNs) : longestSliceNs;
-    this.#sleeper.sleep(words, this.#control.word(this.#instance, "bell"), bell, untilNs, sliceNs);
+    const isAsked = Atomics.load(words, this.#control.word(this.#instance, "resendCount")) !== this.#resendsSeen;
+    if (!isAsked && isOver?.() !== true) {
+      const sliceNs = this.#checks ? Math.min(this.#options.retransmitNs, longestSliceNs) : longestSliceNs;
+      this.#sleeper.sleep(words, this.#control.word(this.#instance, "bell"), bell, untilNs, sliceNs);
+    }
     Atomics.store(words, isAsleep, 0);
   }
 
@@ -488,7 +496,7 @@ export class Port {
       return;
     }
     const at = control.timesAt(receiver, microBatch, this.#place);
-    times[at] = this.#options.clock();
+    times[at] = this.#nowNs;
     times[at + 1] = startNs;
     times[at + 2] = endNs;
     const isMoe = this.#isMoe(number);
@@ -501,8 +509,10 @@ export class Port {
     if (this.#checks) words[control.checksumWord(receiver, microBatch, this.#place)] = sum;
     if (state === "damaged") this.#damage(peer, microBatch);
     Atomics.store(words, numberWord, number);
-    const arrived = Atomics.add(words, control.arrivedWord(receiver, microBatch), 1) + 1;
-    if (arrived >= number * control.peersOf(receiver)) control.ring(receiver);
+    // Of several senders the last wakes the receiver; the count is a hint, what it finds are the numbers.
+    const senders = control.peersOf(receiver);
+    if (senders === 1 || Atomics.add(words, control.arrivedWord(receiver, microBatch), 1) + 1 >= number * senders)
+      control.ring(receiver);
   }
 
   /** Turns one bit of a message over where it lies. */
@@ -514,8 +524,8 @@ export class Port {
 
   #release(): void {
     for (const { peer, microBatch, number } of this.#held.splice(0)) {
-      const now = this.#options.clock();
-      this.#deliver(peer, microBatch, number, now, now);
+      this.#nowNs = this.#options.clock();
+      this.#deliver(peer, microBatch, number, this.#nowNs, this.#nowNs);
     }
   }
 
@@ -585,8 +595,8 @@ export class Port {
         if (number === 0 || (number === sent && this.#ready[microBatch] !== number)) continue;
         if (Atomics.compareExchange(control.words, at, number, 0) !== number || number !== sent) continue;
         Atomics.add(control.words, control.word(this.#instance, "resends"), 1);
-        const now = this.#options.clock();
-        this.#deliver(peer, microBatch, number, now, now);
+        this.#nowNs = this.#options.clock();
+        this.#deliver(peer, microBatch, number, this.#nowNs, this.#nowNs);
       }
     }
   }

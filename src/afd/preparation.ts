@@ -1,6 +1,8 @@
 import type { Arena, Buffer } from "../kernels/arena.ts";
 import { type KernelExports, kernelFunction } from "../kernels/exports.ts";
 import { shareOf } from "../kernels/program.ts";
+import { InfeasibleError } from "../units/errors.ts";
+import type { WireTensor } from "./stages.ts";
 
 /** Threads of an instance that make its weights at most; each needs scratch of its own. */
 const mostPreparers = 4;
@@ -15,19 +17,21 @@ export interface Preparation {
 export type PreparationTask = (scratch: number) => void;
 
 /**
- * All that was allocated since `begin` is cleared, but for weights that are made whole and for what peers write.
+ * All that was allocated since `begin` is cleared, but for weights, which are made whole, and for what peers write, who may be ahead.
+ * So what lies between a message's rows is the same in every life of an instance, too.
  *
  * @param begin - buffers of the arena before the instance's own.
  */
 export function preparationOf(
   arena: Arena,
   begin: number,
-  wireAddresses: ReadonlySet<number>,
+  receives: readonly WireTensor[],
   scratchBytes: number,
 ): Preparation {
+  const received = new Set(receives.map(({ address }) => address));
   const cleared = arena.buffers
     .slice(begin)
-    .filter(({ kind, name, address }) => (kind !== "weights" || name.endsWith("Bias")) && !wireAddresses.has(address));
+    .filter(({ kind, name, address }) => (kind !== "weights" || name.endsWith("Bias")) && !received.has(address));
   const scratch = Array.from({ length: mostPreparers }, () => arena.allocate("packScratch", "scratch", scratchBytes));
   return { cleared, scratch };
 }
@@ -52,4 +56,13 @@ export function prepareShared(
   if (own !== undefined)
     for (let task = rank; task < tasks.length; task += preparers) (tasks[task] as PreparationTask)(own.address);
   meet();
+}
+
+/** Refuses a memory that ends before an instance does: kernels check no address. */
+export function requireMemory(
+  { memoryBytes }: { readonly memoryBytes: number },
+  { buffer: { byteLength } }: WebAssembly.Memory,
+): void {
+  if (memoryBytes > byteLength)
+    throw new InfeasibleError(`an instance needs ${memoryBytes} bytes, and its memory has ${byteLength}`);
 }

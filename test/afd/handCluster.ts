@@ -17,7 +17,7 @@ export function kernelsOf(target: Target): KernelModule {
   return known;
 }
 
-/** An instance whose threads take turns: each runs up to the next meeting, in rising order. */
+/** An instance whose threads take turns: each runs up to the next meeting. */
 export interface HandInstance<Plan, Stages> {
   readonly plan: Plan;
   readonly memory: WebAssembly.Memory;
@@ -41,6 +41,7 @@ function handInstance<Plan extends { readonly memoryBytes: number }, Stages exte
   plan: Plan,
   bind: Bind<Plan, Stages>,
   ranks: number,
+  order: Order,
 ): HandInstance<Plan, Stages> {
   const memory = createMemory(plan.memoryBytes);
   const exports = instantiateKernels(kernels, memory);
@@ -85,9 +86,11 @@ function handInstance<Plan extends { readonly memoryBytes: number }, Stages exte
       });
       const most = Math.max(...programs.map((program) => program.phases.length));
       if (programs.some((program) => program.phases.length !== most)) throw new Error("ranks meet at different places");
+      const { result } = programs[0] as (typeof programs)[number];
+      if (order === "falling") programs.reverse();
       for (let phase = 0; phase < most; phase++)
         for (const program of programs) for (const step of program.phases[phase] ?? []) step();
-      return (programs[0] as (typeof programs)[number]).result;
+      return result;
     },
   };
 }
@@ -102,36 +105,33 @@ export interface HandCluster {
   runStep(step: number): void;
   /** Rows of all sequences. */
   finish(step: number): Float32Array[];
+  exchange(place: StagePlace, direction: "toFfn" | "toAttention"): void;
 }
 
-export function handCluster(work: DecodeWork, target: Target, ranks = 1): HandCluster {
+/** In which order threads take turns: nothing may depend on it. */
+export type Order = "rising" | "falling";
+
+export function handCluster(work: DecodeWork, target: Target, ranks = 1, order: Order = "rising"): HandCluster {
   const kernels = kernelsOf(target);
   const attention = Array.from({ length: work.attentionInstances }, (_, instance) =>
-    handInstance(kernels, layOutAttention(work, instance), bindAttention, ranks),
+    handInstance(kernels, layOutAttention(work, instance), bindAttention, ranks, order),
   );
   const ffn = Array.from({ length: work.ffnInstances }, (_, instance) =>
-    handInstance(kernels, layOutFfn(work, instance), bindFfn, ranks),
+    handInstance(kernels, layOutFfn(work, instance), bindFfn, ranks, order),
   );
   const rowOf = (instance: number, microBatch: number): number =>
     sequencesOf(work, microBatch, instance).first - (work.microBatches[microBatch]?.first ?? 0);
 
-  /** Copies what each attention instance exchanges with each FFN instance. */
-  function exchange({ layer, microBatch }: StagePlace, direction: "toFfn" | "toAttention"): void {
-    const isMoe = work.model.layers[layer]?.ffn.kind === "moe";
+  /** Copies tokens to FFN instances, or partial sums to attention instances. */
+  function exchange(place: StagePlace, direction: "toFfn" | "toAttention"): void {
     for (const [instance, here] of attention.entries()) {
-      const row = rowOf(instance, microBatch);
+      const row = rowOf(instance, place.microBatch);
       for (const [shard, there] of ffn.entries()) {
-        const received = here.plan.receives[microBatch]?.[shard] ?? [];
-        if (direction === "toFfn")
-          for (const [from, into] of pairs(
-            here.plan.sends[microBatch] ?? [],
-            there.plan.receives[microBatch] ?? [],
-            isMoe,
-          ))
-            copyRows(here, from, 0, there, into, row, from.rows);
-        else
-          for (const [from, into] of pairs(there.plan.sends[microBatch] ?? [], received, isMoe))
-            copyRows(there, from, row, here, into, 0, into.rows);
+        const tensors = exchanged(here.plan, there.plan, shard, place, direction);
+        for (const [from, into] of tensors) {
+          if (direction === "toFfn") copyRows(here, from, 0, there, into, row, from.rows);
+          else copyRows(there, from, row, here, into, 0, into.rows);
+        }
       }
     }
   }
@@ -151,6 +151,7 @@ export function handCluster(work: DecodeWork, target: Target, ranks = 1): HandCl
     prepare() {
       for (const each of [...attention, ...ffn]) each.prepare();
     },
+    exchange,
     runPlace,
     runStep(step) {
       for (const layer of work.model.layers.keys())
@@ -165,14 +166,22 @@ export function handCluster(work: DecodeWork, target: Target, ranks = 1): HandCl
   };
 }
 
-function pairs(
-  sender: readonly WireTensor[],
-  receiver: readonly WireTensor[],
-  isMoe: boolean,
+/** Senders' tensors of a place, each with its receiver's. */
+function exchanged(
+  attention: AttentionPlan,
+  ffn: FfnPlan,
+  shard: number,
+  { layer, microBatch }: StagePlace,
+  direction: "toFfn" | "toAttention",
 ): (readonly [WireTensor, WireTensor])[] {
-  const sent = sender.filter(({ layers }) => layers === "all" || isMoe);
+  const [sender, receiver] =
+    direction === "toFfn"
+      ? [attention.sends[microBatch], ffn.receives[microBatch]]
+      : [ffn.sends[microBatch], attention.receives[microBatch]?.[shard]];
+  const isMoe = ffn.work.model.layers[layer]?.ffn.kind === "moe";
+  const sent = (sender ?? []).filter(({ layers }) => layers === "all" || isMoe);
   return sent.map((from) => {
-    const into = receiver.find(({ key }) => key === from.key);
+    const into = receiver?.find(({ key }) => key === from.key);
     if (into === undefined || into.rowBytes !== from.rowBytes) throw new Error(`nobody receives ${from.key}`);
     return [from, into] as const;
   });
