@@ -32,6 +32,13 @@ import {
 } from "./intensityRows.ts";
 import { type PaperRow, paperRowSchema } from "./paperRows.ts";
 import {
+  type PipelineRow,
+  pipelineHandoverRowSchema,
+  pipelineInstanceRowSchema,
+  pipelineLinkRowSchema,
+  pipelineRunRowSchema,
+} from "./pipelineRows.ts";
+import {
   cutPlanRowSchema,
   deploymentPlanRowSchema,
   frontPlanRowSchema,
@@ -51,6 +58,7 @@ export type CostDocument = Document<"cost", CostRow>;
 export type CodesignDocument = Document<"codesign", CodesignRow>;
 export type PaperDocument = Document<"paper", PaperRow>;
 export type PlanDocument = Document<"plan", PlanRow>;
+export type PipelineDocument = Document<"pipeline", PipelineRow>;
 export type SimulateDocument = Document<"simulate", SimulateRow>;
 export type RooflineDocument = Document<"roofline", RooflineRow>;
 export type ProjectDocument = Document<"project", LatencyRow | PartRow>;
@@ -69,6 +77,7 @@ export type AnyDocument =
   | PaperDocument
   | PlanDocument
   | SimulateDocument
+  | PipelineDocument
   | ProjectDocument
   | ValidateDocument
   | EnvDocument;
@@ -95,6 +104,15 @@ const SCHEMAS = {
     z.discriminatedUnion("row", [deploymentPlanRowSchema, cutPlanRowSchema, turnPlanRowSchema, frontPlanRowSchema]),
   ),
   simulate: documentSchema("simulate", simulateRowSchema),
+  pipeline: documentSchema(
+    "pipeline",
+    z.discriminatedUnion("row", [
+      pipelineRunRowSchema,
+      pipelineInstanceRowSchema,
+      pipelineLinkRowSchema,
+      pipelineHandoverRowSchema,
+    ]),
+  ),
   env: documentSchema("env", envRowSchema),
 } as const;
 
@@ -133,6 +151,12 @@ const ROW_KEYS: Readonly<Record<RecordedCommand, Readonly<Record<string, readonl
     front: Object.keys(frontPlanRowSchema.shape),
   },
   simulate: { deployment: Object.keys(simulateRowSchema.shape) },
+  pipeline: {
+    run: Object.keys(pipelineRunRowSchema.shape),
+    instance: Object.keys(pipelineInstanceRowSchema.shape),
+    link: Object.keys(pipelineLinkRowSchema.shape),
+    handover: Object.keys(pipelineHandoverRowSchema.shape),
+  },
   env: { environment: Object.keys(envRowSchema.shape) },
 };
 
