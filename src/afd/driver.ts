@@ -11,7 +11,7 @@ import type { Network } from "./network.ts";
 import { type StageEntry, StageLog, stageLogBytes } from "./stageLog.ts";
 import { type Layouts, layoutsOf, rowWidth } from "./stageModel.ts";
 import { inputLogBytes, type StepLogBuffers } from "./stepLog.ts";
-import { divisionOf, type Division, type Work } from "./work.ts";
+import { type Division, divisionOf, type Work } from "./work.ts";
 
 /** The module that instances' threads run; beside this file, as source or as built. */
 const instanceUrl = new URL(import.meta.url.endsWith(".ts") ? "./instance.ts" : "./instance.js", import.meta.url);
@@ -125,7 +125,8 @@ class Driver {
     this.#division = divisionOf(work);
     this.#clock = sharedClock(run.clock.origin);
     this.#control = new Control(this.#division, faults.length);
-    for (const [fault, fired] of run.fired.entries()) this.#control.words[this.#control.firedWord(fault)] = Number(fired);
+    for (const [fault, fired] of run.fired.entries())
+      this.#control.words[this.#control.firedWord(fault)] = Number(fired);
     const layouts = layoutsOf(work);
     checkMemory(run, layouts);
     this.#memories = [...layouts.attention, ...layouts.ffn].map(({ memoryBytes }) => createMemory(memoryBytes));
@@ -193,14 +194,29 @@ class Driver {
     const { side, instance, index } = target;
     const { work, threadsPerInstance: threads } = this.#run;
     const { words } = this.#control;
-    for (const name of ["atBarrier", "jobKind", "phase"] as const) Atomics.store(words, this.#control.word(index, name), 0);
+    for (const name of ["atBarrier", "jobKind", "phase"] as const)
+      Atomics.store(words, this.#control.word(index, name), 0);
     target.abort = new AbortController();
     target.aliveNs = this.#clock();
     target.endedFor = undefined;
     const tasks = Array.from({ length: threads }, (_, rank): InstanceTask => {
       const { kernels, network, faults, recovery, stepLog, firstStep, lastStep, seed } = this.#run;
       return {
-        ...{ work, side, instance, rank, threads, kernels, network, faults, recovery, stepLog, firstStep, lastStep, seed },
+        ...{
+          work,
+          side,
+          instance,
+          rank,
+          threads,
+          kernels,
+          network,
+          faults,
+          recovery,
+          stepLog,
+          firstStep,
+          lastStep,
+          seed,
+        },
         memories: this.#memories,
         control: this.#control.buffers,
         clockOrigin: this.#run.clock.origin,
@@ -289,7 +305,9 @@ class Driver {
   }
 
   #stages(): number {
-    return ((this.#run.lastStep - this.#run.firstStep) * this.#division.layers + 1) * this.#division.microBatches.length;
+    return (
+      ((this.#run.lastStep - this.#run.firstStep) * this.#division.layers + 1) * this.#division.microBatches.length
+    );
   }
 
   #phaseOf({ index }: Instance): number {

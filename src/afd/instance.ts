@@ -1,7 +1,8 @@
-import { sharedClock, type SharedClock } from "../host/sharedClock.ts";
+import { type SharedClock, sharedClock } from "../host/sharedClock.ts";
 import type { KernelModule } from "../kernels/load.ts";
 import { Control, type ControlBuffers, instanceIndex, phase } from "./control.ts";
 import { crashNow } from "./crash.ts";
+import { sequencesOf } from "./decodeWork.ts";
 import { type CrashFault, type Fault, isCrash, type Recovery, type SlowFault } from "./faults.ts";
 import {
   attentionTogether,
@@ -20,7 +21,6 @@ import type { AttentionStages, FfnStages, StagePlace } from "./stages.ts";
 import { StepLog, type StepLogBuffers } from "./stepLog.ts";
 import { wiring } from "./wiring.ts";
 import { type Division, divisionOf, isMoeLayer, type Work } from "./work.ts";
-import { sequencesOf } from "./decodeWork.ts";
 
 /** What one thread of an instance is given. Memories, control and logs are shared. */
 export interface InstanceTask {
@@ -132,8 +132,12 @@ class InstanceRun {
     this.#stepLog = new StepLog(division, rowWidth(work), task.stepLog);
     const isOwn = ({ at }: CrashFault | SlowFault): boolean => at.side === task.side && at.instance === task.instance;
     const own = faults.map((fault, index) => ({ fault, index }));
-    this.#crashes = own.filter((each): each is { fault: CrashFault; index: number } => isCrash(each.fault) && isOwn(each.fault));
-    this.#slow = own.filter((each): each is { fault: SlowFault; index: number } => each.fault.kind === "slow" && isOwn(each.fault));
+    this.#crashes = own.filter(
+      (each): each is { fault: CrashFault; index: number } => isCrash(each.fault) && isOwn(each.fault),
+    );
+    this.#slow = own.filter(
+      (each): each is { fault: SlowFault; index: number } => each.fault.kind === "slow" && isOwn(each.fault),
+    );
     const microBatches = division.microBatches.length;
     this.#numbers = new Int32Array(microBatches);
     this.#done = new Int32Array(microBatches).map((_, microBatch) =>
@@ -147,7 +151,8 @@ class InstanceRun {
     const first = this.#task.firstStep * layers;
     stages.prepare();
     this.#rebuildCaches(stages);
-    for (let microBatch = 0; microBatch < microBatches.length; microBatch++) this.#numbers[microBatch] = this.#done[microBatch] as number;
+    for (let microBatch = 0; microBatch < microBatches.length; microBatch++)
+      this.#numbers[microBatch] = this.#done[microBatch] as number;
     // A micro-batch that has pushed its message redoes that stage: its rows and its message are as they were before.
     for (let microBatch = 0; microBatch < microBatches.length; microBatch++) {
       const done = this.#done[microBatch] as number;
@@ -266,7 +271,10 @@ class InstanceRun {
     for (let microBatch = 0; microBatch < microBatches.length; microBatch++) {
       const done = this.#done[microBatch] as number;
       if (done <= first) continue;
-      const peers = Array.from({ length: this.#control.peersOf(this.#self) }, (_, peer) => this.#port.sentBy(peer, microBatch) === done);
+      const peers = Array.from(
+        { length: this.#control.peersOf(this.#self) },
+        (_, peer) => this.#port.sentBy(peer, microBatch) === done,
+      );
       if (!peers.includes(true)) continue;
       waitsFor.fill(0);
       waitsFor[microBatch] = done;
@@ -362,7 +370,9 @@ class InstanceRun {
       case "none":
         return 1;
       case "lognormal":
-        return Math.exp(jitter.sigma * normalOf(this.#task.seed, this.#self, step, layer, microBatch) - jitter.sigma ** 2 / 2);
+        return Math.exp(
+          jitter.sigma * normalOf(this.#task.seed, this.#self, step, layer, microBatch) - jitter.sigma ** 2 / 2,
+        );
       case "uniform":
         return 1 + jitter.share * (2 * uniformOf(this.#task.seed, this.#self, step, layer, microBatch) - 1);
     }
@@ -391,7 +401,8 @@ class InstanceRun {
   #serveUntilAllDone(): void {
     const { words } = this.#control;
     if (this.#task.faults.length === 0) return;
-    const isDone = (instance: number): boolean => Atomics.load(words, this.#control.word(instance, "phase")) === phase.done;
+    const isDone = (instance: number): boolean =>
+      Atomics.load(words, this.#control.word(instance, "phase")) === phase.done;
     for (let instance = 0; instance < this.#control.instances; instance++) this.#control.ring(instance);
     const instances = Array.from({ length: this.#control.instances }, (_, instance) => instance);
     while (!instances.every(isDone)) this.#port.sleepUntil(this.#clock() + servingSliceNs);
@@ -415,4 +426,3 @@ class InstanceRun {
     return { step: Math.floor(stage / layers), layer: stage % layers, microBatch };
   }
 }
-

@@ -179,7 +179,8 @@ export class Port {
   queued(numbers: Int32Array, taken: number): number {
     let count = 0;
     for (let microBatch = 0; microBatch < numbers.length; microBatch++) {
-      if (microBatch !== taken && numbers[microBatch] !== 0 && !Number.isNaN(this.arrival(microBatch).usableNs)) count++;
+      if (microBatch !== taken && numbers[microBatch] !== 0 && !Number.isNaN(this.arrival(microBatch).usableNs))
+        count++;
     }
     return count;
   }

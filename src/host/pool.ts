@@ -18,11 +18,7 @@ export interface PoolLimits {
 }
 
 /** Starts `threads` worker threads that run the default export of a module (a file: URL). A thread that dies is replaced. */
-export function startResidentPool(
-  moduleUrl: URL,
-  threads: number,
-  { heapMebibytes }: PoolLimits = {},
-): ResidentPool {
+export function startResidentPool(moduleUrl: URL, threads: number, { heapMebibytes }: PoolLimits = {}): ResidentPool {
   const pool = new Piscina({
     filename: moduleUrl.href,
     minThreads: threads,
