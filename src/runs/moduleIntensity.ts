@@ -81,15 +81,17 @@ function requireExport(name: string, functions: readonly string[]): void {
   throw new InvalidInputError({ field: "--call", value: name, expected, known: functions });
 }
 
-/** The optional peer that only this needs. */
+/** The optional peer that only this needs. Version 132 has another interface. */
 async function loadBinaryen() {
+  const needs = "counting a module of your own needs the package binaryen";
+  const install = 'run "npm install binaryen@131"';
   try {
-    return (await import("binaryen")).default;
+    const { default: binaryen } = await import("binaryen");
+    if (typeof binaryen.readBinaryWithFeatures === "function") return binaryen;
   } catch {
-    throw new InfeasibleError(
-      'counting a module of your own needs the package binaryen, which is not installed beside afdbench: run "npm install binaryen"',
-    );
+    throw new InfeasibleError(`${needs}, which is not installed beside afdbench: ${install}`);
   }
+  throw new InfeasibleError(`${needs} at version 131, another one is installed beside afdbench: ${install}`);
 }
 
 /** Binaryen throws objects of its own. */

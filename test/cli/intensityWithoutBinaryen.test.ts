@@ -23,7 +23,9 @@ it("says how to install binaryen where a module is to be counted without it", as
     writeFileSync(path, Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...SECTIONS.flat()]));
     const { exitCode, out, err } = await run(["intensity", "--wasm", path, "--call", "f()"]);
     expect({ exitCode, out }).toEqual({ exitCode: 3, out: "" });
-    expect(err).toMatch(/^afdbench: .*binaryen, which is not installed beside afdbench: run "npm install binaryen"\n$/);
+    expect(err).toMatch(
+      /^afdbench: .*binaryen, which is not installed beside afdbench: run "npm install binaryen@131"\n$/,
+    );
     // What is wrong on any machine is said first.
     expect(await run(["intensity", "--wasm", path, "--call", "g()"])).toMatchObject({ exitCode: 2 });
   } finally {

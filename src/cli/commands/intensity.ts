@@ -18,7 +18,7 @@ Nothing is timed: it takes seconds, and the same settings give the same numbers.
 alone follow from this host's L2 cache, too.
 
 A module of your own (--wasm) is instrumented by the package binaryen, which you install beside this
-one: npm install binaryen. Calls run in turn on one instance; of each it prints what it executed.
+one: npm install binaryen@131. Calls run in turn on one instance; it prints what each executed.
 
 Rows (--rows): kernel, modeled and measured FLOP/B; term, FLOPs by part of the layer; range, bytes
 of KV cache, weights, activations, scratch; cause, every difference with its amount; level, what
