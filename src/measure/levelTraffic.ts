@@ -42,7 +42,7 @@ export interface HierarchyTraffic {
 export const MEMORY_LEVEL = "DRAM";
 
 /** What asks, where no cache is known that serves it. */
-export const CORE_LEVEL = "core";
+const CORE_LEVEL = "core";
 
 /**
  * Bytes that one call of a case moves at each level, on one thread, from cold caches on, its changed lines written to memory

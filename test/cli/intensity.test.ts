@@ -74,6 +74,29 @@ describe("intensity of kernels", () => {
     expect(await rowsOf(...words)).toEqual(await rowsOf(...words));
   });
 
+  it("adds what every level of some caches serves", async () => {
+    const rows = await rowsOf(...words, "--target", "simd", "--caches", "l1=1Ki/2,l2=8Ki/4");
+    const levels = rows.filter((row) => row.row === "level");
+    expect(levels.map(({ level }) => level)).toEqual(["L1", "L2", "DRAM"]);
+    const [first, , memory] = levels;
+    const ranges = rows.filter((row) => row.row === "range");
+    const loaded = ranges.reduce((sum, { loadedBytes }) => sum + loadedBytes, 0);
+    expect(first).toMatchObject({ caches: "l1=1Ki/2,l2=8Ki/4", loadedBytes: loaded, flops: 2 * 3 * 16 * 132 });
+    // Weights with scales and sums, x in float32 and packed, y: each once.
+    expect(memory?.weightBytes).toBe(Math.ceil((16 * 132 + 16 * 8) / 64) * 64);
+    expect(memory?.loadedBytes).toBe(memory?.touchedBytes);
+    expect(memory?.flopsPerByte).toBeGreaterThan(first?.flopsPerByte ?? 0);
+  });
+
+  it("says which level of an accelerator is missing, and reports the rest", async () => {
+    const { out } = await run(["intensity", ...words, "--caches", "tpu-v6e,h20", "--json", "--quiet"]);
+    const { rows, notes } = checkDocument(JSON.parse(out)) as IntensityDocument;
+    const levels = rows.filter((row) => row.row === "level");
+    expect(levels.map(({ caches, level }) => `${caches} ${level}`)).toEqual(["tpu-v6e core", "h20 L2", "h20 DRAM"]);
+    expect(levels[0]?.touchedBytes).toBeGreaterThan(0);
+    expect(notes.join(" ")).toMatch(/tpu-v6e: nothing states its L2 cache, so that L2 and DRAM are missing/);
+  });
+
   it("prints modeled numbers alone where there is no kernel", async () => {
     const rows = await rowsOf("attention.layer", "--model", "qwen3-32b", "--dtype", "f32");
     expect(rows.find(({ row }) => row === "kernel")).toMatchObject({
@@ -101,6 +124,9 @@ describe("intensity of kernels", () => {
     [["attention.cor"], /kernel: expected one of .* did you mean "attention.core"/],
     [["roof.*"], /kernel: expected one of/],
     [["--model", "step4"], /did you mean "step3"/],
+    [["--wasm", "x.wasm", "--call", "f(1)", "--caches", "host"], /--caches: expected nothing with --wasm/],
+    [["linear.gemm", "--caches", "h80"], /--caches: expected host, .* did you mean "h800"/],
+    [["linear.gemm", "--caches", "l1=32Ki"], /--caches l1: expected SIZE\/WAYS/],
     [
       ["--rows", "causes"],
       /--rows: expected one of kernel, term, range, cause, level, call, callRange.*did you mean "cause"/,

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { IntensityOutcome, IntensitySettings } from "../../runs/intensity.ts";
 import type { ModuleIntensitySettings } from "../../runs/moduleIntensity.ts";
 import { DEFAULT_KERNELS, KERNELS, type KernelName } from "../../runs/settings.ts";
+import { InvalidInputError } from "../../units/errors.ts";
 import { addShapeOptions, resolveKernels, resolveShapes, type ShapeOptions } from "../benchOptions.ts";
 import { interruptible } from "../interrupt.ts";
 import { addModuleOptions, type ModuleOptions, resolveModule } from "../moduleOptions.ts";
@@ -50,6 +51,10 @@ export function addIntensity(program: Command, context: CommandContext): void {
     .action(async (kernels: string[], options: ShapeOptions & ModuleOptions & OutputOptions & { caches?: string }) => {
       const own = resolveModule(kernels, options);
       if (own !== undefined) {
+        if (options.caches !== undefined) {
+          const expected = "nothing with --wasm, whose calls are counted and not traced";
+          throw new InvalidInputError({ field: "--caches", value: options.caches, expected });
+        }
         context.exitCode = await countModule(own, options, context.terminal);
         return;
       }
