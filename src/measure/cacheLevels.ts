@@ -6,8 +6,8 @@ import type { CacheLevel } from "./levelTraffic.ts";
  * Ways and line of an accelerator's L2 cache, which data sheets do not print: those that were measured on NVIDIA's. Streams
  * through a cache of many megabytes hardly depend on them (docs/measuring.md).
  *
- * @source Jia et al., Dissecting the NVIDIA Volta GPU Architecture via Microbenchmarking (2018): 16 ways; CUDA's best
- *   practices guide: lines of 128 bytes in sectors of 32
+ * @source Jia et al., Dissecting the NVIDIA Volta GPU Architecture via Microbenchmarking (arXiv 1804.06826): 16 ways; CUDA's
+ *   programming guide: lines of 128 bytes
  */
 const ACCELERATOR_WAYS = 16;
 const ACCELERATOR_LINE_BYTES = 128;

@@ -5,7 +5,7 @@ import { moeOf } from "../model/moe.ts";
 import { DOCUMENT_SCHEMA } from "../record/document.ts";
 import type { LatencyRow, PartRow } from "../record/projectRows.ts";
 import type { ProjectDocument } from "../record/schemas.ts";
-import { type FamilyName, peaksOf, typicalOf } from "../theory/families.ts";
+import { peaksOf } from "../theory/families.ts";
 import { type Basis, engineNames, type ProjectedLatency, projectLatency } from "../theory/projectLatency.ts";
 import { SHIPPED_CONSTANTS } from "../theory/shippedConstants.ts";
 import { InvalidInputError } from "../units/errors.ts";
@@ -22,7 +22,8 @@ import { recordEnvironment } from "./environment.ts";
 import { chooseHardware, type HardwareItem } from "./hardware.ts";
 import { type MeasuredWork, type MeasureWork, withMeasured, workCounter } from "./measuredWork.ts";
 import { loadModel, type ModelChoice } from "./models.ts";
-import type { ProjectedKernel, ProjectedPrecision } from "./projectChoices.ts";
+import type { CountSource, ProjectedKernel, ProjectedPrecision } from "./projectChoices.ts";
+import { projectNotes } from "./projectNotes.ts";
 
 /** What `project` works out. */
 export interface ProjectSettings {
@@ -39,8 +40,7 @@ export interface ProjectSettings {
   readonly engine?: string;
   readonly precision: ProjectedPrecision;
   readonly kvBits: number;
-  /** Where FLOPs and bytes come from: the shape, or the kernels here, which run then. */
-  readonly counts: "modeled" | "measured";
+  readonly counts: CountSource;
   /** Dimensions of a product, in place of a model's. */
   readonly dimensions?: { readonly m: readonly number[]; readonly n: number; readonly k: number };
 }
@@ -70,7 +70,7 @@ export async function project(settings: ProjectSettings): Promise<ProjectDocumen
     environment: recordEnvironment(),
     rows: [...projected.map(({ whole }) => whole), ...projected.flatMap(({ parts }) => parts)],
     notes: [
-      ...notesOf(
+      ...projectNotes(
         projected.map(({ whole }) => whole),
         accelerators,
         settings,
@@ -279,52 +279,4 @@ function engineOf({ engine }: ProjectSettings): string | undefined {
   const expected =
     second === undefined ? `one of ${known.join("; ")}` : `a part of one name alone (it is in ${found.join("; ")})`;
   throw new InvalidInputError({ field: "--engine", value: engine, expected, known });
-}
-
-function notesOf(
-  rows: readonly LatencyRow[],
-  accelerators: readonly Accelerator[],
-  { engine, kernel, counts }: ProjectSettings,
-): string[] {
-  const nearest = [...new Map(rows.filter((row) => row.nearestFamily).map((row) => [row.accelerator, row])).values()];
-  const outside = rows.some(({ outsideDoublings }) => outsideDoublings > 0);
-  return [
-    `${COUNTS_NOTE[counts]} The band holds 80% of measured rows that took no part in a fit; memory and compute overlap, so that terms do not add up.`,
-    ...(engine === undefined
-      ? ["Engine: the median of those measured in the family; --engine picks one, and the band is then its own."]
-      : []),
-    ...(kernel.endsWith(".layer")
-      ? ["A layer is the sum of its kernels (--rows part lists them); norms, RoPE, append and links are left out."]
-      : []),
-    ...nearest.map(
-      ({ accelerator, family }) =>
-        `${accelerator}: no such kernel was measured in its family; constants of ${family}, the nearest, carried by peaks, with a wider band.`,
-    ),
-    ...accelerators
-      .filter(({ cores, l2Bytes }) => cores === undefined || l2Bytes === undefined)
-      .map((accelerator) => unstatedNote(accelerator, rows, counts)),
-    ...(outside ? ["Some shapes lie outside the measured ones (outsideDoublings): their bands are wider."] : []),
-  ];
-}
-
-const COUNTS_NOTE: Readonly<Record<ProjectSettings["counts"], string>> = {
-  modeled: "Modeled: nothing was run.",
-  measured:
-    "Measured: FLOPs, and bytes of KV cache and weights that come from memory, counted from the kernels here at the shape and traced through a model of each accelerator's L2 cache (measuredAs in --rows part says what ran). Modeled: times, and activations.",
-};
-
-/** What is missing of an accelerator, and what stands for it. */
-function unstatedNote(
-  { name, cores, l2Bytes }: Accelerator,
-  rows: readonly LatencyRow[],
-  counts: ProjectSettings["counts"],
-): string {
-  const missing = [...(cores === undefined ? ["cores"] : []), ...(l2Bytes === undefined ? ["l2Bytes"] : [])];
-  const row = rows.find(({ accelerator }) => accelerator === name);
-  const typical = row === undefined ? "its family" : typicalOf(row.family as FamilyName);
-  const traced =
-    counts === "measured" && l2Bytes === undefined
-      ? " Bytes are measured with an endless cache: every line of KV cache and weights once."
-      : "";
-  return `${name}: nothing states its ${missing.join(" and ")} (--set gives them); times take those of ${typical}.${traced}`;
 }
