@@ -113,7 +113,7 @@ function bandwidthShare(
   wave: number,
 ): number {
   if (shape.kind === "attention-decode" || shape.kind === "mla-decode") {
-    // A lone query row a KV head is multiplied by vector units, which take the cache as it lies.
+    // A KV head with one query row is not multiplied as a tile: its strides cost little where they were measured (910B).
     const hard = shape.kind === "attention-decode" && shape.kvHeads > 1 && shape.queryHeads > shape.kvHeads;
     return constants.bandwidthShare * wave * (hard ? constants.layoutShare : 1);
   }
