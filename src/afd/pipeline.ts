@@ -53,14 +53,7 @@ export async function runPipeline(plan: PipelinePlan): Promise<PipelineRun> {
     if (interrupted) break;
     fired = withChange(fired, faults, membership.firstStep);
     try {
-      const result = await runMembership({
-        ...plan,
-        ...membership,
-        fired,
-        stepLog,
-        clock,
-        onProgress: progressOf(plan),
-      });
+      const result = await runMembership({ ...plan, ...membership, fired, stepLog, clock, onProgress: progressOf(plan) });
       results.push({ membership, result });
       fired = result.fired;
       interrupted = result.interrupted;
@@ -74,11 +67,7 @@ export async function runPipeline(plan: PipelinePlan): Promise<PipelineRun> {
 }
 
 /** The checksums of the same run in one thread. */
-export function referenceChecksums({
-  work,
-  faults,
-  kernels,
-}: Pick<PipelinePlan, "work" | "faults" | "kernels">): Uint32Array {
+export function referenceChecksums({ work, faults, kernels }: Pick<PipelinePlan, "work" | "faults" | "kernels">): Uint32Array {
   const { steps } = divisionOf(work);
   return referenceOutputs(membershipsOf(work, steps, faults), steps, kernels);
 }

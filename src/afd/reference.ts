@@ -4,8 +4,8 @@ import type { Membership } from "./memberships.ts";
 import { oneThreadModel } from "./oneThread.ts";
 import { bindAttentionStages, bindFfnStages, layoutsOf, rowWidth } from "./stageModel.ts";
 import { createStepLog, StepLog } from "./stepLog.ts";
-import { pairParts } from "./wiring.ts";
 import { divisionOf, isMoeLayer, type Work } from "./work.ts";
+import { pairParts } from "./wiring.ts";
 
 /**
  * The outputs of a run in one thread: one attention instance and the run's FFN instances, one after the other. What threads, wire

@@ -9,6 +9,7 @@ import { addHardware } from "./commands/hardware.ts";
 import { addIntensity } from "./commands/intensity.ts";
 import { addModels } from "./commands/models.ts";
 import { addPaper } from "./commands/paper.ts";
+import { addPipeline } from "./commands/pipeline.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addProject } from "./commands/project.ts";
 import { addRoofline } from "./commands/roofline.ts";
@@ -65,6 +66,7 @@ const COMMANDS = [
   addPaper,
   addPlan,
   addSimulate,
+  addPipeline,
   addEnv,
   addSchema,
 ] as const;

@@ -31,6 +31,13 @@ import {
 } from "./intensityRows.ts";
 import { type PaperRow, paperRowSchema } from "./paperRows.ts";
 import {
+  type PipelineRow,
+  pipelineHandoverRowSchema,
+  pipelineInstanceRowSchema,
+  pipelineLinkRowSchema,
+  pipelineRunRowSchema,
+} from "./pipelineRows.ts";
+import {
   cutPlanRowSchema,
   deploymentPlanRowSchema,
   frontPlanRowSchema,
@@ -50,6 +57,7 @@ export type CostDocument = Document<"cost", CostRow>;
 export type CodesignDocument = Document<"codesign", CodesignRow>;
 export type PaperDocument = Document<"paper", PaperRow>;
 export type PlanDocument = Document<"plan", PlanRow>;
+export type PipelineDocument = Document<"pipeline", PipelineRow>;
 export type SimulateDocument = Document<"simulate", SimulateRow>;
 export type RooflineDocument = Document<"roofline", RooflineRow>;
 export type ProjectDocument = Document<"project", LatencyRow | PartRow>;
@@ -68,6 +76,7 @@ export type AnyDocument =
   | PaperDocument
   | PlanDocument
   | SimulateDocument
+  | PipelineDocument
   | ProjectDocument
   | ValidateDocument
   | EnvDocument;
@@ -94,6 +103,15 @@ const SCHEMAS = {
     z.discriminatedUnion("row", [deploymentPlanRowSchema, cutPlanRowSchema, turnPlanRowSchema, frontPlanRowSchema]),
   ),
   simulate: documentSchema("simulate", simulateRowSchema),
+  pipeline: documentSchema(
+    "pipeline",
+    z.discriminatedUnion("row", [
+      pipelineRunRowSchema,
+      pipelineInstanceRowSchema,
+      pipelineLinkRowSchema,
+      pipelineHandoverRowSchema,
+    ]),
+  ),
   env: documentSchema("env", envRowSchema),
 } as const;
 
@@ -131,6 +149,12 @@ const ROW_KEYS: Readonly<Record<RecordedCommand, Readonly<Record<string, readonl
     front: Object.keys(frontPlanRowSchema.shape),
   },
   simulate: { deployment: Object.keys(simulateRowSchema.shape) },
+  pipeline: {
+    run: Object.keys(pipelineRunRowSchema.shape),
+    instance: Object.keys(pipelineInstanceRowSchema.shape),
+    link: Object.keys(pipelineLinkRowSchema.shape),
+    handover: Object.keys(pipelineHandoverRowSchema.shape),
+  },
   env: { environment: Object.keys(envRowSchema.shape) },
 };
 

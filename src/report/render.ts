@@ -8,6 +8,7 @@ import { csvText } from "./csv.ts";
 import { intensityBlocks } from "./intensityBlocks.ts";
 import { markdownText } from "./markdown.ts";
 import { paperBlocks } from "./paperBlocks.ts";
+import { pipelineBlocks } from "./pipelineBlocks.ts";
 import { planBlocks } from "./planBlocks.ts";
 import { projectBlocks, validateBlocks } from "./projectBlocks.ts";
 import { rooflineBlocks } from "./rooflineBlocks.ts";
@@ -54,6 +55,8 @@ function onlyShape(document: AnyDocument, shape: string): AnyDocument {
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "models":
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
+    case "pipeline":
+      return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "plan":
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "project":
@@ -91,6 +94,8 @@ function blocksOf(document: AnyDocument, columns: number): Block[] {
       return planBlocks(document);
     case "simulate":
       return simulateBlocks(document);
+    case "pipeline":
+      return pipelineBlocks(document);
     case "env":
       return envBlocks(document);
   }
