@@ -4,6 +4,8 @@ export interface ModuleOutline {
   readonly functions: readonly string[];
   /** Imports that only its maker could give: globals and tables. */
   readonly foreign: readonly string[];
+  /** Memories, its own and imported. */
+  readonly memories: number;
 }
 
 /** Its outline, or what is wrong with the bytes. */
@@ -14,14 +16,40 @@ export function outlineOf(wasm: Uint8Array<ArrayBuffer>): ModuleOutline | { read
   } catch (error) {
     return { fault: error instanceof Error ? error.message : String(error) };
   }
+  const imports = WebAssembly.Module.imports(module);
   return {
     functions: WebAssembly.Module.exports(module)
       .filter(({ kind }) => kind === "function")
       .map(({ name }) => name),
-    foreign: WebAssembly.Module.imports(module)
+    foreign: imports
       .filter(({ kind }) => kind !== "function" && kind !== "memory")
       .map(({ module: from, name, kind }) => `${kind} ${from}.${name}`),
+    memories: imports.filter(({ kind }) => kind === "memory").length + definedMemories(wasm),
   };
+}
+
+const memorySection = 5;
+
+/** The number at the head of a valid module's memory section; the engine does not tell it. */
+function definedMemories(wasm: Uint8Array): number {
+  // Behind magic number and version: sections of a byte that names them, their size, and as many bytes.
+  for (let at = 8; at < wasm.length; ) {
+    const id = wasm[at];
+    const size = leb128(wasm, at + 1);
+    if (id === memorySection) return leb128(wasm, size.end).value;
+    at = size.end + size.value;
+  }
+  return 0;
+}
+
+/** An unsigned number of up to 32 bits, seven in each byte, lowest first. @source WebAssembly specification, section 5.2.2 */
+function leb128(bytes: Uint8Array, begin: number): { readonly value: number; readonly end: number } {
+  let value = 0;
+  for (let at = begin; ; at++) {
+    const byte = bytes[at] ?? 0;
+    value += (byte & 127) * 2 ** (7 * (at - begin));
+    if (byte < 128) return { value, end: at + 1 };
+  }
 }
 
 /** Limits of a memory that a module imports, in pages of 64 KiB. */

@@ -36,7 +36,11 @@ export function countParts(target: Target, kernelCase: KernelCase, memory: WebAs
   const { buffers, segmentWeights } = kernelCase;
   const ranges = [
     { name: "own data", begin: 0, end: firstAddress },
-    ...buffers.map(({ name, address, bytes }) => ({ name, begin: address, end: address + bytes })),
+    // A buffer's spare line, which vector loads of a last partial group may touch, is its own.
+    ...buffers.map(({ name, address }, index) => ({
+      ...{ name, begin: address },
+      end: buffers[index + 1]?.address ?? kernelCase.totalBytes,
+    })),
   ];
   const map = { chunkShift: ARENA_CHUNK_SHIFT };
   const rangeMemory = createPrivateMemory(rangeMemoryBytes(memory.buffer.byteLength / 2 ** ARENA_CHUNK_SHIFT));

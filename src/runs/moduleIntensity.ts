@@ -53,6 +53,8 @@ export async function moduleIntensity(settings: ModuleIntensitySettings): Promis
     throw new InfeasibleError(
       `${wasmFile} imports ${outline.foreign.join(", ")}: afdbench can give it functions and memory alone`,
     );
+  if (outline.memories > 1)
+    throw new InfeasibleError(`${wasmFile} has ${outline.memories} memories: bytes are counted where there is one`);
   const binaryen = await loadBinaryen();
   const own = counting(wasmFile, () => inspectModule(binaryen, wasm));
   if (own.memory?.is64 === true)

@@ -179,6 +179,10 @@ describe("intensity of a module of one's own", () => {
       file("bare.wasm"),
       assemble(`(module (func (export "add") (result f32) (f32.add (f32.const 1) (f32.const 2))))`),
     );
+    writeFileSync(
+      file("two.wasm"),
+      assemble(`(module (import "env" "memory" (memory 1)) (memory 1) (func (export "f")))`),
+    );
     writeFileSync(file("global.wasm"), assemble(`(module (import "env" "base" (global i32)) (func (export "f")))`));
     writeFileSync(
       file("imported.wasm"),
@@ -331,6 +335,7 @@ describe("intensity of a module of one's own", () => {
       /argument 1: its type is none that a command line can give/,
     ],
     [["--wasm", file("wide.wasm"), "--call", "f()"], 3, /memory of 64-bit addresses/],
+    [["--wasm", file("two.wasm"), "--call", "f()"], 3, /has 2 memories/],
     [
       ["--wasm", file("global.wasm"), "--call", "f()"],
       3,

@@ -15,8 +15,8 @@ const COUNTED_KERNELS = KERNELS.map(({ name }) => name).filter(isCounted);
 
 const HELP = `
 Kernels and lists are those of bench (see its help), but for roof.*.
-Nothing is timed: it takes seconds, and the same settings give the same numbers. Bytes from memory
-alone follow from this host's L2 cache, too.
+Nothing is timed: a kernel takes seconds, and the same settings give the same numbers. Bytes from
+memory alone follow from this host's L2 cache, too.
 
 A module of your own (--wasm) is instrumented by the package binaryen, which you install beside this
 one: npm install binaryen@131. Calls run in turn on one instance; it prints what each executed.
