@@ -64,7 +64,7 @@ export const pipelineRunRowSchema = z.strictObject({
   a2fLateNs: amount("measured", "ns", "Of a step: by how much its latest messages to FFN were late.").optional(),
   ffnLateNs: amount("measured", "ns", "Of a step: by how much its latest FFN stages were late.").optional(),
   f2aLateNs: amount("measured", "ns", "Of a step: by how much its latest messages to attention were late.").optional(),
-  straggler: text("The instance or link that was latest, where that is at least 2% of TPOT.").optional(),
+  straggler: text("The instance or link that was later than its like, where that is at least 2% of TPOT.").optional(),
   attentionStageNs: amount("measured", "ns", "Median attention stage of a layer and micro-batch.").optional(),
   ffnStageNs: amount("measured", "ns", "Median FFN stage of a layer and micro-batch.").optional(),
   tokensPerSecond: amount("measured", "tokens/s", "Decoded tokens of all sequences.").optional(),

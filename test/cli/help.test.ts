@@ -15,6 +15,7 @@ describe("help", () => {
     ["codesign"],
     ["paper"],
     ["plan"],
+    ["pipeline"],
     ["env"],
     ["schema"],
   ])("of `afdbench %s %s` is what the golden file says", async (...words) => {
@@ -35,6 +36,7 @@ describe("help", () => {
       ["codesign"],
       ["paper"],
       ["plan"],
+      ["pipeline"],
     ]) {
       const { out } = await run([...words, "--help"]);
       expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
