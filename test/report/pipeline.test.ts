@@ -1,0 +1,38 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { checkDocument, rowKeysOf, rowShapesOf } from "../../src/record/schemas.ts";
+import { type Format, render } from "../../src/report/render.ts";
+
+/** Made by `afdbench pipeline … --save`. */
+const record = checkDocument(JSON.parse(readFileSync(new URL("pipelineRecord.json", import.meta.url), "utf8")));
+const plain = { style: (_tone: string, text: string) => text, columns: 160 };
+
+describe("a record of pipeline", () => {
+  it.each<[Format]>([["table"], ["md"]])("is printed as the golden file of %s says", async (format) => {
+    await expect(render(record, format, plain)).toMatchFileSnapshot(`golden/pipeline-${format}.txt`);
+  });
+
+  it.each([120, 140, 160])("keeps every line of a table within %i columns", (columns) => {
+    const lines = render(record, "table", { ...plain, columns }).split("\n");
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns);
+  });
+
+  it("prints each row shape alone, in the order of its keys", () => {
+    expect(rowShapesOf("pipeline")).toEqual(["run", "instance", "link", "handover"]);
+    for (const shape of rowShapesOf("pipeline")) {
+      const [header, ...lines] = render(record, "csv", { ...plain, shape }).trimEnd().split("\n");
+      expect(header).toBe(rowKeysOf("pipeline", shape)?.join(","));
+      expect(lines.length).toBeGreaterThan(0);
+    }
+  });
+
+  it("marks a run whose outputs differ, or that could not be recovered", () => {
+    const broken = structuredClone(record);
+    const [first, second] = broken.rows.filter((row) => "row" in row && row.row === "run");
+    Object.assign(first ?? {}, { status: "failedCheck" });
+    Object.assign(second ?? {}, { status: "unrecoverable" });
+    const styled = render(broken, "table", { ...plain, style: (tone, text) => (tone === "bad" ? `<${text}>` : text) });
+    expect(styled).toMatch(/<! differ/);
+    expect(styled).toMatch(/<! unrecoverable/);
+  });
+});
