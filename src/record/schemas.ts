@@ -19,6 +19,16 @@ import {
 import { type CodesignRow, codesignRowSchema } from "./codesignRows.ts";
 import { type CostRow, costRowSchema } from "./costRows.ts";
 import { type Document, documentSchema } from "./document.ts";
+import {
+  type IntensityRow,
+  intensityCauseRowSchema,
+  intensityKernelRowSchema,
+  intensityRangeRowSchema,
+  intensityRowSchema,
+  intensityTermRowSchema,
+  moduleCallRowSchema,
+  moduleRangeRowSchema,
+} from "./intensityRows.ts";
 import { type PaperRow, paperRowSchema } from "./paperRows.ts";
 import {
   type PipelineRow,
@@ -35,10 +45,12 @@ import {
   turnPlanRowSchema,
 } from "./planRows.ts";
 import { type LatencyRow, latencyRowSchema, type PartRow, partRowSchema } from "./projectRows.ts";
+import { acceleratorRoofRowSchema, placedRowSchema, type RooflineRow, roofRowSchema } from "./rooflineRows.ts";
 import { type SimulateRow, simulateRowSchema } from "./simulateRows.ts";
 import { type MeasurementRow, measurementRowSchema, type SummaryRow, summaryRowSchema } from "./validateRows.ts";
 
 export type BenchDocument = Document<"bench", BenchRow>;
+export type IntensityDocument = Document<"intensity", IntensityRow>;
 export type ModelsDocument = Document<"models", ModelRow | LayersRow>;
 export type HardwareDocument = Document<"hardware", HardwareRow>;
 export type CostDocument = Document<"cost", CostRow>;
@@ -47,6 +59,7 @@ export type PaperDocument = Document<"paper", PaperRow>;
 export type PlanDocument = Document<"plan", PlanRow>;
 export type PipelineDocument = Document<"pipeline", PipelineRow>;
 export type SimulateDocument = Document<"simulate", SimulateRow>;
+export type RooflineDocument = Document<"roofline", RooflineRow>;
 export type ProjectDocument = Document<"project", LatencyRow | PartRow>;
 export type ValidateDocument = Document<"validate", MeasurementRow | SummaryRow>;
 export type EnvDocument = Document<"env", EnvRow>;
@@ -54,6 +67,8 @@ export type EnvDocument = Document<"env", EnvRow>;
 /** Any document that a command of this version prints. */
 export type AnyDocument =
   | BenchDocument
+  | RooflineDocument
+  | IntensityDocument
   | ModelsDocument
   | HardwareDocument
   | CostDocument
@@ -71,6 +86,11 @@ export type RecordedCommand = AnyDocument["command"];
 
 const SCHEMAS = {
   bench: documentSchema("bench", benchRowSchema),
+  roofline: documentSchema(
+    "roofline",
+    z.discriminatedUnion("row", [roofRowSchema, placedRowSchema, acceleratorRoofRowSchema]),
+  ),
+  intensity: documentSchema("intensity", intensityRowSchema),
   models: documentSchema("models", z.discriminatedUnion("row", [modelRowSchema, layersRowSchema])),
   hardware: documentSchema("hardware", hardwareRowSchema),
   cost: documentSchema("cost", costRowSchema),
@@ -101,6 +121,19 @@ const ROW_KEYS: Readonly<Record<RecordedCommand, Readonly<Record<string, readonl
     kernel: Object.keys(kernelRowSchema.shape),
     projection: Object.keys(projectionRowSchema.shape),
     deployment: Object.keys(deploymentRowSchema.shape),
+  },
+  roofline: {
+    roof: Object.keys(roofRowSchema.shape),
+    kernel: Object.keys(placedRowSchema.shape),
+    accelerator: Object.keys(acceleratorRoofRowSchema.shape),
+  },
+  intensity: {
+    kernel: Object.keys(intensityKernelRowSchema.shape),
+    term: Object.keys(intensityTermRowSchema.shape),
+    range: Object.keys(intensityRangeRowSchema.shape),
+    cause: Object.keys(intensityCauseRowSchema.shape),
+    call: Object.keys(moduleCallRowSchema.shape),
+    callRange: Object.keys(moduleRangeRowSchema.shape),
   },
   models: { model: Object.keys(modelRowSchema.shape), layers: Object.keys(layersRowSchema.shape) },
   hardware: { accelerator: Object.keys(hardwareRowSchema.shape) },

@@ -5,6 +5,8 @@ describe("help", () => {
   it.each([
     [],
     ["bench"],
+    ["roofline"],
+    ["intensity"],
     ["project"],
     ["validate"],
     ["models"],
@@ -15,6 +17,7 @@ describe("help", () => {
     ["codesign"],
     ["paper"],
     ["plan"],
+    ["simulate"],
     ["pipeline"],
     ["env"],
     ["schema"],
@@ -28,6 +31,8 @@ describe("help", () => {
     for (const words of [
       [],
       ["bench"],
+      ["roofline"],
+      ["intensity"],
       ["project"],
       ["validate"],
       ["models"],
@@ -36,6 +41,7 @@ describe("help", () => {
       ["codesign"],
       ["paper"],
       ["plan"],
+      ["simulate"],
       ["pipeline"],
     ]) {
       const { out } = await run([...words, "--help"]);
