@@ -9,8 +9,7 @@ const deploymentKeys = {
 /** What became of a run of the pipeline; without `ok` the numbers that it takes away are absent. */
 export const PIPELINE_STATUSES = ["ok", "failedCheck", "unrecoverable", "interrupted"] as const;
 
-/** A run of the AFD pipeline on worker threads, beside the closed form. */
-export const pipelineRunRowSchema = z.strictObject({
+const pipelineRunRowFields = z.strictObject({
   row: z.literal("run"),
   kind: z.literal("measured"),
   status: z.enum(PIPELINE_STATUSES).meta({
@@ -92,6 +91,36 @@ export const pipelineRunRowSchema = z.strictObject({
   resends: whole("Messages that were sent again.", 0),
   duplicates: whole("Messages that came twice, and were taken once.", 0),
   corrupted: whole("Messages whose checksum was wrong.", 0),
+});
+
+/** What a run has no right to say whose outputs are wrong, or that did not come to its end. */
+const TIMES = [
+  "tpotNs",
+  "tpotMeanNs",
+  "tpotP95Ns",
+  "tpotP99Ns",
+  "boundFraction",
+  "lossNs",
+  "tokensPerSecond",
+  "bubbleFraction",
+  "handoverMedianNs",
+  "handoverP99Ns",
+] as const;
+
+/** A run of the AFD pipeline on worker threads, beside the closed form. */
+export const pipelineRunRowSchema = pipelineRunRowFields.superRefine((row, context) => {
+  const { status, bitEqual } = row;
+  if ((bitEqual === false) !== (status === "failedCheck"))
+    context.addIssue({
+      code: "custom",
+      path: ["status"],
+      message: `a run of status ${status} with bitEqual ${bitEqual}`,
+    });
+  if (status !== "failedCheck" && status !== "unrecoverable") return;
+  for (const key of TIMES) {
+    if (row[key] !== undefined)
+      context.addIssue({ code: "custom", path: [key], message: `a run of status ${status} carries no ${key}` });
+  }
 });
 
 /** How one instance spent its time. */

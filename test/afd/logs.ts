@@ -36,7 +36,7 @@ export function madeUpLog(made: MadeUp, handoverNs = 1): MembershipLog {
       const times = { waitNs, pushedNs: input.readyNs, usableNs: input.readyNs, beginNs, endNs, sentNs: endNs };
       const { lastPeer, spreadNs } = input;
       (side === "attention" ? attention : ffn)[instance]?.push(
-        ...[{ step, layer, microBatch, ...times, lastPeer, spreadNs, queued: 0 }],
+        ...[{ step, layer, microBatch, ...times, lastPeer, spreadNs, queued: 0, redone: 0 }],
       );
       return endNs;
     };

@@ -34,6 +34,21 @@ describe("stepTimes", () => {
     expect(stepTimes([{ ...log, attention }]).map(({ step }) => step)).toEqual([0, 3]);
   });
 
+  it("does not take what a restarted instance ran once more for a step's end", () => {
+    const log = madeUpLog({ steps: 3, layers: 1 });
+    const again = { lastPeer: -1, redone: 1, waitNs: 9000, pushedNs: 9000, usableNs: 9000, beginNs: 9000, endNs: 9100 };
+    const attention = log.attention.map((entries) => {
+      const ended = entries.at(-1) as (typeof entries)[number];
+      const stage = entries[2] as (typeof entries)[number];
+      return [...entries, { ...stage, ...again }, { ...ended, beginNs: 9999, redone: 1 }];
+    });
+    expect(stepTimes([{ ...log, attention }])).toEqual(stepTimes([log]));
+    const { tpot, lateness, instances } = summarize([{ ...log, attention }], 0);
+    expect(tpot).toEqual(summarize([log], 0).tpot);
+    expect(lateness.byName).toEqual(latenessOf([log], 0).byName);
+    expect(instances[0]?.stages).toBe(3);
+  });
+
   it("takes the moment at which the last attention instance has its sums", () => {
     const slowLink: MadeUp = {
       steps: 1,

@@ -4,7 +4,7 @@ import { checkDocument, rowKeysOf, rowShapesOf } from "../../src/record/schemas.
 import { type Format, render } from "../../src/report/render.ts";
 
 /** Made by `afdbench pipeline … --save`. */
-const record = checkDocument(JSON.parse(readFileSync(new URL("pipelineRecord.json", import.meta.url), "utf8")));
+const record = checkDocument(JSON.parse(readFileSync(new URL("golden/pipeline-record.json", import.meta.url), "utf8")));
 const plain = { style: (_tone: string, text: string) => text, columns: 160 };
 
 describe("a record of pipeline", () => {
@@ -20,7 +20,9 @@ describe("a record of pipeline", () => {
   it("prints each row shape alone, in the order of its keys", () => {
     expect(rowShapesOf("pipeline")).toEqual(["run", "instance", "link", "handover"]);
     for (const shape of rowShapesOf("pipeline")) {
-      const [header, ...lines] = render(record, "csv", { ...plain, shape }).trimEnd().split("\n");
+      const [header, ...lines] = render(record, "csv", { ...plain, shape })
+        .trimEnd()
+        .split("\n");
       expect(header).toBe(rowKeysOf("pipeline", shape)?.join(","));
       expect(lines.length).toBeGreaterThan(0);
     }
@@ -31,8 +33,8 @@ describe("a record of pipeline", () => {
     const [first, second] = broken.rows.filter((row) => "row" in row && row.row === "run");
     Object.assign(first ?? {}, { status: "failedCheck" });
     Object.assign(second ?? {}, { status: "unrecoverable" });
-    const styled = render(broken, "table", { ...plain, style: (tone, text) => (tone === "bad" ? `<${text}>` : text) });
-    expect(styled).toMatch(/<! differ/);
-    expect(styled).toMatch(/<! unrecoverable/);
+    const text = render(broken, "table", plain);
+    expect(text).toContain("! differ");
+    expect(text).toContain("! unrecoverable");
   });
 });
