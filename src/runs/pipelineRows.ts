@@ -68,7 +68,7 @@ export function pipelineRows(
 }
 
 /** What the instances of all memberships of a run noted. */
-export function logsOf({ memberships }: PipelineRun): readonly MembershipLog[] {
+function logsOf({ memberships }: PipelineRun): readonly MembershipLog[] {
   return memberships.map(({ membership, result }) => ({ ...membership, ...result }));
 }
 
