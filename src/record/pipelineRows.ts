@@ -85,6 +85,16 @@ const pipelineRunRowFields = z.strictObject({
   ).optional(),
   handoverP99Ns: amount("measured", "ns", "Hand-over that 99% do not exceed.").optional(),
   queueMean: amount("measured", "count", "Other micro-batches that wait, complete, when a stage begins.").optional(),
+  expertImbalance: amount(
+    "measured",
+    "fraction",
+    "Tokens of the hottest expert over the mean of its layer, mean over layers with experts; whole run.",
+  ).optional(),
+  ffnImbalance: amount(
+    "measured",
+    "fraction",
+    "The same of FFN instances: routed tokens of the one with most over the mean; 1 where all share every expert.",
+  ).optional(),
   a2fBytesPerStep: amount("measured", "byte", "Bytes of all messages to FFN in a step."),
   f2aBytesPerStep: amount("measured", "byte", "Bytes of all messages to attention in a step."),
   bitEqual: z

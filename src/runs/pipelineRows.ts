@@ -12,6 +12,7 @@ import type {
   PipelineRunRow,
 } from "../record/pipelineRows.ts";
 import { pipelineBound, pipelineTimes } from "./pipelineBound.ts";
+import { expertLoad } from "./pipelineExperts.ts";
 import type { PipelineModel } from "./pipelineModel.ts";
 import type { PipelineSettings } from "./pipelineSettings.ts";
 import { simulatedTpotNs } from "./pipelineSimulated.ts";
@@ -53,6 +54,7 @@ export function pipelineRows(
     wire: settings.wire,
     linkUse: settings.network.linkUse,
     seed: settings.seed,
+    ...expertLoad(work, run),
     ...bytesPerStep(work),
     ...(bitEqual === undefined ? {} : { bitEqual }),
     ...faultCounts(run),

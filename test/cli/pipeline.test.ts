@@ -137,13 +137,17 @@ describe("pipeline, emulated", () => {
 describe("pipeline, kernels", () => {
   it.each([
     [["--attention", "2", "--ffn", "2", "--micro-batches", "2"], { a2fFormat: "fp8", f2aFormat: "bf16" }],
-    [["--ffn", "2", "--ffn-parallel", "tp", "--messages", "A2F=f32,F2A=f32"], { ffnParallel: "tp", a2fFormat: "f32" }],
+    [
+      ["--ffn", "2", "--ffn-parallel", "tp", "--messages", "A2F=f32,F2A=f32"],
+      { ffnParallel: "tp", a2fFormat: "f32", ffnImbalance: 1 },
+    ],
     [["--wire", "postmessage", "--attention", "2"], { wire: "postmessage" }],
   ])("decodes the bits of one thread with %j", async (words, keys) => {
     const { rows, notes } = await documentOf([...TINY, ...words]);
     const [row] = runsOf(rows);
     expect(row).toMatchObject({ status: "ok", emulated: false, bitEqual: true, model: "step3 at 1/32", ...keys });
     expect(row?.boundNs).toBeGreaterThan(0);
+    expect(row?.expertImbalance === undefined).toBe(row?.wire === "postmessage");
     expect(notes.join("\n")).toMatch(/step3 at 1\/32: hidden 224, layers .*top 3 of 48 experts 160 wide/);
   });
 

@@ -1,15 +1,24 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { checkDocument, rowKeysOf, rowShapesOf } from "../../src/record/schemas.ts";
+import { checkDocument, type PipelineDocument, rowKeysOf, rowShapesOf } from "../../src/record/schemas.ts";
 import { type Format, render } from "../../src/report/render.ts";
 
 /** Made by `afdbench pipeline … --save`. */
-const record = checkDocument(JSON.parse(readFileSync(new URL("golden/pipeline-record.json", import.meta.url), "utf8")));
+function recordOf(name: string): PipelineDocument {
+  const path = new URL(`golden/pipeline-${name}-record.json`, import.meta.url);
+  return checkDocument(JSON.parse(readFileSync(path, "utf8"))) as PipelineDocument;
+}
+
+const record = recordOf("faults");
 const plain = { style: (_tone: string, text: string) => text, columns: 160 };
 
 describe("a record of pipeline", () => {
-  it.each<[Format]>([["table"], ["md"]])("is printed as the golden file of %s says", async (format) => {
-    await expect(render(record, format, plain)).toMatchFileSnapshot(`golden/pipeline-${format}.txt`);
+  it.each<[string, Format]>([
+    ["faults", "table"],
+    ["faults", "md"],
+    ["kernels", "table"],
+  ])("of %s is printed as the golden file of %s says", async (name, format) => {
+    await expect(render(recordOf(name), format, plain)).toMatchFileSnapshot(`golden/pipeline-${name}-${format}.txt`);
   });
 
   it.each([120, 140, 160])("keeps every line of a table within %i columns", (columns) => {
