@@ -178,7 +178,7 @@ export const pipelineLinkRowSchema = z.strictObject({
   transferMedianNs: amount(
     "measured",
     "ns",
-    "From the end of the sender's stage until the receiver can use all; of messages that were the last.",
+    "From the end of the sender's stage until a receiver that waits begins, or one that is busy could; of messages that were the last.",
   ).optional(),
   lateNs: amount("measured", "ns", "By how much such a transfer is over the usual one, in the mean.").optional(),
   lateMostNs: amount("measured", "ns", "By how much the latest was.").optional(),
