@@ -59,6 +59,20 @@ export type {
 export { intensityRowSchema } from "./record/intensityRows.ts";
 export type { PaperRow } from "./record/paperRows.ts";
 export { paperRowSchema } from "./record/paperRows.ts";
+export type {
+  PipelineHandoverRow,
+  PipelineInstanceRow,
+  PipelineLinkRow,
+  PipelineRow,
+  PipelineRunRow,
+} from "./record/pipelineRows.ts";
+export {
+  PIPELINE_STATUSES,
+  pipelineHandoverRowSchema,
+  pipelineInstanceRowSchema,
+  pipelineLinkRowSchema,
+  pipelineRunRowSchema,
+} from "./record/pipelineRows.ts";
 export type { CutPlanRow, DeploymentPlanRow, FrontPlanRow, PlanRow, TurnPlanRow } from "./record/planRows.ts";
 export {
   cutPlanRowSchema,
@@ -80,6 +94,7 @@ export type {
   IntensityDocument,
   ModelsDocument,
   PaperDocument,
+  PipelineDocument,
   PlanDocument,
   ProjectDocument,
   RecordedCommand,
@@ -106,6 +121,16 @@ export type { ModuleIntensityOutcome, ModuleIntensitySettings } from "./runs/mod
 export { moduleIntensity } from "./runs/moduleIntensity.ts";
 export type { PaperOutcome, PaperSettings } from "./runs/paper.ts";
 export { paper } from "./runs/paper.ts";
+export { pipeline } from "./runs/pipeline.ts";
+export type {
+  EmulatedStages,
+  KernelStages,
+  MicroBatching,
+  PipelineOutcome,
+  PipelineSettings,
+  StageChoice,
+  Wire,
+} from "./runs/pipelineSettings.ts";
 export type { PlanSettings } from "./runs/plan.ts";
 export { plan } from "./runs/plan.ts";
 export type { ProjectSettings } from "./runs/project.ts";

@@ -29,6 +29,8 @@ export interface MembershipRun {
   readonly fired: readonly boolean[];
   readonly recovery: Recovery;
   readonly stepLog: StepLogBuffers;
+  /** Where tokens of experts are counted, by the first FFN instance: it gets all of them, as every one does. */
+  readonly expertTokens: SharedArrayBuffer;
   readonly seed: number;
   readonly cores: number;
   /** Shared memory that may be taken. */
@@ -224,7 +226,7 @@ class Driver {
     target.silentNs = 0;
     target.endedFor = undefined;
     const tasks = Array.from({ length: threads }, (_, rank): InstanceTask => {
-      const { kernels, network, faults, recovery, stepLog, firstStep, lastStep, seed } = this.#run;
+      const { kernels, network, faults, recovery, stepLog, expertTokens, firstStep, lastStep, seed } = this.#run;
       return {
         ...{
           work,
@@ -237,6 +239,7 @@ class Driver {
           faults,
           recovery,
           stepLog,
+          expertTokens,
           firstStep,
           lastStep,
           seed,

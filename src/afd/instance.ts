@@ -3,6 +3,7 @@ import type { KernelModule } from "../kernels/load.ts";
 import { Control, type ControlBuffers, instanceIndex, phase } from "./control.ts";
 import { crashNow } from "./crash.ts";
 import { sequencesOf } from "./decodeWork.ts";
+import { ExpertTokens } from "./expertTokens.ts";
 import { type CrashFault, type Fault, isCrash, type Recovery, type SlowFault } from "./faults.ts";
 import {
   attentionTogether,
@@ -40,6 +41,7 @@ export interface InstanceTask {
   readonly recovery: Recovery;
   readonly stageLog: SharedArrayBuffer;
   readonly stepLog: StepLogBuffers;
+  readonly expertTokens: SharedArrayBuffer;
   /** Steps of the run that this membership of instances decodes. */
   readonly firstStep: number;
   readonly lastStep: number;
@@ -95,6 +97,8 @@ class InstanceRun {
   readonly #port: Port;
   readonly #log: StageLog;
   readonly #stepLog: StepLog;
+  /** Of the first FFN instance alone. */
+  readonly #expertTokens: ExpertTokens | undefined;
   readonly #crashes: readonly { readonly fault: CrashFault; readonly index: number }[];
   readonly #slow: readonly { readonly fault: SlowFault; readonly index: number }[];
   /** Number of the message that each micro-batch waits for; 0: none. */
@@ -143,6 +147,7 @@ class InstanceRun {
     });
     this.#log = new StageLog(task.stageLog);
     this.#stepLog = new StepLog(division, rowWidth(work), task.stepLog);
+    this.#expertTokens = expertTokensOf(task, self);
     const isOwn = ({ at }: CrashFault | SlowFault): boolean => at.side === task.side && at.instance === task.instance;
     const own = faults.map((fault, index) => ({ fault, index }));
     this.#crashes = own.filter(
@@ -233,6 +238,7 @@ class InstanceRun {
       const place = this.#placeOf(done, microBatch);
       this.#crash(place);
       this.#received(microBatch, place);
+      if (isMoeLayer(this.#task.work, place.layer)) this.#expertTokens?.add(place);
       this.#work(place, () => stages.run(place));
       this.#sent(place, done + 1);
       this.#numbers[microBatch] = done + 1 < end ? done + 2 : 0;
@@ -438,4 +444,10 @@ class InstanceRun {
     const { layers } = this.#division;
     return { step: Math.floor(stage / layers), layer: stage % layers, microBatch };
   }
+}
+
+function expertTokensOf({ work, side, instance, memories, expertTokens }: InstanceTask, self: number) {
+  if (side === "attention" || instance > 0 || expertTokens.byteLength === 0) return undefined;
+  const { buffer } = memories[self] as WebAssembly.Memory;
+  return new ExpertTokens(work, instance, buffer as unknown as SharedArrayBuffer, expertTokens);
 }

@@ -1,5 +1,5 @@
 import { max, median } from "simple-statistics";
-import { hasInput, instanceName, isStage, type MembershipLog, readyNs, type Side } from "./runLog.ts";
+import { hasInput, instanceName, isStage, type MembershipLog, type Side, takenNs } from "./runLog.ts";
 import type { StageEntry } from "./stageLog.ts";
 
 /** The four parts of a layer that may be late. */
@@ -29,7 +29,8 @@ export interface LatenessOfRun {
 /**
  * Attributes lateness as a tracer of the wire does: a stage is late by what it takes more than is usual for its layer and
  * micro-batch, a message by what lies more than usual between the end of the stage that it left and the moment that the receiver
- * could use it. Usual is the median of the instance, or link, that has the least: one that is always slow is always late.
+ * got hold of it, hand-over included (one that was busy: until it could have). Usual is the median of the instance, or link, that
+ * has the least: one that is always slow is always late.
  *
  * Of messages only those are known that were the last of their receiver's.
  */
@@ -128,7 +129,7 @@ function messageObservation(
   const sentNs = ends[sender][entry.lastPeer]?.get(placeKey(sent));
   if (sentNs === undefined) return [];
   const name = `${instanceName(sender, entry.lastPeer)} to ${instanceName(side, instance)}`;
-  return [{ ...placed(part, sent), name, takesNs: Math.max(0, readyNs(entry) - sentNs) }];
+  return [{ ...placed(part, sent), name, takesNs: Math.max(0, takenNs(entry) - sentNs) }];
 }
 
 interface Place {

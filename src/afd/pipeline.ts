@@ -1,5 +1,6 @@
 import type { KernelModule } from "../kernels/load.ts";
 import { type MembershipResult, runClock, runMembership, UnrecoverableError } from "./driver.ts";
+import { createExpertTokens, readExpertTokens } from "./expertTokens.ts";
 import type { Fault, Recovery } from "./faults.ts";
 import { type Membership, membershipsOf } from "./memberships.ts";
 import type { Network } from "./network.ts";
@@ -30,6 +31,8 @@ export interface PipelineRun {
   readonly memberships: readonly { readonly membership: Membership; readonly result: MembershipResult }[];
   /** Of every sequence's output, [step x batch + sequence]; 0 where a step was not reached. */
   readonly checksums: Uint32Array;
+  /** Tokens that each expert got, [layer][expert]; none where they are not counted. */
+  readonly expertTokens: readonly (readonly number[])[];
   /** Which faults happened, by index. */
   readonly fired: readonly boolean[];
   readonly interrupted: boolean;
@@ -44,6 +47,7 @@ export async function runPipeline(plan: PipelinePlan): Promise<PipelineRun> {
   const memberships = membershipsOf(work, division.steps, faults);
   const keeps = faults.length > 0 ? "inputs" : "checksums";
   const stepLog = createStepLog(division, rowWidth(work), keeps);
+  const expertTokens = createExpertTokens(work);
   const clock = runClock();
   const results: { membership: Membership; result: MembershipResult }[] = [];
   let fired: readonly boolean[] = faults.map(() => false);
@@ -53,7 +57,15 @@ export async function runPipeline(plan: PipelinePlan): Promise<PipelineRun> {
     if (interrupted) break;
     fired = withChange(fired, faults, membership.firstStep);
     try {
-      const result = await runMembership({ ...plan, ...membership, fired, stepLog, clock, onProgress: progressOf(plan) });
+      const result = await runMembership({
+        ...plan,
+        ...membership,
+        fired,
+        stepLog,
+        expertTokens,
+        clock,
+        onProgress: progressOf(plan),
+      });
       results.push({ membership, result });
       fired = result.fired;
       interrupted = result.interrupted;
@@ -63,11 +75,22 @@ export async function runPipeline(plan: PipelinePlan): Promise<PipelineRun> {
       break;
     }
   }
-  return { memberships: results, checksums: new Uint32Array(stepLog.checksums), fired, interrupted, unrecoverable };
+  return {
+    memberships: results,
+    checksums: new Uint32Array(stepLog.checksums),
+    expertTokens: readExpertTokens(work, expertTokens),
+    fired,
+    interrupted,
+    unrecoverable,
+  };
 }
 
 /** The checksums of the same run in one thread. */
-export function referenceChecksums({ work, faults, kernels }: Pick<PipelinePlan, "work" | "faults" | "kernels">): Uint32Array {
+export function referenceChecksums({
+  work,
+  faults,
+  kernels,
+}: Pick<PipelinePlan, "work" | "faults" | "kernels">): Uint32Array {
   const { steps } = divisionOf(work);
   return referenceOutputs(membershipsOf(work, steps, faults), steps, kernels);
 }

@@ -19,14 +19,14 @@ export function instanceName(side: Side, instance: number): string {
   return `${side === "attention" ? "A" : "F"}${instance}`;
 }
 
-/** Whether an entry is a stage's, and not the end of a micro-batch after its last step. */
-export function isStage({ step }: StageEntry, { lastStep }: MembershipLog): boolean {
-  return step < lastStep;
+/** Whether an entry is a stage's first run: not the end of a micro-batch, nor what a restarted instance ran once more. */
+export function isStage(entry: StageEntry, { lastStep }: MembershipLog): boolean {
+  return entry.step < lastStep && entry.redone === 0;
 }
 
-/** Whether an entry waited for a message: all but the first attention stages of a membership. */
-export function hasInput({ step, layer }: StageEntry, side: Side, { firstStep }: MembershipLog): boolean {
-  return side === "ffn" || step > firstStep || layer > 0;
+/** Whether an entry waited for a message: all but the first attention stages of a membership, and what was run once more. */
+export function hasInput({ step, layer, redone }: StageEntry, side: Side, { firstStep }: MembershipLog): boolean {
+  return redone === 0 && (side === "ffn" || step > firstStep || layer > 0);
 }
 
 /** When a stage's input was there in fact: all of it pushed, and through an emulated network. */

@@ -1,4 +1,5 @@
-import { hasInput, type MembershipLog, takenNs } from "./runLog.ts";
+import { type MembershipLog, takenNs } from "./runLog.ts";
+import type { StageEntry } from "./stageLog.ts";
 
 /** One decode step of one micro-batch, from the end of the step before to its own: all attention instances have got its sums. */
 export interface StepTime {
@@ -33,8 +34,8 @@ function endsOf(log: MembershipLog, microBatch: number): Map<number, number> {
   const perInstance = attention.map((entries) => {
     const ends = new Map<number, number>();
     for (const entry of entries) {
-      if (entry.layer === 0 && entry.microBatch === microBatch && hasInput(entry, "attention", log))
-        ends.set(entry.step - 1, takenNs(entry));
+      if (entry.microBatch === microBatch && beginsAfterStep(entry, log))
+        ends.set(entry.step - 1, Math.min(takenNs(entry), ends.get(entry.step - 1) ?? Number.POSITIVE_INFINITY));
     }
     return ends;
   });
@@ -44,4 +45,9 @@ function endsOf(log: MembershipLog, microBatch: number): Map<number, number> {
     if (ends.every((end) => end !== undefined)) latest.set(step, Math.max(...ends));
   }
   return latest;
+}
+
+/** Whether an attention instance's entry had the end of a step before it; after a restart it may be there twice. */
+function beginsAfterStep({ step, layer, redone }: StageEntry, { firstStep, lastStep }: MembershipLog): boolean {
+  return layer === 0 && step > firstStep && (redone === 0 || step === lastStep);
 }

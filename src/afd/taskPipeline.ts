@@ -119,6 +119,7 @@ export async function runTaskPipeline(plan: PipelinePlan): Promise<PipelineRun> 
       },
     ],
     checksums: new Uint32Array(buffers.checksums),
+    expertTokens: [],
     fired: [],
     interrupted,
     unrecoverable: undefined,

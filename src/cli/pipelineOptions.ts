@@ -241,7 +241,11 @@ function parseMessageBytes(text: string): number {
 function parseWire(options: PipelineOptions): Pick<PipelineSettings, "wire" | "network"> {
   const wire = requireKnown("--wire", options.wire, ["shared", "postmessage"]);
   if (wire === "postmessage") {
-    refuseBeside(options, ["net", "netStage", "netLatency", "netJitter", "faults", "faultRate"], "--wire shared beside it");
+    refuseBeside(
+      options,
+      ["net", "netStage", "netLatency", "netJitter", "faults", "faultRate"],
+      "--wire shared beside it",
+    );
     if (options.threadsPerInstance !== "1") {
       const expected = "1 on --wire postmessage";
       throw new InvalidInputError({ field: "--threads-per-instance", value: options.threadsPerInstance, expected });

@@ -9,8 +9,7 @@ const deploymentKeys = {
 /** What became of a run of the pipeline; without `ok` the numbers that it takes away are absent. */
 export const PIPELINE_STATUSES = ["ok", "failedCheck", "unrecoverable", "interrupted"] as const;
 
-/** A run of the AFD pipeline on worker threads, beside the closed form. */
-export const pipelineRunRowSchema = z.strictObject({
+const pipelineRunRowFields = z.strictObject({
   row: z.literal("run"),
   kind: z.literal("measured"),
   status: z.enum(PIPELINE_STATUSES).meta({
@@ -70,7 +69,7 @@ export const pipelineRunRowSchema = z.strictObject({
   a2fLateNs: amount("measured", "ns", "Of a step: by how much its latest messages to FFN were late.").optional(),
   ffnLateNs: amount("measured", "ns", "Of a step: by how much its latest FFN stages were late.").optional(),
   f2aLateNs: amount("measured", "ns", "Of a step: by how much its latest messages to attention were late.").optional(),
-  straggler: text("The instance or link that was latest, where that is at least 2% of TPOT.").optional(),
+  straggler: text("The instance or link that was later than its like, where that is at least 2% of TPOT.").optional(),
   attentionStageNs: amount("measured", "ns", "Median attention stage of a layer and micro-batch.").optional(),
   ffnStageNs: amount("measured", "ns", "Median FFN stage of a layer and micro-batch.").optional(),
   tokensPerSecond: amount("measured", "tokens/s", "Decoded tokens of all sequences.").optional(),
@@ -86,6 +85,16 @@ export const pipelineRunRowSchema = z.strictObject({
   ).optional(),
   handoverP99Ns: amount("measured", "ns", "Hand-over that 99% do not exceed.").optional(),
   queueMean: amount("measured", "count", "Other micro-batches that wait, complete, when a stage begins.").optional(),
+  expertImbalance: amount(
+    "measured",
+    "fraction",
+    "Tokens of the hottest expert over the mean of its layer, mean over layers with experts; whole run.",
+  ).optional(),
+  ffnImbalance: amount(
+    "measured",
+    "fraction",
+    "The same of FFN instances: routed tokens of the one with most over the mean; 1 where all share every expert.",
+  ).optional(),
   a2fBytesPerStep: amount("measured", "byte", "Bytes of all messages to FFN in a step."),
   f2aBytesPerStep: amount("measured", "byte", "Bytes of all messages to attention in a step."),
   bitEqual: z
@@ -98,6 +107,36 @@ export const pipelineRunRowSchema = z.strictObject({
   resends: whole("Messages that were sent again.", 0),
   duplicates: whole("Messages that came twice, and were taken once.", 0),
   corrupted: whole("Messages whose checksum was wrong.", 0),
+});
+
+/** What a run has no right to say whose outputs are wrong, or that did not come to its end. */
+const TIMES = [
+  "tpotNs",
+  "tpotMeanNs",
+  "tpotP95Ns",
+  "tpotP99Ns",
+  "boundFraction",
+  "lossNs",
+  "tokensPerSecond",
+  "bubbleFraction",
+  "handoverMedianNs",
+  "handoverP99Ns",
+] as const;
+
+/** A run of the AFD pipeline on worker threads, beside the closed form. */
+export const pipelineRunRowSchema = pipelineRunRowFields.superRefine((row, context) => {
+  const { status, bitEqual } = row;
+  if ((bitEqual === false) !== (status === "failedCheck"))
+    context.addIssue({
+      code: "custom",
+      path: ["status"],
+      message: `a run of status ${status} with bitEqual ${bitEqual}`,
+    });
+  if (status !== "failedCheck" && status !== "unrecoverable") return;
+  for (const key of TIMES) {
+    if (row[key] !== undefined)
+      context.addIssue({ code: "custom", path: [key], message: `a run of status ${status} carries no ${key}` });
+  }
 });
 
 /** How one instance spent its time. */
@@ -139,7 +178,7 @@ export const pipelineLinkRowSchema = z.strictObject({
   transferMedianNs: amount(
     "measured",
     "ns",
-    "From the end of the sender's stage until the receiver can use all; of messages that were the last.",
+    "From the end of the sender's stage until a receiver that waits begins, or one that is busy could; of messages that were the last.",
   ).optional(),
   lateNs: amount("measured", "ns", "By how much such a transfer is over the usual one, in the mean.").optional(),
   lateMostNs: amount("measured", "ns", "By how much the latest was.").optional(),

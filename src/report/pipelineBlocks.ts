@@ -50,6 +50,12 @@ const FAULTS: readonly ColumnOf<PipelineRunRow>[] = [
   { header: "corrupted", align: "right", cell: (row) => String(row.corrupted) },
 ];
 
+const EXPERTS: readonly ColumnOf<PipelineRunRow>[] = [
+  { header: "run", align: "left", cell: runText },
+  { header: "hottest expert\nover the mean", align: "right", cell: (row) => orAbsent(row.expertImbalance, times) },
+  { header: "FFN instance with most\nover the mean", align: "right", cell: (row) => orAbsent(row.ffnImbalance, times) },
+];
+
 const INSTANCES: readonly ColumnOf<PipelineInstanceRow>[] = [
   { header: "run", align: "left", cell: runText },
   { header: "instance", align: "left", cell: (row) => row.instance },
@@ -86,6 +92,7 @@ export function pipelineBlocks({ rows, notes }: PipelineDocument): Block[] {
   const runs = rowsOf(rows, "run");
   const faulty = runs.filter(({ faultsInjected, restarts }) => faultsInjected > 0 || restarts > 0);
   const timed = runs.filter(({ tpotMeanNs }) => tpotMeanNs !== undefined);
+  const routed = runs.filter(({ expertImbalance }) => expertImbalance !== undefined);
   const instances = rowsOf(rows, "instance");
   const links = rowsOf(rows, "link");
   const handovers = handoverBlock(rowsOf(rows, "handover"));
@@ -95,6 +102,7 @@ export function pipelineBlocks({ rows, notes }: PipelineDocument): Block[] {
       ? []
       : [blockOf("What jitter, stragglers and hand-overs cost, a step (measured)", LOSS, timed)]),
     ...(faulty.length === 0 ? [] : [blockOf("Faults (measured)", FAULTS, faulty)]),
+    ...(routed.length === 0 ? [] : [blockOf("Tokens of experts (measured)", EXPERTS, routed)]),
     ...shortened("Instances: share of time, and stages (measured)", INSTANCES, instances),
     ...shortened("Messages (measured)", LINKS, links),
     ...handovers,
@@ -127,6 +135,10 @@ function outputsCell({ status, bitEqual }: PipelineRunRow): Cell {
     case "ok":
       return bitEqual === true ? "bit-equal" : "not compared";
   }
+}
+
+function times(ratio: number): string {
+  return `${formatNumber(ratio)} x`;
 }
 
 function signed(durationNs: number): string {

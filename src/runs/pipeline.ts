@@ -120,7 +120,9 @@ function reporter(settings: PipelineSettings, point: PipelinePoint): PipelinePla
   const name = `${point.attentionInstances}A${point.ffnInstances}F, micro-batches: ${point.microBatches.length}`;
   let shownMs = performance.now();
   let shownTokens = 0;
-  return (tokens, total) => {
+  return (done, total) => {
+    // After a change of instances the count begins anew, below what is shown.
+    const tokens = Math.max(done, shownTokens);
     const nowMs = performance.now();
     if (nowMs - shownMs < silentMs) return;
     const perSecond = ((tokens - shownTokens) / (nowMs - shownMs)) * 1000;

@@ -6,10 +6,7 @@ import { divisionOf, type Work } from "../afd/work.ts";
 import { type PipelineTime, type PipelineTimes, type TransferTimes, unevenPipelineTime } from "../theory/pipeline.ts";
 
 /** The closed form of a run's times, filling and draining left out. */
-export function pipelineBound(
-  times: readonly (readonly PipelineTimes[])[],
-  { linkUse }: Network,
-): PipelineTime {
+export function pipelineBound(times: readonly (readonly PipelineTimes[])[], { linkUse }: Network): PipelineTime {
   return unevenPipelineTime(times, linkUse === "shared" ? "shared" : "duplex");
 }
 

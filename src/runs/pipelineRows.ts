@@ -1,7 +1,8 @@
+import type { Lateness } from "../afd/lateness.ts";
 import { messageSizes } from "../afd/messageSizes.ts";
 import type { PipelineRun } from "../afd/pipeline.ts";
 import { instanceName, type MembershipLog } from "../afd/runLog.ts";
-import { type PipelineSummary, summarize } from "../afd/summary.ts";
+import { type PipelineSummary, summarize, type TpotSummary } from "../afd/summary.ts";
 import { batchOf, type Division, divisionOf, type Work } from "../afd/work.ts";
 import type {
   PipelineHandoverRow,
@@ -11,11 +12,12 @@ import type {
   PipelineRunRow,
 } from "../record/pipelineRows.ts";
 import { pipelineBound, pipelineTimes } from "./pipelineBound.ts";
+import { expertLoad } from "./pipelineExperts.ts";
 import type { PipelineModel } from "./pipelineModel.ts";
 import type { PipelineSettings } from "./pipelineSettings.ts";
 import { simulatedTpotNs } from "./pipelineSimulated.ts";
 
-/** A share of TPOT that an instance or link is to be late by before it is called a straggler. */
+/** A share of TPOT that an instance or link is to be later by than its like before it is called a straggler. */
 const stragglerShare = 0.02;
 
 /**
@@ -52,6 +54,7 @@ export function pipelineRows(
     wire: settings.wire,
     linkUse: settings.network.linkUse,
     seed: settings.seed,
+    ...expertLoad(work, run),
     ...bytesPerStep(work),
     ...(bitEqual === undefined ? {} : { bitEqual }),
     ...faultCounts(run),
@@ -67,7 +70,7 @@ export function pipelineRows(
 }
 
 /** What the instances of all memberships of a run noted. */
-export function logsOf({ memberships }: PipelineRun): readonly MembershipLog[] {
+function logsOf({ memberships }: PipelineRun): readonly MembershipLog[] {
   return memberships.map(({ membership, result }) => ({ ...membership, ...result }));
 }
 
@@ -189,12 +192,22 @@ function timesOf(
   };
 }
 
-function stragglerOf({ lateness }: PipelineSummary, tpot: { readonly meanNs: number; readonly steps: number }) {
-  const latest = [...lateness.byName.values()].reduce<{ name: string; lateNs: number } | undefined>((most, each) => {
-    const lateNs = (each.lateNs * each.count) / tpot.steps;
-    return most === undefined || lateNs > most.lateNs ? { name: each.name, lateNs } : most;
-  }, undefined);
-  return latest !== undefined && latest.lateNs >= stragglerShare * tpot.meanNs ? latest.name : undefined;
+/** The instance or link that was late by more than its like: lateness that all share alike is jitter, and names nobody. */
+function stragglerOf({ lateness }: PipelineSummary, tpot: TpotSummary): string | undefined {
+  const isLink = ({ part }: Lateness): boolean => part === "a2f" || part === "f2a";
+  const all = [...lateness.byName.values()].map((each) => ({
+    ...each,
+    perStepNs: (each.lateNs * each.count) / tpot.steps,
+  }));
+  const excess = all.map((each) => {
+    const like = all.filter((other) => isLink(other) === isLink(each)).map(({ perStepNs }) => perStepNs);
+    return { name: each.name, excessNs: each.perStepNs - (medianOf(like) ?? 0) };
+  });
+  const most = excess.reduce<{ name: string; excessNs: number } | undefined>(
+    (latest, each) => (latest === undefined || each.excessNs > latest.excessNs ? each : latest),
+    undefined,
+  );
+  return most !== undefined && most.excessNs >= stragglerShare * tpot.meanNs ? most.name : undefined;
 }
 
 function instanceRow(

@@ -133,14 +133,16 @@ function exitCodeOf({ interrupted, failed, unrecoverable }: PipelineOutcome): nu
 /** Layers that a timeline has room for. */
 const DRAWN_LAYERS = 5;
 
-/** What happened while the first layers after the warm-up ran, from the first of their stages on. */
+/** What happened from the step after the warm-up on, until one of its micro-batches had the first layers behind it. */
 function firstLayers(slices: readonly Slice[], warmUpSteps: number): readonly Slice[] {
-  const stages = slices.filter(
-    ({ lane, step, layer }) => lane === "compute" && step === warmUpSteps && layer < DRAWN_LAYERS,
+  const stages = slices.filter(({ lane, step }) => lane === "compute" && step === warmUpSteps);
+  const last = stages.reduce((deepest, { layer }) => Math.min(DRAWN_LAYERS - 1, Math.max(deepest, layer)), 0);
+  const ends = Map.groupBy(
+    stages.filter(({ layer }) => layer === last),
+    ({ microBatch }) => microBatch,
   );
-  if (stages.length === 0) return [];
   const fromNs = Math.min(...stages.map(({ startNs }) => startNs));
-  const toNs = Math.max(...stages.map(({ endNs }) => endNs));
+  const toNs = Math.min(...[...ends.values()].map((own) => Math.max(...own.map(({ endNs }) => endNs))));
   return slices
     .filter(({ startNs, endNs }) => endNs > fromNs && startNs < toNs)
     .map((slice) => ({

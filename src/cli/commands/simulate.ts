@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { Slice } from "../../record/slice.ts";
-import type { RecordChoice } from "../../runs/measuredStages.ts";
 import type { TimelineText } from "../../report/figures/timelineFigure.ts";
+import type { RecordChoice } from "../../runs/measuredStages.ts";
 import type { SimulateOutcome } from "../../runs/simulate.ts";
 import type { InstanceCounts, RequestChoice, SimulateSettings } from "../../runs/simulateSettings.ts";
 import { InvalidInputError } from "../../units/errors.ts";

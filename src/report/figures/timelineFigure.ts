@@ -24,7 +24,7 @@ export function timelineFigure({ title, subtitle, notes }: TimelineText, slices:
     kind: "timeline",
     title,
     subtitle,
-    time: { label: "Time", unit: { symbol: "µs", size: 1000 }, scale: "linear" },
+    time: { label: "Time", unit: unitOf(shown), scale: "linear" },
     tracks: tracksOf(shown),
     slices: shown.map((slice) => ({
       facet: facetOf(slice),
@@ -36,6 +36,14 @@ export function timelineFigure({ title, subtitle, notes }: TimelineText, slices:
     })),
     notes: [...(left ? [`The first ${MOST_INSTANCES} instances of each side are shown.`] : []), ...notes],
   };
+}
+
+/** Milliseconds from 10 of them on. */
+const MOST_IN_MICROSECONDS_NS = 1e7;
+
+function unitOf(slices: readonly Slice[]): { readonly symbol: string; readonly size: number } {
+  const lastNs = slices.reduce((last, { endNs }) => Math.max(last, endNs), 0);
+  return lastNs < MOST_IN_MICROSECONDS_NS ? { symbol: "µs", size: 1e3 } : { symbol: "ms", size: 1e6 };
 }
 
 /** Outages cut off where the drawn work ends, and left out beyond: they may be long after it. */
