@@ -9,6 +9,7 @@ import type { FfnParallelism } from "../theory/ffnStage.ts";
 import type { LinkUse } from "../theory/pipeline.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import { formatDuration } from "../units/format.ts";
+import { type ContextSpread, spreadNote, variationOf } from "./contextSpread.ts";
 import { recordEnvironment } from "./environment.ts";
 import { type ExpertChoice, layersWithExperts, popularityFor, popularityNote } from "./expertChoice.ts";
 import type { HardwareItem } from "./hardware.ts";
@@ -21,7 +22,10 @@ import { planRows } from "./planRows.ts";
 /** What `plan` looks for. */
 export interface PlanSettings {
   readonly model: ModelChoice;
+  /** Cached tokens of a sequence, the mean where they differ. */
   readonly contexts: readonly number[];
+  /** How contexts differ; absent: not at all. */
+  readonly contextSpread?: ContextSpread;
   readonly tpotNs: number;
   /** Names, `all`, or accelerators of the caller's own; none: those of the Step-3 report. */
   readonly hardware: readonly HardwareItem[];
@@ -73,6 +77,7 @@ export async function plan(settings: PlanSettings): Promise<PlanDocument> {
     const question: PlanQuestion = {
       card,
       contextTokens,
+      contextVariation: settings.contextSpread === undefined ? 0 : variationOf(settings.contextSpread),
       tpotNs: settings.tpotNs,
       sequences: settings.sequences,
       objective: settings.objective,
@@ -100,6 +105,7 @@ export async function plan(settings: PlanSettings): Promise<PlanDocument> {
       ...answers.flatMap(({ question, answer }) => confirmationOf(question, answer)),
       "All values are modeled: stage times from the model's configuration and accelerators' figures, with one set of constants (docs/plan.md) that was checked against Table 8 of the Step-3 report on H800 alone.",
       `TPOT is a step's mean and has ${formatDuration(efficiency.jitterNs)} for jitter and stragglers in it; embeddings, output head and prefill are left out.`,
+      ...(settings.contextSpread === undefined ? [] : [spreadNote(settings.contextSpread, efficiency)]),
       ...(experts === undefined ? [] : [popularityNote(experts)]),
       ...(Math.max(...settings.contexts) <= card.maxContextTokens
         ? []

@@ -3,6 +3,7 @@ import type { CutPlanRow, DeploymentPlanRow, FrontPlanRow, PlanRow, TurnPlanRow 
 import type { PlanAnswer, RankedPlan, Turn } from "../simulate/plan.ts";
 import { CUTS, type Plan, type PlanQuestion } from "../simulate/planQuestion.ts";
 import { stageSums } from "../simulate/planStages.ts";
+import { busiestContextFactor } from "../theory/contextSpread.ts";
 import { plainHottestExpertLoad } from "../theory/expertParallel.ts";
 import { hottestExpertLoad } from "../theory/ffnStage.ts";
 import { formatPercent } from "../units/format.ts";
@@ -47,6 +48,7 @@ function deploymentRow(
     cards,
     ...layoutOf(plan),
     ...hottestOf(plan, question),
+    ...busiestOf(plan, question),
     microBatches,
     microBatchTokens,
     batch,
@@ -117,6 +119,19 @@ function hottestOf(plan: Plan, { card, efficiency }: PlanQuestion): Pick<Deploym
         ? plainHottestExpertLoad(plan.deployment, efficiency)
         : hottestExpertLoad(plan.deployment.ffn, efficiency),
   };
+}
+
+/** Where contexts differ. */
+function busiestOf(
+  plan: Plan,
+  { contextTokens, contextVariation = 0, efficiency }: PlanQuestion,
+): Pick<DeploymentPlanRow, "contextVariation" | "busiestContextTokens"> {
+  if (contextVariation === 0) return {};
+  const attention = plan.kind === "plain" ? { ...plan.deployment, instances: 1 } : plan.deployment.attention;
+  const cards = attention.instances * attention.cards;
+  const sequences = Math.ceil(plan.microBatchTokens / cards);
+  const factor = busiestContextFactor(contextVariation, efficiency.contextQuantile, sequences);
+  return { contextVariation, busiestContextTokens: contextTokens * factor };
 }
 
 const BOUNDS: Readonly<Record<Plan["bound"], string>> = {

@@ -1,7 +1,15 @@
 import type { Command } from "commander";
 import type { PlanSettings } from "../../runs/plan.ts";
 import { InvalidInputError } from "../../units/errors.ts";
-import { parseCount, parseDurationNs, parseList, parseNames, parseSeed, parseTokens } from "../../units/parse.ts";
+import {
+  parseCount,
+  parseDurationNs,
+  parseList,
+  parseNames,
+  parseNumber,
+  parseSeed,
+  parseTokens,
+} from "../../units/parse.ts";
 import { EXPERT_LOAD_HELP, type ExpertOptions, parseExperts, readExperts, ZIPF_HELP } from "../expertOptions.ts";
 import { setOption } from "../modelingOptions.ts";
 import {
@@ -19,7 +27,8 @@ import type { CommandContext } from "../terminal.ts";
 interface PlanOptions extends OutputOptions, ExpertOptions {
   model?: string;
   config?: string;
-  context: string;
+  context?: string;
+  contextSpread?: string;
   tpot: string;
   hardware?: string;
   attentionOn?: string;
@@ -42,6 +51,7 @@ const HELP = `
 Examples:
   $ afdbench plan --model step3 --context 4k --tpot 50ms --hardware h800
   $ afdbench plan --model deepseek-v3 --context 8k,32k --max-cards 128 --objective throughput
+  $ afdbench plan --model step3 --context 8k --context-spread lognormal=0.5
   $ afdbench plan --model step3 --attention-on h800,h20 --ffn-on h800  # different cards, priced
   $ afdbench plan --model step3 --batch 64 --objective cards           # fewest for 64 sequences
   $ afdbench plan --model step3 --set h800.networkBytesPerSecond=25GB/s
@@ -61,6 +71,8 @@ const MOST_CARDS = 1024;
 const MOST_MICRO_BATCHES = 16;
 const MOST_COPIES = 8;
 const MOST_NAMED = 100;
+/** Beyond it one context in a thousand is longer than all others together. */
+const MOST_SIGMA = 2;
 
 /** `afdbench plan`: the best deployments within a TPOT, and whether to disaggregate at all. */
 export function addPlan(program: Command, { terminal }: CommandContext): void {
@@ -69,7 +81,8 @@ export function addPlan(program: Command, { terminal }: CommandContext): void {
     .description("search deployments within a TPOT, and say when not to disaggregate")
     .option("--model <name>", "model of the catalog")
     .option("--config <file>", "config.json or model card instead")
-    .option("--context <tokens>", "cached tokens of a sequence, a list", "8k")
+    .option("--context <list>", "cached tokens of a sequence, the mean where they differ (default: 8k)")
+    .option("--context-spread <kind>", "how they differ: lognormal=SIGMA, uniform=SHARE, or a CSV file of contexts")
     .option("--tpot <duration>", "mean time per output token at most", "50ms")
     .option("--hardware <list>", `accelerators: ${HARDWARE_HELP}`)
     .option("--attention-on <names>", "of these, where attention may stand (default: all)")
@@ -94,7 +107,8 @@ export function addPlan(program: Command, { terminal }: CommandContext): void {
       const hardware = options.hardware === undefined ? [] : parseNames(options.hardware, "--hardware");
       const { readHardware } = await import("../../runs/hardware.ts");
       const experts = await readExperts(parseExperts(options));
-      const settings = resolvePlan(options, await readHardware(hardware), experts);
+      const read = { hardware: await readHardware(hardware), experts, contexts: await contextsOf(options) };
+      const settings = resolvePlan(options, read);
       const output = await resolveOutput(options, "plan");
       const { plan } = await import("../../runs/plan.ts");
       const document = await plan(settings);
@@ -105,14 +119,16 @@ export function addPlan(program: Command, { terminal }: CommandContext): void {
     });
 }
 
-function resolvePlan(
-  options: PlanOptions,
-  hardware: PlanSettings["hardware"],
-  experts: PlanSettings["experts"] | undefined,
-): PlanSettings {
+/** What files say. */
+interface PlanFiles extends Pick<PlanSettings, "hardware"> {
+  readonly experts: PlanSettings["experts"] | undefined;
+  readonly contexts: Pick<PlanSettings, "contexts" | "contextSpread">;
+}
+
+function resolvePlan(options: PlanOptions, { hardware, experts, contexts }: PlanFiles): PlanSettings {
   return {
     model: choiceOf(options),
-    contexts: parseList(options.context, parseTokens, "--context"),
+    ...contexts,
     tpotNs: parseDurationNs(options.tpot, "--tpot"),
     hardware,
     attentionOn: options.attentionOn === undefined ? [] : parseNames(options.attentionOn, "--attention-on"),
@@ -133,6 +149,45 @@ function resolvePlan(
     top: within(parseCount(options.top, "--top"), "--top", MOST_NAMED),
     settings: options.set,
   };
+}
+
+/** Means and how contexts differ from them; a file has a mean of its own. */
+async function contextsOf({ context, contextSpread }: PlanOptions): Promise<PlanFiles["contexts"]> {
+  const spread = contextSpread === undefined ? undefined : parseSpread(contextSpread);
+  if (spread?.kind !== "file") {
+    const contexts = parseList(context ?? "8k", parseTokens, "--context");
+    return spread === undefined ? { contexts } : { contexts, contextSpread: spread };
+  }
+  if (context !== undefined) {
+    const expected = "nothing beside a file in --context-spread, which has a mean of its own";
+    throw new InvalidInputError({ field: "--context", value: context, expected });
+  }
+  const { readContextSpread } = await import("../../runs/contextSpreadFile.ts");
+  const { contextTokens, contextVariation } = await readContextSpread(spread.path);
+  return {
+    contexts: [contextTokens],
+    contextSpread: { kind: "recorded", path: spread.path, variation: contextVariation },
+  };
+}
+
+type NamedSpread =
+  | Exclude<NonNullable<PlanSettings["contextSpread"]>, { kind: "recorded" }>
+  | { readonly kind: "file"; readonly path: string };
+
+function parseSpread(text: string): NamedSpread {
+  const [, kind, size = ""] = /^(lognormal|uniform)=(.*)$/s.exec(text.trim()) ?? [];
+  switch (kind) {
+    case "lognormal":
+      return { kind, sigma: parseNumber(size, "--context-spread lognormal", [0, MOST_SIGMA]) };
+    case "uniform":
+      return { kind, share: parseNumber(size, "--context-spread uniform", [0, 1]) };
+    default: {
+      if (/\.csv$/i.test(text.trim())) return { kind: "file", path: text };
+      const expected = "lognormal=SIGMA, uniform=SHARE, or a file whose name ends in .csv";
+      const known = ["lognormal", "uniform"];
+      throw new InvalidInputError({ field: "--context-spread", value: text, expected, known });
+    }
+  }
 }
 
 function choiceOf({ model, config }: PlanOptions): PlanSettings["model"] {
