@@ -85,6 +85,7 @@ function readyPoint(settings: PointSettings, use: SimulatedUse, notes: Set<strin
     jitter: settings.jitter,
     latencyJitterNs: settings.latencyJitterNs,
     outages: settings.outages,
+    failures: settings.failures,
     seed,
   });
   return { settings, use, cluster, stages, requests };
@@ -183,8 +184,13 @@ async function rowOf(point: ReadyPoint, watch: PointWatch): Promise<UnrankedRow 
     ffnLinkUtilization: utilization.ffnLink,
     bubbleFraction: 1 - (attentionCards * utilization.attention + ffnCards * utilization.ffn) / cards,
     ...ofRequests,
+    ...(fails(cluster) ? { outages: engine.outages } : {}),
     events: engine.events,
   };
+}
+
+function fails({ outages, failures }: Cluster): boolean {
+  return outages.length > 0 || failures.attention !== undefined || failures.ffn !== undefined;
 }
 
 /** Events between two looks at the clock and the signal: some tens of milliseconds. */

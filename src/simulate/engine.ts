@@ -3,7 +3,7 @@ import type { Slice } from "../record/slice.ts";
 import { InfeasibleError } from "../units/errors.ts";
 import type { Cluster } from "./cluster.ts";
 import type { DecodeLoad } from "./decodeLoad.ts";
-import { outageSlice, startOutside } from "./outages.ts";
+import { outageSlice } from "./outages.ts";
 import { PS_PER_NS } from "./picoseconds.ts";
 import { jitterFactors, seededRandom } from "./random.ts";
 import { type SideState, sideState } from "./sideState.ts";
@@ -60,7 +60,7 @@ export class ClusterEngine {
     this.#queue = new FlatQueue(mostEvents);
     this.#batch = new Uint32Array(mostEvents);
     this.#layers = transferTable(cluster.layers);
-    this.#sides = { attention: sideState("attention", cluster), ffn: sideState("ffn", cluster) };
+    this.#sides = { attention: sideState("attention", cluster, onSlice), ffn: sideState("ffn", cluster, onSlice) };
     this.#layerOf = new Uint32Array(microBatches);
     this.#stepOf = new Int32Array(microBatches).fill(-1);
     for (let microBatch = 0; microBatch < microBatches; microBatch += 1) this.#startStep(microBatch, 0);
@@ -70,6 +70,12 @@ export class ClusterEngine {
   /** Events so far. */
   get events(): number {
     return this.#events;
+  }
+
+  /** Outages so far that made work wait or begin anew. */
+  get outages(): number {
+    const { attention, ffn } = this.#sides;
+    return [...attention.outages, ...ffn.outages].reduce((sum, schedule) => sum + (schedule?.hits ?? 0), 0);
   }
 
   get nowNs(): number {
@@ -152,7 +158,9 @@ export class ClusterEngine {
       : (this.#load.ffn[microBatch] as number);
     if (this.#factor !== undefined) workPs *= this.#factor();
     workPs = Math.round(workPs);
-    const startPs = startOutside(side.outages[instance], Math.max(now, side.freePs[instance] as number), workPs);
+    const readyPs = Math.max(now, side.freePs[instance] as number);
+    const outages = side.outages[instance];
+    const startPs = outages === undefined ? readyPs : outages.startOutside(readyPs, workPs);
     const endPs = startPs + workPs;
     side.freePs[instance] = endPs;
     side.busyPs[instance] = (side.busyPs[instance] as number) + workPs;
