@@ -2,21 +2,6 @@ import type { SimulateSettings, Straggler } from "../runs/simulateSettings.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import { parseDurationNs, parseNames, parseNumber } from "../units/parse.ts";
 
-/** `lognormal=0.05` */
-export function parseFactors(text: string, field: string): SimulateSettings["jitter"] {
-  const [, kind = "", size = ""] = /^(\w+)=(.*)$/.exec(text.trim()) ?? [];
-  switch (kind) {
-    case "lognormal":
-      return { kind, sigma: parseNumber(size, `${field} lognormal`, [0, 3]) };
-    case "uniform":
-      return { kind, share: parseNumber(size, `${field} uniform`, [0, 1]) };
-    default: {
-      const expected = "lognormal=SIGMA or uniform=SHARE, such as lognormal=0.05";
-      throw new InvalidInputError({ field, value: text, expected, known: ["lognormal", "uniform"] });
-    }
-  }
-}
-
 /** `A0=1.5,F1=1.2` */
 export function parseStragglers(text: string): readonly Straggler[] {
   return parseNames(text, "--straggler").map((item) => {

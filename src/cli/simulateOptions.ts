@@ -13,8 +13,9 @@ import {
   parseSeed,
   parseTokens,
 } from "../units/parse.ts";
-import { parseFactors, parseFailures, parseOutages, parseStragglers } from "./disturbanceOptions.ts";
+import { parseFailures, parseOutages, parseStragglers } from "./disturbanceOptions.ts";
 import { type NamedExperts, parseExperts } from "./expertOptions.ts";
+import { parseJitter } from "./jitterOption.ts";
 import { type OutputOptions, requireKnown } from "./output.ts";
 
 /** Options of `simulate`, as commander gives them. */
@@ -104,7 +105,7 @@ export function parseSimulate(options: SimulateOptions): Parsed {
     networkBytesPerSecond: optional(options.net, (text) => parseRateBytesPerSecond(text, "--net")),
     networkLatencyNs: latencyNs,
     latencyJitterNs: optional(options.netJitter, (text) => parseDurationNs(text, "--net-jitter")) ?? 0,
-    jitter: optional(options.jitter, (text) => parseFactors(text, "--jitter")) ?? { kind: "none" },
+    jitter: optional(options.jitter, (text) => parseJitter(text, "--jitter")) ?? { kind: "none" },
     stragglers: optional(options.straggler, parseStragglers) ?? [],
     experts: parseExperts(options),
     outages: optional(options.fail, parseOutages) ?? [],
@@ -238,8 +239,8 @@ function parseArrivals(options: SimulateOptions): Arrivals | undefined {
     requests: parseCount(options.requests ?? "1000", "--requests"),
     promptTokens: options.prompt === undefined ? undefined : parseTokens(options.prompt, "--prompt"),
     outputTokens: parseTokens(options.decode ?? "256", "--decode"),
-    ...(promptSpread === undefined ? {} : { promptSpread: parseFactors(promptSpread, "--prompt-spread") }),
-    ...(decodeSpread === undefined ? {} : { outputSpread: parseFactors(decodeSpread, "--decode-spread") }),
+    ...(promptSpread === undefined ? {} : { promptSpread: parseJitter(promptSpread, "--prompt-spread") }),
+    ...(decodeSpread === undefined ? {} : { outputSpread: parseJitter(decodeSpread, "--decode-spread") }),
   };
 }
 

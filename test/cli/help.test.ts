@@ -5,6 +5,8 @@ describe("help", () => {
   it.each([
     [],
     ["bench"],
+    ["roofline"],
+    ["intensity"],
     ["project"],
     ["validate"],
     ["models"],
@@ -28,6 +30,8 @@ describe("help", () => {
     for (const words of [
       [],
       ["bench"],
+      ["roofline"],
+      ["intensity"],
       ["project"],
       ["validate"],
       ["models"],
