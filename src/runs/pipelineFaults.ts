@@ -1,6 +1,6 @@
 import { checkFaults } from "../afd/checkFaults.ts";
-import { formatFault, formatFaults, parseFaults } from "../afd/faultSpec.ts";
 import type { Fault } from "../afd/faults.ts";
+import { formatFault, formatFaults, parseFaults } from "../afd/faultSpec.ts";
 import { randomFaults } from "../afd/randomFaults.ts";
 import { divisionOf, type Work } from "../afd/work.ts";
 import { InvalidInputError } from "../units/errors.ts";
@@ -10,7 +10,10 @@ import type { PipelineSettings } from "./pipelineSettings.ts";
  * The faults of a run: those given, and seeded ones that the run has a place for beside them.
  * @throws InvalidInputError on one that cannot be read, or strikes what the run does not have
  */
-export function pipelineFaults({ faults, faultRate, seed }: PipelineSettings, work: Work): readonly Fault[] {
+export function pipelineFaults(
+  { faults, faultRate, seed }: PipelineSettings,
+  work: Work,
+): readonly Fault[] {
   const division = divisionOf(work);
   const all = faults === undefined ? [] : [...parseFaults(faults)];
   checkFaults(all, division);
