@@ -7,6 +7,9 @@ const place = {
   kind: z.literal("modeled"),
   model: text("Name of the model."),
   contextTokens: whole("Cached tokens of a sequence, the mean where they differ."),
+  tpotLimitNs: amount("modeled", "ns", "Mean time per output token at most, as asked for."),
+  maxCards: whole("Cards of a deployment at most, as asked for."),
+  sequences: whole("Sequences that there are at once, as asked for; absent: as many as fit.").optional(),
 };
 
 const placement = z.enum(["afd", "plain"]).meta({

@@ -11,7 +11,7 @@ import { deploymentName } from "./planNames.ts";
 
 /** An answer as rows: deployments, what bounds cut, what would turn the choice, and the front. */
 export function planRows(question: PlanQuestion, answer: PlanAnswer): PlanRow[] {
-  const place = { kind: "modeled", model: question.card.name, contextTokens: question.contextTokens } as const;
+  const place = placeFor(question);
   const [best] = answer.ranked;
   if (best === undefined) throw new Error("an answer without deployments");
   return [
@@ -28,7 +28,13 @@ export function planRows(question: PlanQuestion, answer: PlanAnswer): PlanRow[] 
   ];
 }
 
-type Place = Pick<DeploymentPlanRow, "kind" | "model" | "contextTokens">;
+type Place = Pick<DeploymentPlanRow, "kind" | "model" | "contextTokens" | "tpotLimitNs" | "maxCards" | "sequences">;
+
+/** What tells the rows of one question from those of another. */
+function placeFor({ card, contextTokens, tpotNs, maxCards, sequences }: PlanQuestion): Place {
+  const place = { kind: "modeled", model: card.name, contextTokens, tpotLimitNs: tpotNs, maxCards } as const;
+  return sequences === undefined ? place : { ...place, sequences };
+}
 
 function deploymentRow(
   place: Place,

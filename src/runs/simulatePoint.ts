@@ -7,12 +7,13 @@ import { ClusterEngine } from "../simulate/engine.ts";
 import { expertLoads } from "../simulate/expertLoad.ts";
 import { clusterLinkUse } from "../simulate/linkKind.ts";
 import { pipelineTime } from "../theory/pipeline.ts";
-import { InfeasibleError, InvalidInputError } from "../units/errors.ts";
+import { InvalidInputError } from "../units/errors.ts";
 import { popularityFor } from "./expertChoice.ts";
 import { arrivingDecoding, type ReadyPoint, steadyDecoding } from "./simulateDecoding.ts";
 import { cardsOf, checkCache, type SimulatedUse } from "./simulatedUse.ts";
 import type { InstanceCounts, PointSettings, Straggler } from "./simulateSettings.ts";
 import { stagesOf } from "./simulateStages.ts";
+import { type PointFailure, pointFailure } from "./sweepOutcomes.ts";
 
 /** A point and the model and accelerators that it is of: plain data. */
 export interface PointTask {
@@ -23,12 +24,10 @@ export interface PointTask {
 /** A row that has no rank yet. */
 export type UnrankedRow = Omit<SimulateRow, "rank">;
 
-/** What became of a point: plain data, as errors lose their class between threads. */
+/** What became of a point: plain data. */
 export type PointOutcome =
   | { readonly status: "done"; readonly row: UnrankedRow; readonly notes: readonly string[] }
-  | { readonly status: "invalid"; readonly field: string; readonly value: unknown; readonly expected: string }
-  | { readonly status: "infeasible"; readonly reason: string }
-  | { readonly status: "interrupted" };
+  | PointFailure;
 
 /** What looks on while a point is simulated. */
 export interface PointWatch {
@@ -44,12 +43,7 @@ export async function simulatePoint({ settings, use }: PointTask, watch: PointWa
     const row = await rowOf(readyPoint(settings, use, notes), watch);
     return row === undefined ? { status: "interrupted" } : { status: "done", row, notes: [...notes] };
   } catch (error) {
-    if (error instanceof InvalidInputError) {
-      const { field, value, expected } = error;
-      return { status: "invalid", field, value, expected };
-    }
-    if (error instanceof InfeasibleError) return { status: "infeasible", reason: error.message };
-    throw error;
+    return pointFailure(error);
   }
 }
 

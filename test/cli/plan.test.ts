@@ -129,6 +129,24 @@ describe("plan", () => {
     rmSync(folder, { recursive: true });
   });
 
+  it("answers every combination of lists, the same on one thread and on two", async () => {
+    const words = [...STEP3, "--tpot", "40ms,50ms", "--batch", "512,2048", "--top", "2", "--quiet"];
+    const [one, two] = [await planned([...words, "--threads", "1"]), await planned([...words, "--threads", "2"])];
+    expect(two.rows).toEqual(one.rows);
+    expect(two.notes).toEqual(one.notes);
+    const asked = new Set(one.rows.map(({ tpotLimitNs, sequences }) => `${tpotLimitNs} ${sequences}`));
+    expect([...asked]).toEqual(["40000000 512", "40000000 2048", "50000000 512", "50000000 2048"]);
+    expect(one.notes[3]).toMatch(/^At 4096 cached tokens, within 50\.0 ms, with 2048 sequences: /);
+    const { out } = await run([...words, "--threads", "1"]);
+    expect(out).toContain("Deployments of step3 at 4096 cached tokens, within 40.0 ms, with 512 sequences (modeled)");
+  });
+
+  it("names the questions that nothing answers where another has an answer", async () => {
+    const { rows, notes } = await planned([...STEP3, "--tpot", "1ms,50ms", "--quiet"]);
+    expect(new Set(rows.map(({ tpotLimitNs }) => tpotLimitNs))).toEqual(new Set([50e6]));
+    expect(notes[2]).toMatch(/^Left out, 4096 cached tokens, within 1\.00 ms: nothing meets a TPOT of 1\.00 ms/);
+  });
+
   it("says in its notes whether to disaggregate", async () => {
     expect((await planned(STEP3)).notes[0]).toMatch(/^At 4096 cached tokens: disaggregate \(3A2F\); a token of EP28/);
     expect((await planned([...STEP3, "--batch", "256"])).notes[0]).toMatch(/: do not disaggregate\. /);
@@ -162,6 +180,10 @@ describe("plan", () => {
       /lognormal: expected a number from 0 to 2, got "3"/,
     ],
     [["plan", "--model", "step3", "--set", "efficiency.contextQuantile=1"], /a number from 0\.5 to 0\.999/],
+    [
+      ["plan", "--model", "step3", "--batch", "1..500", "--context", "1k,2k,4k"],
+      /: expected at most 1000, got "1500 comb/,
+    ],
     [["plan", "--model", "step3", "--link", "half"], /--link: expected one of shared, duplex/],
   ])("refuses %j", async (words, message) => {
     const { exitCode, out, err } = await run(words);
