@@ -95,7 +95,7 @@ export function sweepProgress(total: number, onProgress: (event: ProgressEvent) 
     at,
     done(text) {
       done += 1;
-      at(text);
+      if (done < total) at(text);
     },
   };
 }

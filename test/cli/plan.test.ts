@@ -9,7 +9,7 @@ import { run } from "./terminal.ts";
 const STEP3 = ["plan", "--model", "step3", "--context", "4k", "--hardware", "h800", "--max-cards", "48"];
 
 async function planned(words: readonly string[]): Promise<PlanDocument> {
-  const { exitCode, out, err } = await run([...words, "--json"]);
+  const { exitCode, out, err } = await run([...words, "--json", "--quiet"]);
   expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
   const document = checkDocument(JSON.parse(out));
   if (document.command !== "plan") throw new Error("another command's document");

@@ -13,7 +13,7 @@ const RECORD = ["--from", "test/runs/benchRecord.json", "--context", "1k", "--st
 const GIVEN = ["--stage", "A=200us,F=210us,A2F=90us,F2A=170us", "--steps", "4"];
 
 async function rowsOf(words: readonly string[]): Promise<SimulateDocument["rows"]> {
-  const { exitCode, out, err } = await run(["simulate", ...words, "--json"]);
+  const { exitCode, out, err } = await run(["simulate", ...words, "--json", "--quiet"]);
   expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
   return (checkDocument(JSON.parse(out)) as SimulateDocument).rows;
 }
