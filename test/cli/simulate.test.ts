@@ -126,6 +126,15 @@ describe("simulate", () => {
     }
   });
 
+  it("looks at the cache of given stages only where its room is given", async () => {
+    const words = [...GIVEN, "--deploy", "1A1F", "--batch", "1000000"];
+    const [row] = await rowsOf(words);
+    expect(row?.deployment).toBe("1A1F");
+    const { exitCode, err } = await run(["simulate", ...words, "--kv-tokens", "1M"]);
+    expect(exitCode).toBe(3);
+    expect(err).toMatch(/the cache does not fit/);
+  });
+
   it("has pairs of instances with links of their own carry as much as the instances' links do together", async () => {
     const words = ["--deploy", "2A4F", "--steps", "2", "--net", "10GB/s"];
     const [[duplex], [pair]] = [
