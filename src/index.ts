@@ -109,7 +109,7 @@ export type { ChosenHardware, HardwareChoice, HardwareItem } from "./runs/hardwa
 export { acceleratorFileSchema, chooseHardware, hardware, readHardware, showHardware } from "./runs/hardware.ts";
 export type { IntensityOutcome, IntensitySettings } from "./runs/intensity.ts";
 export { intensity } from "./runs/intensity.ts";
-export type { RecordChoice } from "./runs/measuredStages.ts";
+export type { AttentionKernel, RecordChoice, RecordRows } from "./runs/measuredStages.ts";
 export type { ModelChoice, ModelsSettings } from "./runs/models.ts";
 export { loadModel, models, showModel } from "./runs/models.ts";
 export type { ModuleIntensityOutcome, ModuleIntensitySettings } from "./runs/moduleIntensity.ts";

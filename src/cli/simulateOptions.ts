@@ -28,6 +28,7 @@ export interface SimulateOptions extends OutputOptions {
   from?: string;
   fromRows?: string;
   dtype?: string;
+  attentionKernel?: string;
   layers?: string;
   attentionOn: string;
   ffnOn: string;
@@ -171,9 +172,13 @@ function parseStages({ stage, netStage }: SimulateOptions, latencyNs: number): S
   return { attentionNs: A, ffnNs: F, a2fNs: transferNs, f2aNs: transferNs };
 }
 
-function parseRecord({ from, fromRows, dtype, stage }: SimulateOptions): Parsed["record"] {
+function parseRecord({ from, fromRows, dtype, attentionKernel, stage }: SimulateOptions): Parsed["record"] {
   if (from === undefined) {
-    for (const [field, value] of Object.entries({ "--from-rows": fromRows, "--dtype": dtype })) {
+    for (const [field, value] of Object.entries({
+      "--from-rows": fromRows,
+      "--dtype": dtype,
+      "--attention-kernel": attentionKernel,
+    })) {
       if (value !== undefined) throw new InvalidInputError({ field, value, expected: "--from FILE beside it" });
     }
     return undefined;
@@ -185,6 +190,10 @@ function parseRecord({ from, fromRows, dtype, stage }: SimulateOptions): Parsed[
     path: from,
     rows: requireKnown("--from-rows", fromRows ?? "measured", ["measured", "projected"]),
     dtype: requireKnown("--dtype", dtype ?? "int8", ["int8", "f32"]),
+    attentionKernel: requireKnown("--attention-kernel", attentionKernel ?? "attention.layer", [
+      "attention.layer",
+      "attention.core",
+    ]),
   };
 }
 

@@ -5,7 +5,13 @@ import { InvalidInputError } from "../units/errors.ts";
 import { recordEnvironment } from "./environment.ts";
 import { popularityNote } from "./expertChoice.ts";
 import { simulatedUse } from "./simulatedUse.ts";
-import { type PointOutcome, type PointTask, simulatePoint, type UnrankedRow } from "./simulatePoint.ts";
+import {
+  type PointOutcome,
+  type PointTask,
+  requireSequences,
+  simulatePoint,
+  type UnrankedRow,
+} from "./simulatePoint.ts";
 import type { SimulateConditions, SimulatePoint, SimulateSettings } from "./simulateSettings.ts";
 import { sweep, sweepProgress, threadsFor } from "./sweep.ts";
 import { doneOf } from "./sweepOutcomes.ts";
@@ -30,6 +36,10 @@ export async function simulate(settings: SimulateSettings): Promise<SimulateOutc
   const use = await simulatedUse(settings);
   const points = pointsOf(settings);
   const { signal, onProgress, onSlice } = settings;
+  // Said before the first is simulated, not after the last.
+  for (const { batch, microBatches, deployment } of points) {
+    requireSequences(batch, microBatches, deployment.attentionInstances);
+  }
   const progress = sweepProgress(points.length, onProgress);
   const outcomes = await sweep<PointTask, PointOutcome>({
     tasks: points.map((point) => ({ settings: { ...conditionsOf(settings), ...point }, use })),
@@ -146,7 +156,11 @@ function stageNote({ stages, record, deployments }: SimulateSettings): string {
   }
   const { cpuModel, date } = record.document.environment;
   const from = `${cpuModel} on ${date.slice(0, 10)} (${record.path})`;
+  const core =
+    record.attentionKernel === "attention.core"
+      ? " Attention is its core alone: projections and norms are left out."
+      : "";
   return record.rows === "measured"
-    ? `Stage times were measured on ${from}: a card of a deployment is that machine. Every layer takes the times of the one that was measured; FFN cards share its experts evenly.`
-    : `Stage times are projections of what was counted on ${from} to the accelerators by the roofline, without losses or overheads. Every layer takes the times of the one that was measured; FFN cards share its experts evenly.`;
+    ? `Stage times were measured on ${from}: a card of a deployment is that machine. Every layer takes the times of the one that was measured; FFN cards share its experts evenly.${core}`
+    : `Stage times are projections of what was counted on ${from} to the accelerators by the roofline, without losses or overheads. Every layer takes the times of the one that was measured; FFN cards share its experts evenly.${core}`;
 }

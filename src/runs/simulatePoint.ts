@@ -51,10 +51,7 @@ function readyPoint(settings: PointSettings, use: SimulatedUse, notes: Set<strin
   const requests = settings.requests === undefined ? undefined : arrivalsOf(settings.requests.arrivals, settings);
   const { deployment: asked, microBatches, batch, experts, seed } = settings;
   const counts = requests === undefined ? asked : scaledCounts(asked, requests, settings, notes);
-  if (batch < microBatches * counts.attentionInstances) {
-    const expected = `at least a sequence for each of ${microBatches} micro-batches on ${counts.attentionInstances} attention instances`;
-    throw new InvalidInputError({ field: "--batch", value: batch, expected });
-  }
+  requireSequences(batch, microBatches, counts.attentionInstances);
   checkCache(counts, settings, use);
   const stages = stagesOf(counts, settings, use);
   for (const note of stages.notes) notes.add(note);
@@ -83,6 +80,13 @@ function readyPoint(settings: PointSettings, use: SimulatedUse, notes: Set<strin
     seed,
   });
   return { settings, use, cluster, stages, requests };
+}
+
+/** @throws InvalidInputError unless each micro-batch has a sequence on each attention instance */
+export function requireSequences(batch: number, microBatches: number, attentionInstances: number): void {
+  if (batch >= microBatches * attentionInstances) return;
+  const expected = `at least a sequence for each of ${microBatches} micro-batches on ${attentionInstances} attention instances`;
+  throw new InvalidInputError({ field: "--batch", value: batch, expected });
 }
 
 function arrivalsOf(

@@ -8,7 +8,7 @@ import { PS_PER_NS } from "./picoseconds.ts";
 import { jitterFactors, seededRandom } from "./random.ts";
 import { type SideState, sideState } from "./sideState.ts";
 import { COLUMNS, transferTable } from "./transferTable.ts";
-import { type BusyPs, busyPs, type Utilization, utilizationOf } from "./utilization.ts";
+import { type Utilization, UtilizationWindow } from "./utilization.ts";
 
 /** Kinds of events, in the order in which those of one time and micro-batch come. */
 const ATTENTION_READY = 0;
@@ -45,8 +45,7 @@ export class ClusterEngine {
   readonly #sides: { readonly attention: SideState; readonly ffn: SideState };
   readonly #layerOf: Uint32Array;
   readonly #stepOf: Int32Array;
-  #window: { readonly fromPs: number; readonly busyPs: BusyPs } | undefined;
-  #utilization: Utilization | undefined;
+  readonly #window: UtilizationWindow;
 
   constructor(cluster: Cluster, load: DecodeLoad, onSlice?: (slice: Slice) => void) {
     const { attentionInstances, ffnInstances, microBatches } = cluster;
@@ -61,6 +60,7 @@ export class ClusterEngine {
     this.#batch = new Uint32Array(mostEvents);
     this.#layers = transferTable(cluster.layers);
     this.#sides = { attention: sideState("attention", cluster, onSlice), ffn: sideState("ffn", cluster, onSlice) };
+    this.#window = new UtilizationWindow(cluster, this.#sides);
     this.#layerOf = new Uint32Array(microBatches);
     this.#stepOf = new Int32Array(microBatches).fill(-1);
     for (let microBatch = 0; microBatch < microBatches; microBatch += 1) this.#startStep(microBatch, 0);
@@ -92,7 +92,7 @@ export class ClusterEngine {
     const end = this.#events + events;
     while (this.#events < end) {
       if (queue.length === 0) {
-        this.#closeWindow();
+        this.#window.close(this.#nowPs);
         return false;
       }
       const now = queue.peekValue() as number;
@@ -112,7 +112,7 @@ export class ClusterEngine {
 
   /** Of the time in which the load was measuring; undefined where it never was. */
   utilization(): Utilization | undefined {
-    return this.#utilization;
+    return this.#window.utilization;
   }
 
   #push(kind: number, microBatch: number, instance: number, atPs: number): void {
@@ -235,8 +235,8 @@ export class ClusterEngine {
 
   #startStep(microBatch: number, now: number): void {
     const startNs = this.#load.nextStep(microBatch, now / PS_PER_NS);
-    if (this.#load.measuring) this.#window ??= { fromPs: now, busyPs: this.#busyPs() };
-    else this.#closeWindow();
+    if (this.#load.measuring) this.#window.open(now);
+    else this.#window.close(this.#nowPs);
     if (startNs === undefined) return;
     if (startNs > now / PS_PER_NS) {
       this.#push(STEP_END, microBatch, 0, Math.max(now + 1, Math.ceil(startNs * PS_PER_NS)));
@@ -246,16 +246,6 @@ export class ClusterEngine {
     for (let instance = 0; instance < this.#cluster.attentionInstances; instance += 1) {
       this.#push(ATTENTION_READY, microBatch, instance, now);
     }
-  }
-
-  #closeWindow(): void {
-    if (this.#window === undefined || this.#utilization !== undefined) return;
-    const { fromPs, busyPs: before } = this.#window;
-    this.#utilization = utilizationOf(before, this.#busyPs(), this.#nowPs - fromPs, this.#cluster);
-  }
-
-  #busyPs(): BusyPs {
-    return busyPs(this.#sides.attention, this.#sides.ffn);
   }
 
   #slice(

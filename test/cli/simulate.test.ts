@@ -275,6 +275,8 @@ describe("simulate", () => {
       2,
       /expected a row of attention\.layer of deepseek-v3 in int8 with a medianNs/,
     ],
+    [[...RECORD, "--attention-kernel", "attention.core"], 2, /expected a row of attention\.core of step3 in int8/],
+    [["--attention-kernel", "attention.core"], 2, /--attention-kernel: expected --from FILE beside it/],
     [[...RECORD, "--dtype", "f32"], 2, /expected a row of moe\.layer of step3 in f32 with a medianNs/],
     [[...RECORD, "--from-rows", "projected", "--ffn-on", "a800"], 2, /moe\.layer .* with a projection to a800/],
     [[...RECORD, "--stage", "A=1ms,F=1ms"], 2, /--from: expected one of the two/],

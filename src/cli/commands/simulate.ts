@@ -44,6 +44,7 @@ export function addSimulate(program: Command, context: CommandContext): void {
     .option("--from <file>", "stage times of a record that bench --save wrote, instead")
     .option("--from-rows <kind>", "of it: measured, as they are, or projected to the accelerators (default: measured)")
     .option("--dtype <name>", "of the record's kernels: int8, f32 (default: int8)")
+    .option("--attention-kernel <name>", "of the record: attention.layer, attention.core (default: the layer)")
     .option("--model <name>", "model of the catalog (default: step3)")
     .option("--config <file>", "config.json or model card instead")
     .addOption(setOption("a figure, a model's field or a constant"))
