@@ -10,7 +10,7 @@ export interface Contexts {
  * The mean context of the sequences on the busiest card over that of all, for independent contexts and so many sequences on
  * each card: the quantile of a card's mean, which is taken as lognormal with the mean and the deviation that it has (for
  * lognormal contexts Fenton and Wilkinson's approximation of their sum). 1 where contexts are alike; times the sequences it grows
- * with them.
+ * with them; by itself it falls, but for quantiles that a heavy tail lies beyond.
  * @param variation deviation of a context over its mean
  * @param quantile from 0.5 to 1, exclusive
  */

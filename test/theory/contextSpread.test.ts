@@ -30,9 +30,11 @@ describe("busiestContextFactor", () => {
       fc.property(variation, fc.double({ min: 0.5, max: 0.999, noNaN: true }), sequences, (spread, quantile, count) => {
         const [few, more] = [count, count + 1].map((one) => busiestContextFactor(spread, quantile, one));
         expect(more).toBeGreaterThanOrEqual(1);
-        if (quantile > 0.9) expect(more).toBeLessThanOrEqual(few ?? 0);
-        expect((count + 1) * (more ?? 0)).toBeGreaterThanOrEqual(count * (few ?? 0));
+        // Below it a heavy tail is rather met with more sequences than with one.
+        if (quantile >= 0.98) expect(more).toBeLessThanOrEqual((few ?? 0) * (1 + 1e-9));
+        expect((count + 1) * (more ?? 0)).toBeGreaterThanOrEqual(count * (few ?? 0) * (1 - 1e-9));
       }),
+      { numRuns: 2000 },
     );
   });
 
