@@ -99,22 +99,32 @@ export type {
   ProjectDocument,
   RecordedCommand,
   RooflineDocument,
+  SimulateDocument,
   ValidateDocument,
 } from "./record/schemas.ts";
 export { checkDocument, jsonSchemaOf, RECORDED_COMMANDS } from "./record/schemas.ts";
+export type { SimulateRow } from "./record/simulateRows.ts";
+export { simulateRowSchema } from "./record/simulateRows.ts";
 export { documentText } from "./record/text.ts";
 export type { MeasurementRow, SummaryRow } from "./record/validateRows.ts";
 export { measurementRowSchema, summaryRowSchema } from "./record/validateRows.ts";
+export { readArrivals } from "./runs/arrivalsFile.ts";
 export { bench } from "./runs/bench.ts";
+export { readBenchRecord } from "./runs/benchRecord.ts";
 export type { CodesignSettings } from "./runs/codesign.ts";
 export { codesign } from "./runs/codesign.ts";
+export type { ContextSpread } from "./runs/contextSpread.ts";
+export { readContextSpread } from "./runs/contextSpreadFile.ts";
 export type { CostSettings } from "./runs/cost.ts";
 export { cost } from "./runs/cost.ts";
 export { env } from "./runs/environment.ts";
+export type { ExpertChoice } from "./runs/expertChoice.ts";
+export { readExpertLoad } from "./runs/expertLoadFile.ts";
 export type { ChosenHardware, HardwareChoice, HardwareItem } from "./runs/hardware.ts";
 export { acceleratorFileSchema, chooseHardware, hardware, readHardware, showHardware } from "./runs/hardware.ts";
 export type { IntensityOutcome, IntensitySettings } from "./runs/intensity.ts";
 export { intensity } from "./runs/intensity.ts";
+export type { AttentionKernel, RecordChoice, RecordRows } from "./runs/measuredStages.ts";
 export type { ModelChoice, ModelsSettings } from "./runs/models.ts";
 export { loadModel, models, showModel } from "./runs/models.ts";
 export type { ModuleIntensityOutcome, ModuleIntensitySettings } from "./runs/moduleIntensity.ts";
@@ -139,8 +149,33 @@ export type { RooflineKernels, RooflineOutcome, RooflineSettings, RoofTarget } f
 export { roofline } from "./runs/roofline.ts";
 export type { BenchOutcome, BenchSettings, Dtype, KernelName, ProgressEvent, TargetName } from "./runs/settings.ts";
 export { DEFAULT_KERNELS, KERNELS } from "./runs/settings.ts";
+export type { SimulateOutcome } from "./runs/simulate.ts";
+export { simulate } from "./runs/simulate.ts";
+export type {
+  ChosenArrivals,
+  GivenStages,
+  InstanceCounts,
+  RequestChoice,
+  SimulateConditions,
+  SimulateSettings,
+  Straggler,
+} from "./runs/simulateSettings.ts";
 export type { ValidateSettings } from "./runs/validate.ts";
 export { validate } from "./runs/validate.ts";
+export type { DecodeRequest, RandomArrivals } from "./simulate/arrivals.ts";
+export { randomArrivals } from "./simulate/arrivals.ts";
+export type { Cluster, ClusterChoice, Outage, RandomFailures } from "./simulate/cluster.ts";
+export { clusterOf } from "./simulate/cluster.ts";
+export type { EmulatedPipeline } from "./simulate/emulatedTpot.ts";
+export { emulatedTpotNs } from "./simulate/emulatedTpot.ts";
+export { ClusterEngine } from "./simulate/engine.ts";
+export type { ExpertPopularity } from "./simulate/expertLoad.ts";
+export type { LinkKind } from "./simulate/linkKind.ts";
+export type { Jitter } from "./simulate/random.ts";
+export type { RequestLoad, RequestSettings } from "./simulate/requestLoad.ts";
+export { requestLoad } from "./simulate/requestLoad.ts";
+export type { SteadyLoad, SteadySettings } from "./simulate/steadyLoad.ts";
+export { steadyLoad } from "./simulate/steadyLoad.ts";
 export type { AttentionPrecision, AttentionRates } from "./theory/attentionStage.ts";
 export { ATTENTION_PRECISIONS } from "./theory/attentionStage.ts";
 export type { DecodeCost, Drafting, PricedRoofs, UnitCost } from "./theory/decodeCost.ts";
@@ -155,6 +190,8 @@ export type { AcceleratorPeaks } from "./theory/families.ts";
 export type { FfnGroup, FfnParallelism, FfnRates } from "./theory/ffnStage.ts";
 export { FFN_PARALLELISMS } from "./theory/ffnStage.ts";
 export type { FittedConstants } from "./theory/fittedConstants.ts";
+export type { LinkUse, PipelineBound, PipelineTime, PipelineTimes, TransferTimes } from "./theory/pipeline.ts";
+export { microBatchesToHide, pipelineTime } from "./theory/pipeline.ts";
 export type { ComputePrecision, Peak, PrecisionChoice } from "./theory/precision.ts";
 export { PRECISION_CHOICES, peakFor } from "./theory/precision.ts";
 export type { KernelDtype, Projection } from "./theory/projection.ts";

@@ -124,7 +124,7 @@ function parseEmulated(options: PipelineOptions, stage: string): StageChoice {
     kind: "emulated",
     attentionNs: A,
     ffnNs: F,
-    jitter: jitter === undefined ? { kind: "none" } : parseJitter(jitter),
+    jitter: jitter === undefined ? { kind: "none" } : parseJitter(jitter, "--jitter"),
     layers: parseCount(layers ?? "8", "--layers"),
     messageBytes: parseMessageBytes(messageBytes ?? "64B"),
   };

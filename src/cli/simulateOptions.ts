@@ -1,5 +1,5 @@
 import type { RecordChoice } from "../runs/measuredStages.ts";
-import type { InstanceCounts, RequestChoice, SimulateSettings, Straggler } from "../runs/simulateSettings.ts";
+import type { InstanceCounts, RequestChoice, SimulateSettings } from "../runs/simulateSettings.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import {
   type ParseItem,
@@ -13,6 +13,7 @@ import {
   parseSeed,
   parseTokens,
 } from "../units/parse.ts";
+import { parseFailures, parseOutages, parseStragglers } from "./disturbanceOptions.ts";
 import { type NamedExperts, parseExperts } from "./expertOptions.ts";
 import { parseJitter } from "./jitterOption.ts";
 import { type OutputOptions, requireKnown } from "./output.ts";
@@ -27,6 +28,7 @@ export interface SimulateOptions extends OutputOptions {
   from?: string;
   fromRows?: string;
   dtype?: string;
+  attentionKernel?: string;
   layers?: string;
   attentionOn: string;
   ffnOn: string;
@@ -44,12 +46,15 @@ export interface SimulateOptions extends OutputOptions {
   zipf?: string;
   expertLoad?: string;
   fail?: string;
+  mtbf?: string;
   arrivals?: string;
   rate?: string;
   burst?: string;
   requests?: string;
   prompt?: string;
   decode?: string;
+  promptSpread?: string;
+  decodeSpread?: string;
   fixed?: string;
   scaleAttention?: boolean;
   kvTokens?: string;
@@ -101,10 +106,11 @@ export function parseSimulate(options: SimulateOptions): Parsed {
     networkBytesPerSecond: optional(options.net, (text) => parseRateBytesPerSecond(text, "--net")),
     networkLatencyNs: latencyNs,
     latencyJitterNs: optional(options.netJitter, (text) => parseDurationNs(text, "--net-jitter")) ?? 0,
-    jitter: optional(options.jitter, parseJitter) ?? { kind: "none" },
+    jitter: optional(options.jitter, (text) => parseJitter(text, "--jitter")) ?? { kind: "none" },
     stragglers: optional(options.straggler, parseStragglers) ?? [],
     experts: parseExperts(options),
     outages: optional(options.fail, parseOutages) ?? [],
+    failures: optional(options.mtbf, parseFailures) ?? {},
     requests: parseRequests(options),
     kvTokensPerInstance: optional(options.kvTokens, (text) => parseTokens(text, "--kv-tokens")),
     steps: parseCount(options.steps, "--steps"),
@@ -166,9 +172,13 @@ function parseStages({ stage, netStage }: SimulateOptions, latencyNs: number): S
   return { attentionNs: A, ffnNs: F, a2fNs: transferNs, f2aNs: transferNs };
 }
 
-function parseRecord({ from, fromRows, dtype, stage }: SimulateOptions): Parsed["record"] {
+function parseRecord({ from, fromRows, dtype, attentionKernel, stage }: SimulateOptions): Parsed["record"] {
   if (from === undefined) {
-    for (const [field, value] of Object.entries({ "--from-rows": fromRows, "--dtype": dtype })) {
+    for (const [field, value] of Object.entries({
+      "--from-rows": fromRows,
+      "--dtype": dtype,
+      "--attention-kernel": attentionKernel,
+    })) {
       if (value !== undefined) throw new InvalidInputError({ field, value, expected: "--from FILE beside it" });
     }
     return undefined;
@@ -180,6 +190,10 @@ function parseRecord({ from, fromRows, dtype, stage }: SimulateOptions): Parsed[
     path: from,
     rows: requireKnown("--from-rows", fromRows ?? "measured", ["measured", "projected"]),
     dtype: requireKnown("--dtype", dtype ?? "int8", ["int8", "f32"]),
+    attentionKernel: requireKnown("--attention-kernel", attentionKernel ?? "attention.layer", [
+      "attention.layer",
+      "attention.core",
+    ]),
   };
 }
 
@@ -198,41 +212,6 @@ function parseSides(
   throw new InvalidInputError({ field, value: text, expected: "one value, or A=VALUE,F=VALUE" });
 }
 
-/** `A0=1.5,F1=1.2` */
-function parseStragglers(text: string): readonly Straggler[] {
-  return parseNames(text, "--straggler").map((item) => {
-    const [, name = "", factor = ""] = /^([^=]*)=(.*)$/.exec(item) ?? [];
-    const instance = instanceOf(name);
-    if (instance !== undefined)
-      return { ...instance, factor: parseNumber(factor, `--straggler ${name}`, [0.01, 1000]) };
-    const expected = "INSTANCE=FACTOR on its times, such as A0=1.5 or F1=1.2";
-    throw new InvalidInputError({ field: "--straggler", value: item, expected });
-  });
-}
-
-/** `A0@20ms+5ms` */
-function parseOutages(text: string): SimulateSettings["outages"] {
-  return parseNames(text, "--fail").map((item) => {
-    const [, name = "", at = "", recovery = ""] = /^([^@]*)@([^+]*)\+(.*)$/.exec(item) ?? [];
-    const instance = instanceOf(name);
-    if (instance === undefined) {
-      const expected = "INSTANCE@TIME+RECOVERY, such as A0@20ms+5ms";
-      throw new InvalidInputError({ field: "--fail", value: item, expected });
-    }
-    return {
-      ...instance,
-      atNs: parseDurationNs(at, `--fail ${name}`),
-      recoveryNs: parseDurationNs(recovery, `--fail ${name}`),
-    };
-  });
-}
-
-function instanceOf(name: string): Pick<Straggler, "side" | "instance"> | undefined {
-  const [, side, number] = /^([AF])(\d{1,6})$/i.exec(name.trim()) ?? [];
-  if (side === undefined) return undefined;
-  return { side: side.toUpperCase() === "A" ? "attention" : "ffn", instance: Number(number) };
-}
-
 function parseRequests(options: SimulateOptions): Parsed["requests"] {
   const arrivals = parseArrivals(options);
   if (arrivals === undefined) {
@@ -249,12 +228,16 @@ function parseRequests(options: SimulateOptions): Parsed["requests"] {
   };
 }
 
+/** Options of requests that arrive at random. */
+const RANDOM_OPTIONS = ["rate", "burst", "requests", "prompt", "decode", "promptSpread", "decodeSpread"] as const;
+
 function parseArrivals(options: SimulateOptions): Arrivals | undefined {
-  const { arrivals, rate } = options;
+  const { arrivals, rate, promptSpread, decodeSpread } = options;
   if (arrivals !== undefined) {
-    for (const name of ["rate", "burst", "requests", "prompt", "decode"] as const) {
+    for (const name of RANDOM_OPTIONS) {
       if (options[name] === undefined) continue;
-      throw new InvalidInputError({ field: `--${name}`, value: options[name], expected: "nothing beside --arrivals" });
+      const field = `--${name.replace("Spread", "-spread")}`;
+      throw new InvalidInputError({ field, value: options[name], expected: "nothing beside --arrivals" });
     }
     return { file: arrivals };
   }
@@ -265,6 +248,8 @@ function parseArrivals(options: SimulateOptions): Arrivals | undefined {
     requests: parseCount(options.requests ?? "1000", "--requests"),
     promptTokens: options.prompt === undefined ? undefined : parseTokens(options.prompt, "--prompt"),
     outputTokens: parseTokens(options.decode ?? "256", "--decode"),
+    ...(promptSpread === undefined ? {} : { promptSpread: parseJitter(promptSpread, "--prompt-spread") }),
+    ...(decodeSpread === undefined ? {} : { outputSpread: parseJitter(decodeSpread, "--decode-spread") }),
   };
 }
 
@@ -274,6 +259,8 @@ function refuseWithoutArrivals(options: SimulateOptions): void {
     ["--requests", options.requests],
     ["--prompt", options.prompt],
     ["--decode", options.decode],
+    ["--prompt-spread", options.promptSpread],
+    ["--decode-spread", options.decodeSpread],
     ["--fixed", options.fixed],
     ["--scale-attention", options.scaleAttention],
   ] as const) {

@@ -6,7 +6,10 @@ const SIDES = ["attention", "ffn", "network", "roundTrip", "compute"] as const;
 const place = {
   kind: z.literal("modeled"),
   model: text("Name of the model."),
-  contextTokens: whole("Cached tokens of a sequence."),
+  contextTokens: whole("Cached tokens of a sequence, the mean where they differ."),
+  tpotLimitNs: amount("modeled", "ns", "Mean time per output token at most, as asked for."),
+  maxCards: whole("Cards of a deployment at most, as asked for."),
+  sequences: whole("Sequences that there are at once, as asked for; absent: as many as fit.").optional(),
 };
 
 const placement = z.enum(["afd", "plain"]).meta({
@@ -37,6 +40,16 @@ export const deploymentPlanRowSchema = z.strictObject({
     "modeled",
     "fraction",
     "Tokens of the busiest FFN card's experts over the mean, by chance and by popularity; absent without experts.",
+  ).optional(),
+  contextVariation: amount(
+    "modeled",
+    "fraction",
+    "Deviation of contexts over their mean; absent where all are alike.",
+  ).optional(),
+  busiestContextTokens: amount(
+    "modeled",
+    "tokens",
+    "Mean context of the sequences on the attention card that has the longest ones; absent where all are alike.",
   ).optional(),
   attentionPrecision: z
     .enum(["auto", "bf16"])

@@ -60,6 +60,7 @@ export const simulateRowSchema = z.strictObject({
     "ns",
     "Time from arrival to the first step that 99% of requests do not exceed.",
   ).optional(),
+  outages: whole("Outages that made work wait or begin anew; absent where no instance fails.", 0).optional(),
   events: whole("Events simulated."),
 });
 

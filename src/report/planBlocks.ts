@@ -2,6 +2,7 @@ import type { CutPlanRow, DeploymentPlanRow, FrontPlanRow, TurnPlanRow } from ".
 import type { PlanDocument } from "../record/schemas.ts";
 import { formatBandwidth, formatDuration, formatNumber, formatPercent } from "../units/format.ts";
 import { ABSENT, type Block, blockOf, type ColumnOf, orAbsent } from "./block.ts";
+import { sweptIn, sweptText } from "./planQuestions.ts";
 
 const DEPLOYMENT_COLUMNS: readonly ColumnOf<DeploymentPlanRow>[] = [
   { header: "", align: "right", cell: ({ rank }) => String(rank) },
@@ -55,7 +56,10 @@ const FRONT_COLUMNS: readonly ColumnOf<FrontPlanRow>[] = [
 
 /** The deployments of each context, what would turn the choice, what bounds left out, and the front. */
 export function planBlocks({ rows, notes }: PlanDocument): Block[] {
-  const contexts = [...Map.groupBy(rows, ({ model, contextTokens }) => `${model} at ${contextTokens}`)];
+  const swept = sweptIn(rows);
+  const contexts = [
+    ...Map.groupBy(rows, (row) => `${row.model} at ${row.contextTokens} cached tokens${sweptText(row, swept)}`),
+  ];
   const blocks = contexts.flatMap(([at, own]) => {
     const deployments = own.filter((row) => row.row === "deployment");
     const turns = own.filter((row) => row.row === "turn");
@@ -63,7 +67,7 @@ export function planBlocks({ rows, notes }: PlanDocument): Block[] {
     const front = own.filter((row) => row.row === "front" && row.onParetoFront) as FrontPlanRow[];
     const considered = cuts[0]?.considered ?? 0;
     return [
-      blockOf(`Deployments of ${at} cached tokens (modeled)`, DEPLOYMENT_COLUMNS, deployments),
+      blockOf(`Deployments of ${at} (modeled)`, DEPLOYMENT_COLUMNS, deployments),
       blockOf(`What would turn the choice between AFD and plain, ${at}`, TURN_COLUMNS, turns),
       blockOf(
         `AFD deployments that bounds left out, of ${considered}, ${at}`,

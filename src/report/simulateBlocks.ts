@@ -32,6 +32,7 @@ const USE_COLUMNS: readonly ColumnOf<SimulateRow>[] = [
   { header: "FFN's\nlinks", align: "right", cell: (row) => formatPercent(row.ffnLinkUtilization) },
   { header: "bubbles", align: "right", cell: (row) => formatPercent(row.bubbleFraction) },
   { header: "steps", align: "right", cell: (row) => String(row.steps) },
+  { header: "outages", align: "right", cell: (row) => orAbsent(row.outages, String) },
   { header: "events", align: "right", cell: (row) => String(row.events) },
 ];
 
@@ -52,11 +53,14 @@ const REQUEST_COLUMNS: readonly ColumnOf<SimulateRow>[] = [
 export function simulateBlocks({ rows, notes }: SimulateDocument): Block[] {
   const arriving = rows.filter(({ requests }) => requests !== undefined);
   const swept = SWEPT.filter((key) => new Set(rows.map((row) => row[key])).size > 1);
+  const useColumns = USE_COLUMNS.filter(
+    ({ header }) => header !== "outages" || rows.some(({ outages }) => outages !== undefined),
+  );
   const names = [NAME_COLUMN, ...swept.map((key) => SWEPT_COLUMNS[key])];
   return [
     blockOf(titleOf(rows, swept), [...names, ...SPEED_COLUMNS], rows),
     ...(arriving.length === 0 ? [] : [blockOf("Requests (simulated)", [...names, ...REQUEST_COLUMNS], arriving)]),
-    blockOf("Share of time in use (simulated)", [...names, ...USE_COLUMNS], rows, notes),
+    blockOf("Share of time in use (simulated)", [...names, ...useColumns], rows, notes),
   ];
 }
 

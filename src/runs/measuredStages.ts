@@ -10,6 +10,9 @@ import type { Dtype } from "./settings.ts";
 /** Where a record's times come from: measured on its host, or set on accelerators by its projection rows. */
 export type RecordRows = "measured" | "projected";
 
+/** Kernels of a record that a layer's attention may be taken from. */
+export type AttentionKernel = "attention.layer" | "attention.core";
+
 /** What is taken from a record. */
 export interface RecordChoice {
   /** Of the file, for what is said about it. */
@@ -17,6 +20,8 @@ export interface RecordChoice {
   readonly document: BenchDocument;
   readonly rows: RecordRows;
   readonly dtype: Dtype;
+  /** Kernel that stands for a layer's attention: the core alone leaves its projections out. */
+  readonly attentionKernel: AttentionKernel;
 }
 
 /** Times of one layer in a record: plain data. */
@@ -56,7 +61,7 @@ export interface TakenTime {
  * @throws InvalidInputError naming the rows that it has not got
  */
 export function measuredStages(
-  { path, document, rows, dtype }: RecordChoice,
+  { path, document, rows, dtype, attentionKernel }: RecordChoice,
   card: ModelCard,
   on: { readonly attention: string; readonly ffn: string },
 ): MeasuredStages {
@@ -76,11 +81,11 @@ export function measuredStages(
   const stages: MeasuredStages = {
     rows,
     host: rows === "measured" ? cpuModel : undefined,
-    attention: times(ATTENTION, on.attention, ({ batch = 0 }) => batch),
+    attention: times(attentionKernel, on.attention, ({ batch = 0 }) => batch),
     ffn: times(FFN, on.ffn, ({ tokensPerExpert = 0, experts = 0, topK = 1 }) =>
       Math.ceil((tokensPerExpert * experts) / topK),
     ),
-    wanted: { attention: wanted(ATTENTION, on.attention), ffn: wanted(FFN, on.ffn) },
+    wanted: { attention: wanted(attentionKernel, on.attention), ffn: wanted(FFN, on.ffn) },
     path,
   };
   for (const side of ["attention", "ffn"] as const) {
@@ -112,7 +117,6 @@ export function measuredFfn(stages: MeasuredStages, tokens: number): TakenTime {
   return timeFor(stages.ffn, tokens, "tokens");
 }
 
-const ATTENTION = "attention.layer";
 const FFN = "moe.layer";
 
 /** Rows of a kernel with plain weights and cache; of rows alike but for their threads, those with the most. */

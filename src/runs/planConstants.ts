@@ -38,5 +38,6 @@ function withConstant(efficiency: Efficiency, text: string): Efficiency {
 function allowedConstant(name: keyof Efficiency): readonly [least: number, most: number] {
   if (name.endsWith("Share")) return [0.001, 1];
   if (name.endsWith("Ns")) return [0, 1e9];
+  if (name === "contextQuantile") return [0.5, 0.999];
   return name === "hottestCardFactor" ? [1, 100] : [1e6, 1e15];
 }

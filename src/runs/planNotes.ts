@@ -3,9 +3,9 @@ import type { PlanQuestion } from "../simulate/planQuestion.ts";
 import { formatDuration, formatPercent } from "../units/format.ts";
 import { deploymentName } from "./planNames.ts";
 
-/** The answer in a sentence. */
-export function adviceOf({ contextTokens, maxCards }: PlanQuestion, { ranked }: PlanAnswer): string {
-  const at = `At ${contextTokens} cached tokens`;
+/** The answer in a sentence. @param text the question, such as `4096 cached tokens` */
+export function adviceOf(text: string, { maxCards }: PlanQuestion, { ranked }: PlanAnswer): string {
+  const at = `At ${text}`;
   const afd = ranked.find(({ plan }) => plan.kind === "afd");
   if (afd === undefined) {
     return `${at}: do not disaggregate. No attention and FFN instances on at most ${maxCards} cards serve within the TPOT, a plain deployment does.`;
@@ -36,14 +36,14 @@ export function adviceOf({ contextTokens, maxCards }: PlanQuestion, { ranked }: 
 }
 
 /** How far the simulation of the named deployments is from the closed form that they were found by. */
-export function confirmationOf({ contextTokens, tpotNs }: PlanQuestion, { ranked }: PlanAnswer): string[] {
+export function confirmationOf(at: string, { tpotNs }: PlanQuestion, { ranked }: PlanAnswer): string[] {
   const simulated = ranked.flatMap(({ plan, simulatedTpotNs }) =>
     simulatedTpotNs === undefined ? [] : [{ closed: plan.tpotNs, simulated: simulatedTpotNs }],
   );
   if (simulated.length === 0) return [];
   const most = Math.max(...simulated.map((one) => Math.abs(one.simulated / one.closed - 1)));
   const over = simulated.filter((one) => one.simulated > tpotNs);
-  const text = `At ${contextTokens} cached tokens simulation of the ${simulated.length} AFD deployments is within ${formatPercent(most, 2)} of the closed form`;
+  const text = `At ${at} simulation of the ${simulated.length} AFD deployments is within ${formatPercent(most, 2)} of the closed form`;
   const longest = Math.max(...simulated.map((one) => one.simulated));
   return [
     over.length === 0

@@ -3,6 +3,7 @@ import type { CutPlanRow, DeploymentPlanRow, FrontPlanRow, PlanRow, TurnPlanRow 
 import type { PlanAnswer, RankedPlan, Turn } from "../simulate/plan.ts";
 import { CUTS, type Plan, type PlanQuestion } from "../simulate/planQuestion.ts";
 import { stageSums } from "../simulate/planStages.ts";
+import { busiestContextFactor } from "../theory/contextSpread.ts";
 import { plainHottestExpertLoad } from "../theory/expertParallel.ts";
 import { hottestExpertLoad } from "../theory/ffnStage.ts";
 import { formatPercent } from "../units/format.ts";
@@ -10,7 +11,7 @@ import { deploymentName } from "./planNames.ts";
 
 /** An answer as rows: deployments, what bounds cut, what would turn the choice, and the front. */
 export function planRows(question: PlanQuestion, answer: PlanAnswer): PlanRow[] {
-  const place = { kind: "modeled", model: question.card.name, contextTokens: question.contextTokens } as const;
+  const place = placeFor(question);
   const [best] = answer.ranked;
   if (best === undefined) throw new Error("an answer without deployments");
   return [
@@ -27,7 +28,13 @@ export function planRows(question: PlanQuestion, answer: PlanAnswer): PlanRow[] 
   ];
 }
 
-type Place = Pick<DeploymentPlanRow, "kind" | "model" | "contextTokens">;
+type Place = Pick<DeploymentPlanRow, "kind" | "model" | "contextTokens" | "tpotLimitNs" | "maxCards" | "sequences">;
+
+/** What tells the rows of one question from those of another. */
+function placeFor({ card, contextTokens, tpotNs, maxCards, sequences }: PlanQuestion): Place {
+  const place = { kind: "modeled", model: card.name, contextTokens, tpotLimitNs: tpotNs, maxCards } as const;
+  return sequences === undefined ? place : { ...place, sequences };
+}
 
 function deploymentRow(
   place: Place,
@@ -47,6 +54,7 @@ function deploymentRow(
     cards,
     ...layoutOf(plan),
     ...hottestOf(plan, question),
+    ...busiestOf(plan, question),
     microBatches,
     microBatchTokens,
     batch,
@@ -117,6 +125,19 @@ function hottestOf(plan: Plan, { card, efficiency }: PlanQuestion): Pick<Deploym
         ? plainHottestExpertLoad(plan.deployment, efficiency)
         : hottestExpertLoad(plan.deployment.ffn, efficiency),
   };
+}
+
+/** Where contexts differ. */
+function busiestOf(
+  plan: Plan,
+  { contextTokens, contextVariation = 0, efficiency }: PlanQuestion,
+): Pick<DeploymentPlanRow, "contextVariation" | "busiestContextTokens"> {
+  if (contextVariation === 0) return {};
+  const attention = plan.kind === "plain" ? { ...plan.deployment, instances: 1 } : plan.deployment.attention;
+  const cards = attention.instances * attention.cards;
+  const sequences = Math.ceil(plan.microBatchTokens / cards);
+  const factor = busiestContextFactor(contextVariation, efficiency.contextQuantile, sequences);
+  return { contextVariation, busiestContextTokens: contextTokens * factor };
 }
 
 const BOUNDS: Readonly<Record<Plan["bound"], string>> = {

@@ -1,14 +1,20 @@
-import { availableParallelism } from "node:os";
 import { DOCUMENT_SCHEMA } from "../record/document.ts";
 import type { SimulateDocument } from "../record/schemas.ts";
 import type { SimulateRow } from "../record/simulateRows.ts";
-import { InfeasibleError, InvalidInputError } from "../units/errors.ts";
+import { InvalidInputError } from "../units/errors.ts";
 import { recordEnvironment } from "./environment.ts";
 import { popularityNote } from "./expertChoice.ts";
 import { simulatedUse } from "./simulatedUse.ts";
-import { type PointOutcome, type PointTask, simulatePoint, type UnrankedRow } from "./simulatePoint.ts";
+import {
+  type PointOutcome,
+  type PointTask,
+  requireSequences,
+  simulatePoint,
+  type UnrankedRow,
+} from "./simulatePoint.ts";
 import type { SimulateConditions, SimulatePoint, SimulateSettings } from "./simulateSettings.ts";
-import { sweep } from "./sweep.ts";
+import { sweep, sweepProgress, threadsFor } from "./sweep.ts";
+import { doneOf } from "./sweepOutcomes.ts";
 
 /** What a run of `simulate` left. */
 export interface SimulateOutcome {
@@ -21,11 +27,6 @@ export interface SimulateOutcome {
 const MOST_POINTS = 10_000;
 /** Starting a thread takes as long as simulating some small points. */
 const POINTS_PER_THREAD = 4;
-/** A shorter run says nothing while it runs. */
-const PROGRESS_EVERY_MS = 1000;
-/** Points that are named where they cannot be carried out. */
-const MOST_NAMED = 5;
-
 /**
  * Simulates every combination of deployments, contexts, batches and micro-batches, each beside the closed form over the
  * same stage times, best first. Rows are the same whatever the number of threads.
@@ -35,37 +36,32 @@ export async function simulate(settings: SimulateSettings): Promise<SimulateOutc
   const use = await simulatedUse(settings);
   const points = pointsOf(settings);
   const { signal, onProgress, onSlice } = settings;
-  let done = 0;
-  let shown = performance.now();
-  const progress = (text: string) => {
-    const now = performance.now();
-    if (now - shown < PROGRESS_EVERY_MS) return;
-    shown = now;
-    onProgress({ text, done, total: points.length });
-  };
+  // Said before the first is simulated, not after the last.
+  for (const { batch, microBatches, deployment } of points) {
+    requireSequences(batch, microBatches, deployment.attentionInstances);
+  }
+  const progress = sweepProgress(points.length, onProgress);
   const outcomes = await sweep<PointTask, PointOutcome>({
     tasks: points.map((point) => ({ settings: { ...conditionsOf(settings), ...point }, use })),
     workerUrl: WORKER_URL,
-    threads: threadsOf(settings, points.length),
+    threads: onSlice === undefined ? threadsFor(points.length, settings.threads, POINTS_PER_THREAD) : 1,
     signal,
     here: (task) =>
-      simulatePoint(task, { signal, onProgress: progress, ...(onSlice === undefined ? {} : { onSlice }) }),
-    onDone(index) {
-      done += 1;
-      progress(pointText(points[index] as SimulatePoint, settings));
-    },
+      simulatePoint(task, { signal, onProgress: progress.at, ...(onSlice === undefined ? {} : { onSlice }) }),
+    onDone: (index) => progress.done(pointText(points[index] as SimulatePoint, settings)),
   });
   const interrupted = signal.aborted;
-  const { rows, notes } = collected(outcomes, points, settings);
+  const { done, notes } = doneOf(outcomes, (index) => pointText(points[index] as SimulatePoint, settings));
   return {
     interrupted,
     document: {
       schema: DOCUMENT_SCHEMA,
       command: "simulate",
       environment: recordEnvironment(),
-      rows: ranked(rows),
+      rows: ranked(done.map(({ row }) => row)),
       notes: [
         ...notesOf(settings),
+        ...new Set(done.flatMap((one) => one.notes)),
         ...notes,
         ...use.notes,
         ...(interrupted ? ["Interrupted: what was not done by then has no row."] : []),
@@ -110,43 +106,6 @@ function conditionsOf(settings: SimulateSettings): SimulateConditions {
     ...conditions
   } = settings;
   return conditions;
-}
-
-function threadsOf({ threads, onSlice }: SimulateSettings, points: number): number {
-  if (onSlice !== undefined) return 1;
-  return Math.min(points, threads ?? Math.min(availableParallelism(), Math.ceil(points / POINTS_PER_THREAD)));
-}
-
-/** Rows in the order of the points, and notes, each once. A point that cannot be carried out is named, if another can. */
-function collected(
-  outcomes: readonly (PointOutcome | undefined)[],
-  points: readonly SimulatePoint[],
-  settings: SimulateSettings,
-): { readonly rows: readonly UnrankedRow[]; readonly notes: ReadonlySet<string> } {
-  const rows: UnrankedRow[] = [];
-  const notes = new Set<string>();
-  const leftOut: string[] = [];
-  for (const [index, outcome] of outcomes.entries()) {
-    switch (outcome?.status) {
-      case "done":
-        rows.push(outcome.row);
-        for (const note of outcome.notes) notes.add(note);
-        break;
-      case "invalid":
-        throw new InvalidInputError(outcome);
-      case "infeasible":
-        leftOut.push(outcome.reason);
-        if (leftOut.length > MOST_NAMED) break;
-        notes.add(`Left out, ${pointText(points[index] as SimulatePoint, settings)}: ${outcome.reason}.`);
-        break;
-      case "interrupted":
-      case undefined:
-    }
-  }
-  const [first] = leftOut;
-  if (rows.length === 0 && first !== undefined) throw new InfeasibleError(first);
-  if (leftOut.length > MOST_NAMED) notes.add(`Left out for such reasons as well: ${leftOut.length - MOST_NAMED} more.`);
-  return { rows, notes };
 }
 
 /** A point by what tells it apart from the others. */
@@ -197,7 +156,11 @@ function stageNote({ stages, record, deployments }: SimulateSettings): string {
   }
   const { cpuModel, date } = record.document.environment;
   const from = `${cpuModel} on ${date.slice(0, 10)} (${record.path})`;
+  const core =
+    record.attentionKernel === "attention.core"
+      ? " Attention is its core alone: projections and norms are left out."
+      : "";
   return record.rows === "measured"
-    ? `Stage times were measured on ${from}: a card of a deployment is that machine. Every layer takes the times of the one that was measured; FFN cards share its experts evenly.`
-    : `Stage times are projections of what was counted on ${from} to the accelerators by the roofline, without losses or overheads. Every layer takes the times of the one that was measured; FFN cards share its experts evenly.`;
+    ? `Stage times were measured on ${from}: a card of a deployment is that machine. Every layer takes the times of the one that was measured; FFN cards share its experts evenly.${core}`
+    : `Stage times are projections of what was counted on ${from} to the accelerators by the roofline, without losses or overheads. Every layer takes the times of the one that was measured; FFN cards share its experts evenly.${core}`;
 }

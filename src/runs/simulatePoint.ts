@@ -7,12 +7,13 @@ import { ClusterEngine } from "../simulate/engine.ts";
 import { expertLoads } from "../simulate/expertLoad.ts";
 import { clusterLinkUse } from "../simulate/linkKind.ts";
 import { pipelineTime } from "../theory/pipeline.ts";
-import { InfeasibleError, InvalidInputError } from "../units/errors.ts";
+import { InvalidInputError } from "../units/errors.ts";
 import { popularityFor } from "./expertChoice.ts";
 import { arrivingDecoding, type ReadyPoint, steadyDecoding } from "./simulateDecoding.ts";
 import { cardsOf, checkCache, type SimulatedUse } from "./simulatedUse.ts";
 import type { InstanceCounts, PointSettings, Straggler } from "./simulateSettings.ts";
 import { stagesOf } from "./simulateStages.ts";
+import { type PointFailure, pointFailure } from "./sweepOutcomes.ts";
 
 /** A point and the model and accelerators that it is of: plain data. */
 export interface PointTask {
@@ -23,12 +24,10 @@ export interface PointTask {
 /** A row that has no rank yet. */
 export type UnrankedRow = Omit<SimulateRow, "rank">;
 
-/** What became of a point: plain data, as errors lose their class between threads. */
+/** What became of a point: plain data. */
 export type PointOutcome =
   | { readonly status: "done"; readonly row: UnrankedRow; readonly notes: readonly string[] }
-  | { readonly status: "invalid"; readonly field: string; readonly value: unknown; readonly expected: string }
-  | { readonly status: "infeasible"; readonly reason: string }
-  | { readonly status: "interrupted" };
+  | PointFailure;
 
 /** What looks on while a point is simulated. */
 export interface PointWatch {
@@ -44,12 +43,7 @@ export async function simulatePoint({ settings, use }: PointTask, watch: PointWa
     const row = await rowOf(readyPoint(settings, use, notes), watch);
     return row === undefined ? { status: "interrupted" } : { status: "done", row, notes: [...notes] };
   } catch (error) {
-    if (error instanceof InvalidInputError) {
-      const { field, value, expected } = error;
-      return { status: "invalid", field, value, expected };
-    }
-    if (error instanceof InfeasibleError) return { status: "infeasible", reason: error.message };
-    throw error;
+    return pointFailure(error);
   }
 }
 
@@ -57,10 +51,7 @@ function readyPoint(settings: PointSettings, use: SimulatedUse, notes: Set<strin
   const requests = settings.requests === undefined ? undefined : arrivalsOf(settings.requests.arrivals, settings);
   const { deployment: asked, microBatches, batch, experts, seed } = settings;
   const counts = requests === undefined ? asked : scaledCounts(asked, requests, settings, notes);
-  if (batch < microBatches * counts.attentionInstances) {
-    const expected = `at least a sequence for each of ${microBatches} micro-batches on ${counts.attentionInstances} attention instances`;
-    throw new InvalidInputError({ field: "--batch", value: batch, expected });
-  }
+  requireSequences(batch, microBatches, counts.attentionInstances);
   checkCache(counts, settings, use);
   const stages = stagesOf(counts, settings, use);
   for (const note of stages.notes) notes.add(note);
@@ -85,9 +76,17 @@ function readyPoint(settings: PointSettings, use: SimulatedUse, notes: Set<strin
     jitter: settings.jitter,
     latencyJitterNs: settings.latencyJitterNs,
     outages: settings.outages,
+    failures: settings.failures,
     seed,
   });
   return { settings, use, cluster, stages, requests };
+}
+
+/** @throws InvalidInputError unless each micro-batch has a sequence on each attention instance */
+export function requireSequences(batch: number, microBatches: number, attentionInstances: number): void {
+  if (batch >= microBatches * attentionInstances) return;
+  const expected = `at least a sequence for each of ${microBatches} micro-batches on ${attentionInstances} attention instances`;
+  throw new InvalidInputError({ field: "--batch", value: batch, expected });
 }
 
 function arrivalsOf(
@@ -183,8 +182,13 @@ async function rowOf(point: ReadyPoint, watch: PointWatch): Promise<UnrankedRow 
     ffnLinkUtilization: utilization.ffnLink,
     bubbleFraction: 1 - (attentionCards * utilization.attention + ffnCards * utilization.ffn) / cards,
     ...ofRequests,
+    ...(fails(cluster) ? { outages: engine.outages } : {}),
     events: engine.events,
   };
+}
+
+function fails({ outages, failures }: Cluster): boolean {
+  return outages.length > 0 || failures.attention !== undefined || failures.ffn !== undefined;
 }
 
 /** Events between two looks at the clock and the signal: some tens of milliseconds. */

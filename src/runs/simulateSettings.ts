@@ -1,6 +1,6 @@
 import type { Slice } from "../record/slice.ts";
 import type { DecodeRequest, RandomArrivals } from "../simulate/arrivals.ts";
-import type { Outage } from "../simulate/cluster.ts";
+import type { Cluster, Outage } from "../simulate/cluster.ts";
 import type { LinkKind } from "../simulate/linkKind.ts";
 import type { Jitter } from "../simulate/random.ts";
 import type { ExpertChoice } from "./expertChoice.ts";
@@ -71,6 +71,8 @@ export interface SimulateConditions {
   /** How popular experts are; undefined: all alike. */
   readonly experts: ExpertChoice | undefined;
   readonly outages: readonly Outage[];
+  /** Of every instance of a side at random. */
+  readonly failures: Cluster["failures"];
   readonly requests: RequestChoice | undefined;
   /** Cached tokens that an attention instance holds; undefined: what its cards' memory has room for. */
   readonly kvTokensPerInstance: number | undefined;

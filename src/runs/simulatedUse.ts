@@ -68,13 +68,14 @@ export function kvRoom(settings: PointSettings, { card, attention, measured }: S
 }
 
 /**
- * Checks that a steady batch's cache fits.
+ * Checks that a steady batch's cache fits. Given stage times say nothing of a memory: with them it is checked where a room is given.
  * @throws InfeasibleError saying how much is needed and how much there is
  */
 export function checkCache(counts: InstanceCounts, settings: PointSettings, use: SimulatedUse): void {
   const room = kvRoom(settings, use);
-  const { batch, contextTokens, requests } = settings;
-  if (room === undefined || requests !== undefined) return;
+  const { batch, contextTokens, requests, stages, kvTokensPerInstance } = settings;
+  if (room === undefined || requests !== undefined || (stages !== undefined && kvTokensPerInstance === undefined))
+    return;
   const neededTokens = (batch / counts.attentionInstances) * contextTokens;
   if (neededTokens <= room) return;
   const tokenBytes = kvBytesReadPerToken(use.card, contextTokens) / contextTokens;

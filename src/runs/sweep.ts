@@ -1,4 +1,6 @@
+import { availableParallelism } from "node:os";
 import { startTaskPool } from "../host/pool.ts";
+import type { ProgressEvent } from "./settings.ts";
 
 /** Tasks to be worked on, on this thread or on several. */
 export interface Sweep<Task, Result> {
@@ -58,4 +60,42 @@ async function sweepOnThreads<Task, Result>({
   } finally {
     await pool.destroy();
   }
+}
+
+/**
+ * Threads for so many tasks: those asked for, else this machine's, each with tasks enough to be worth its start.
+ * @param tasksPerThread that take about as long as starting a thread
+ */
+export function threadsFor(tasks: number, asked: number | undefined, tasksPerThread: number): number {
+  return Math.min(tasks, asked ?? Math.min(availableParallelism(), Math.ceil(tasks / tasksPerThread)));
+}
+
+/** A shorter run says nothing while it runs. */
+const PROGRESS_EVERY_MS = 1000;
+
+/** Tells how far a sweep is, now and then. */
+export interface SweepProgress {
+  /** Counts a task as done. */
+  done(text: string): void;
+  /** Says what a task is at. */
+  at(text: string): void;
+}
+
+/** Progress of so many tasks, told no more often than every second. */
+export function sweepProgress(total: number, onProgress: (event: ProgressEvent) => void): SweepProgress {
+  let done = 0;
+  let shown = performance.now();
+  const at = (text: string): void => {
+    const now = performance.now();
+    if (now - shown < PROGRESS_EVERY_MS) return;
+    shown = now;
+    onProgress({ text, done, total });
+  };
+  return {
+    at,
+    done(text) {
+      done += 1;
+      if (done < total) at(text);
+    },
+  };
 }

@@ -1,5 +1,5 @@
 import { InvalidInputError } from "../units/errors.ts";
-import { seededRandom } from "./random.ts";
+import { type Jitter, jitterFactors, NO_JITTER, type Random, seededRandom } from "./random.ts";
 
 /** A request that is to be decoded: its prompt is in the cache when it arrives. */
 export interface DecodeRequest {
@@ -15,15 +15,19 @@ export interface RandomArrivals {
   readonly requestsPerSecond: number;
   /** Requests that come together; 1: a Poisson process, more: bursts at the times of one. */
   readonly burst: number;
+  /** The mean of all. */
   readonly promptTokens: number;
   readonly outputTokens: number;
+  /** What prompts and outputs are times of these, rounded to whole tokens, at least 1; absent: all are alike. */
+  readonly promptSpread?: Jitter;
+  readonly outputSpread?: Jitter;
   readonly seed: number;
 }
 
 const MOST_REQUESTS = 10_000_000;
 
 /**
- * Requests of one size in order of arrival.
+ * Requests in order of arrival.
  * @throws InvalidInputError on counts that are no whole numbers of at least 1, or a rate that is not above 0
  */
 export function randomArrivals(arrivals: RandomArrivals): readonly DecodeRequest[] {
@@ -39,10 +43,19 @@ export function randomArrivals(arrivals: RandomArrivals): readonly DecodeRequest
   const random = seededRandom(arrivals.seed, ARRIVAL_STREAM);
   const meanGapNs = (1e9 * burst) / requestsPerSecond;
   let arrivalNs = 0;
+  const promptOf = lengths(promptTokens, arrivals.promptSpread, seededRandom(arrivals.seed, PROMPT_STREAM));
+  const outputOf = lengths(outputTokens, arrivals.outputSpread, seededRandom(arrivals.seed, OUTPUT_STREAM));
   return Array.from({ length: requests }, (_, index) => {
     if (index % burst === 0) arrivalNs += meanGapNs * random.exponential();
-    return { arrivalNs, promptTokens, outputTokens };
+    return { arrivalNs, promptTokens: promptOf(), outputTokens: outputOf() };
   });
 }
 
 const ARRIVAL_STREAM = 3;
+const PROMPT_STREAM = 5;
+const OUTPUT_STREAM = 6;
+
+function lengths(mean: number, spread: Jitter = NO_JITTER, random: Random): () => number {
+  const factor = jitterFactors(spread, random);
+  return factor === undefined ? () => mean : () => Math.max(1, Math.round(mean * factor()));
+}

@@ -13,6 +13,13 @@ export interface Outage {
   readonly recoveryNs: number;
 }
 
+/** Failures of instances at random. */
+export interface RandomFailures {
+  /** Mean time from the end of a recovery to the next failure, exponentially distributed. */
+  readonly meanBetweenNs: number;
+  readonly recoveryNs: number;
+}
+
 /** An AFD deployment to be simulated; every field is resolved. */
 export interface Cluster {
   readonly attentionInstances: number;
@@ -32,6 +39,8 @@ export interface Cluster {
   /** Added to the latency of what each instance receives, uniform from 0 up to this. */
   readonly latencyJitterNs: number;
   readonly outages: readonly Outage[];
+  /** Of every instance of a side; absent: none fails but in `outages`. */
+  readonly failures: Readonly<Partial<Record<ClusterSide, RandomFailures>>>;
   readonly seed: number;
 }
 
@@ -59,6 +68,7 @@ export function clusterOf(choice: ClusterChoice): Cluster {
     jitter: NO_JITTER,
     latencyJitterNs: 0,
     outages: [],
+    failures: {},
     seed: 1,
     ...choice,
   };
@@ -67,6 +77,10 @@ export function clusterOf(choice: ClusterChoice): Cluster {
   checkJitter(cluster.jitter);
   requireTime("latency jitter", cluster.latencyJitterNs);
   for (const outage of cluster.outages) checkOutage(outage, cluster);
+  for (const failures of Object.values(cluster.failures)) {
+    requireTime("failures: mean time between", failures.meanBetweenNs);
+    requireTime("failures: recovery", failures.recoveryNs);
+  }
   return cluster;
 }
 

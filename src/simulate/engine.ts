@@ -3,12 +3,12 @@ import type { Slice } from "../record/slice.ts";
 import { InfeasibleError } from "../units/errors.ts";
 import type { Cluster } from "./cluster.ts";
 import type { DecodeLoad } from "./decodeLoad.ts";
-import { outageSlice, startOutside } from "./outages.ts";
+import { outageSlice } from "./outages.ts";
 import { PS_PER_NS } from "./picoseconds.ts";
 import { jitterFactors, seededRandom } from "./random.ts";
 import { type SideState, sideState } from "./sideState.ts";
 import { COLUMNS, transferTable } from "./transferTable.ts";
-import { type BusyPs, busyPs, type Utilization, utilizationOf } from "./utilization.ts";
+import { type Utilization, UtilizationWindow } from "./utilization.ts";
 
 /** Kinds of events, in the order in which those of one time and micro-batch come. */
 const ATTENTION_READY = 0;
@@ -45,8 +45,7 @@ export class ClusterEngine {
   readonly #sides: { readonly attention: SideState; readonly ffn: SideState };
   readonly #layerOf: Uint32Array;
   readonly #stepOf: Int32Array;
-  #window: { readonly fromPs: number; readonly busyPs: BusyPs } | undefined;
-  #utilization: Utilization | undefined;
+  readonly #window: UtilizationWindow;
 
   constructor(cluster: Cluster, load: DecodeLoad, onSlice?: (slice: Slice) => void) {
     const { attentionInstances, ffnInstances, microBatches } = cluster;
@@ -60,7 +59,8 @@ export class ClusterEngine {
     this.#queue = new FlatQueue(mostEvents);
     this.#batch = new Uint32Array(mostEvents);
     this.#layers = transferTable(cluster.layers);
-    this.#sides = { attention: sideState("attention", cluster), ffn: sideState("ffn", cluster) };
+    this.#sides = { attention: sideState("attention", cluster, onSlice), ffn: sideState("ffn", cluster, onSlice) };
+    this.#window = new UtilizationWindow(cluster, this.#sides);
     this.#layerOf = new Uint32Array(microBatches);
     this.#stepOf = new Int32Array(microBatches).fill(-1);
     for (let microBatch = 0; microBatch < microBatches; microBatch += 1) this.#startStep(microBatch, 0);
@@ -70,6 +70,12 @@ export class ClusterEngine {
   /** Events so far. */
   get events(): number {
     return this.#events;
+  }
+
+  /** Outages so far that made work wait or begin anew. */
+  get outages(): number {
+    const { attention, ffn } = this.#sides;
+    return [...attention.outages, ...ffn.outages].reduce((sum, schedule) => sum + (schedule?.hits ?? 0), 0);
   }
 
   get nowNs(): number {
@@ -86,7 +92,7 @@ export class ClusterEngine {
     const end = this.#events + events;
     while (this.#events < end) {
       if (queue.length === 0) {
-        this.#closeWindow();
+        this.#window.close(this.#nowPs);
         return false;
       }
       const now = queue.peekValue() as number;
@@ -106,7 +112,7 @@ export class ClusterEngine {
 
   /** Of the time in which the load was measuring; undefined where it never was. */
   utilization(): Utilization | undefined {
-    return this.#utilization;
+    return this.#window.utilization;
   }
 
   #push(kind: number, microBatch: number, instance: number, atPs: number): void {
@@ -152,7 +158,9 @@ export class ClusterEngine {
       : (this.#load.ffn[microBatch] as number);
     if (this.#factor !== undefined) workPs *= this.#factor();
     workPs = Math.round(workPs);
-    const startPs = startOutside(side.outages[instance], Math.max(now, side.freePs[instance] as number), workPs);
+    const readyPs = Math.max(now, side.freePs[instance] as number);
+    const outages = side.outages[instance];
+    const startPs = outages === undefined ? readyPs : outages.startOutside(readyPs, workPs);
     const endPs = startPs + workPs;
     side.freePs[instance] = endPs;
     side.busyPs[instance] = (side.busyPs[instance] as number) + workPs;
@@ -227,8 +235,8 @@ export class ClusterEngine {
 
   #startStep(microBatch: number, now: number): void {
     const startNs = this.#load.nextStep(microBatch, now / PS_PER_NS);
-    if (this.#load.measuring) this.#window ??= { fromPs: now, busyPs: this.#busyPs() };
-    else this.#closeWindow();
+    if (this.#load.measuring) this.#window.open(now);
+    else this.#window.close(this.#nowPs);
     if (startNs === undefined) return;
     if (startNs > now / PS_PER_NS) {
       this.#push(STEP_END, microBatch, 0, Math.max(now + 1, Math.ceil(startNs * PS_PER_NS)));
@@ -238,16 +246,6 @@ export class ClusterEngine {
     for (let instance = 0; instance < this.#cluster.attentionInstances; instance += 1) {
       this.#push(ATTENTION_READY, microBatch, instance, now);
     }
-  }
-
-  #closeWindow(): void {
-    if (this.#window === undefined || this.#utilization !== undefined) return;
-    const { fromPs, busyPs: before } = this.#window;
-    this.#utilization = utilizationOf(before, this.#busyPs(), this.#nowPs - fromPs, this.#cluster);
-  }
-
-  #busyPs(): BusyPs {
-    return busyPs(this.#sides.attention, this.#sides.ffn);
   }
 
   #slice(

@@ -10,7 +10,7 @@ import {
 } from "../theory/stageTimes.ts";
 import { type FoundBatch, largestAfdBatch } from "./planBatch.ts";
 import { boundsOf, boundWithin } from "./planBounds.ts";
-import { attentionBytes, ffnBytes, sequenceBytes, sequencesThatFit, usableBytes } from "./planMemory.ts";
+import { attentionBytes, differingSequencesThatFit, ffnBytes, usableBytes } from "./planMemory.ts";
 import {
   type AfdPlan,
   type Cut,
@@ -165,17 +165,16 @@ function keyOf({ attention, ffn, instances }: Sides): string {
 }
 
 function attentionSides(question: PlanQuestion): HeldAttention[] {
-  const { card, contextTokens, efficiency } = question;
+  const { card, efficiency } = question;
   return question.attentionOn.flatMap((on) =>
     question.precisions.flatMap((precision) =>
       cardsOfInstances(question, on).map((cards): HeldAttention => {
         const usable = usableBytes(on, efficiency);
         const weightBytes = attentionBytes(card, cards);
-        const sequence = sequenceBytes(card, contextTokens, precision);
         return {
-          side: attentionSide(card, contextTokens, { accelerator: on, instances: 1, cards, precision }, efficiency),
+          side: attentionSide(card, question, { accelerator: on, instances: 1, cards, precision }, efficiency),
           on,
-          sequencesPerCard: sequencesThatFit(usable, weightBytes, sequence),
+          sequencesPerCard: differingSequencesThatFit(usable - weightBytes, question, precision),
         };
       }),
     ),

@@ -1,6 +1,7 @@
 import type { Accelerator } from "../hardware/accelerator.ts";
 import type { ModelCard } from "../model/card.ts";
 import { type AttentionPrecision, kvElementBytes } from "../theory/attentionStage.ts";
+import { busiestContextFactor, type Contexts } from "../theory/contextSpread.ts";
 import type { Efficiency } from "../theory/efficiency.ts";
 import { type PlainDeployment, plainFfnShare } from "../theory/expertParallel.ts";
 import { type FfnGroup, ffnShare } from "../theory/ffnStage.ts";
@@ -61,6 +62,34 @@ export function sequencesThatFit(usable: number, weightBytes: number, bytesPerSe
   const left = usable - weightBytes;
   if (left < 0) return -1;
   return bytesPerSequence === 0 ? Number.POSITIVE_INFINITY : Math.floor(left / bytesPerSequence);
+}
+
+/** Contexts of sequences that share a card, and the constants that say how long those of the busiest are. */
+export interface HeldContexts extends Contexts {
+  readonly card: ModelCard;
+  readonly efficiency: Pick<Efficiency, "contextQuantile">;
+}
+
+/** Sequences that fit into so many bytes of every card where their contexts differ; below 0 where there are none. */
+export function differingSequencesThatFit(
+  bytes: number,
+  { card, contextTokens, contextVariation = 0, efficiency }: HeldContexts,
+  precision: AttentionPrecision,
+): number {
+  const alike = sequencesThatFit(bytes, 0, sequenceBytes(card, contextTokens, precision));
+  if (contextVariation === 0 || alike < 1 || !Number.isFinite(alike)) return alike;
+  const fits = (sequences: number) => {
+    const factor = busiestContextFactor(contextVariation, efficiency.contextQuantile, sequences);
+    return sequences * sequenceBytes(card, contextTokens * factor, precision) <= bytes;
+  };
+  let most = alike;
+  let least = 0;
+  while (most > least) {
+    const middle = Math.ceil((least + most) / 2);
+    if (fits(middle)) least = middle;
+    else most = middle - 1;
+  }
+  return least;
 }
 
 /** The projections of all layers on one card of an instance of so many. */

@@ -1,7 +1,7 @@
 import type { PricedAccelerator } from "../hardware/accelerator.ts";
 import { type PlainDeployment, plainRates } from "../theory/expertParallel.ts";
 import { largestPlainBatch } from "./planBatch.ts";
-import { plainCardBytes, sequencesThatFit, usableBytes } from "./planMemory.ts";
+import { differingSequencesThatFit, plainCardBytes, usableBytes } from "./planMemory.ts";
 import { compareScores, type PlainPlan, type PlanQuestion, scoreOf, usdPerMillion } from "./planQuestion.ts";
 
 /** Two-batch overlap, or one batch whose computing and messages take turns. */
@@ -105,12 +105,13 @@ function plansOf(
   deployment: PlainDeployment,
   replicas: number,
 ): (PlainPlan | number)[] {
-  const { card, contextTokens, efficiency, sequences } = question;
+  const { card, contextTokens, contextVariation, efficiency, sequences } = question;
   const held = plainCardBytes(card, contextTokens, deployment, efficiency);
   const weightBytes = held.attentionWeightBytes + held.ffnWeightBytes;
-  const sequencesPerCard = sequencesThatFit(usableBytes(accelerator, efficiency), weightBytes, held.sequenceBytes);
+  const usable = usableBytes(accelerator, efficiency);
+  const sequencesPerCard = differingSequencesThatFit(usable - weightBytes, question, deployment.precision);
   if (sequencesPerCard < 1) return [];
-  const rates = plainRates({ card, contextTokens, deployment, efficiency });
+  const rates = plainRates({ card, contextTokens, contextVariation, deployment, efficiency });
   const limits = {
     stepNs: question.tpotNs - efficiency.jitterNs,
     sequencesPerCard,

@@ -14,7 +14,10 @@ export type Objective = (typeof OBJECTIVES)[number];
 /** What deployments there are to choose from, and what they must do. */
 export interface PlanQuestion {
   readonly card: ModelCard;
+  /** The mean of all sequences. */
   readonly contextTokens: number;
+  /** Deviation of contexts over their mean; absent: 0, all alike. */
+  readonly contextVariation?: number | undefined;
   /** Mean time per output token, jitter among it, that no plan may exceed. */
   readonly tpotNs: number;
   /** Sequences that there are at once; absent: as many as fit. */

@@ -11,7 +11,7 @@ const EVENTS_AT_A_TIME = 100_000;
 
 /** TPOT of a plan by discrete-event simulation of its instances and links, with the same allowance for jitter. */
 export function simulatedTpotNs(
-  { card, contextTokens, efficiency, linkUse }: PlanQuestion,
+  { card, contextTokens, contextVariation, efficiency, linkUse }: PlanQuestion,
   { deployment, microBatches, microBatchTokens }: AfdPlan,
 ): number {
   const cluster = clusterOf({
@@ -19,7 +19,7 @@ export function simulatedTpotNs(
     ffnInstances: deployment.ffn.instances,
     microBatches,
     linkUse,
-    layers: stageTimes(stageRates({ card, contextTokens, deployment, efficiency }), microBatchTokens),
+    layers: stageTimes(stageRates({ card, contextTokens, contextVariation, deployment, efficiency }), microBatchTokens),
   });
   const load = steadyLoad(cluster, { steps: STEPS, warmUpSteps: STEPS });
   const engine = new ClusterEngine(cluster, load);

@@ -19,22 +19,22 @@ export function stageSums(question: PlanQuestion, plan: Plan): StageSums {
 }
 
 function afdSums(
-  { card, contextTokens, efficiency, linkUse }: PlanQuestion,
+  { card, contextTokens, contextVariation, efficiency, linkUse }: PlanQuestion,
   { deployment, microBatchTokens }: AfdPlan,
 ): StageSums {
-  const rates = stageRates({ card, contextTokens, deployment, efficiency });
+  const rates = stageRates({ card, contextTokens, contextVariation, deployment, efficiency });
   const { limitsNs } = pipelineTime([stepTimes(rates, microBatchTokens)], 1, linkUse);
   const { attention, ffn, network, roundTrip } = limitsNs;
   return { attentionNs: attention, ffnNs: ffn, networkNs: network, roundTripNs: roundTrip };
 }
 
 function plainSums(
-  { card, contextTokens, efficiency, linkUse }: PlanQuestion,
+  { card, contextTokens, contextVariation, efficiency, linkUse }: PlanQuestion,
   { deployment, microBatchTokens }: PlainPlan,
 ): StageSums {
   const sequences = microBatchTokens / deployment.cards;
   const sums = { attentionNs: 0, ffnNs: 0, networkNs: 0, roundTripNs: 0 };
-  for (const kind of plainRates({ card, contextTokens, deployment, efficiency })) {
+  for (const kind of plainRates({ card, contextTokens, contextVariation, deployment, efficiency })) {
     const dispatchNs = kind.linkNsPerSequence * sequences;
     const bothNs = (1 + COMBINE_BYTES) * dispatchNs;
     const own = {

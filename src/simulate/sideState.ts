@@ -1,5 +1,6 @@
+import type { Slice } from "../record/slice.ts";
 import type { Cluster, ClusterSide } from "./cluster.ts";
-import { type OutagePs, outagesOf } from "./outages.ts";
+import { type OutageSchedule, outagesOf } from "./outages.ts";
 import { PS_PER_NS } from "./picoseconds.ts";
 import {
   A2F_ATTENTION_LINK,
@@ -19,7 +20,7 @@ export interface SideState {
   readonly workPs: Float64Array;
   /** Whether loads differ between instances. */
   readonly perInstance: boolean;
-  readonly outages: readonly (readonly OutagePs[] | undefined)[];
+  readonly outages: readonly (OutageSchedule | undefined)[];
   /** When each instance will have done what it has been given. */
   readonly freePs: Float64Array;
   readonly busyPs: Float64Array;
@@ -43,7 +44,11 @@ interface Gather {
 }
 
 /** A side in which nothing has happened yet. */
-export function sideState(name: ClusterSide, cluster: Cluster): SideState {
+export function sideState(
+  name: ClusterSide,
+  cluster: Cluster,
+  onSlice: ((slice: Slice) => void) | undefined,
+): SideState {
   const { layers, linkUse } = cluster;
   const attention = name === "attention";
   const instances = attention ? cluster.attentionInstances : cluster.ffnInstances;
@@ -64,7 +69,7 @@ export function sideState(name: ClusterSide, cluster: Cluster): SideState {
     layers: layers.length,
     workPs,
     perInstance: attention,
-    outages: outagesOf(name, instances, cluster),
+    outages: outagesOf(name, instances, cluster, onSlice),
     freePs: new Float64Array(instances),
     busyPs: new Float64Array(instances),
     sendFreePs,

@@ -23,6 +23,8 @@ export interface Efficiency {
   readonly ffnOverheadNs: number;
   /** Tokens of the hottest card of an expert-parallel group over the mean, at least 1. */
   readonly hottestCardFactor: number;
+  /** Of the mean contexts of cards, where contexts differ, the one that the busiest card has: a probability from 0.5. */
+  readonly contextQuantile: number;
   /** Of a card's memory, for weights and KV. */
   readonly memoryShare: number;
   /** By which a step's mean TPOT exceeds the least one: jitter and stragglers. */
@@ -77,6 +79,7 @@ export const EFFICIENCY_SOURCES: Readonly<Record<EfficiencyName, SourcedConstant
     source:
       "even random routing: 1 + sqrt(2 ln cards / choices of a card) is 1.12 for 384 choices on each of 16 cards, 1.14 for 512 on 128",
   },
+  contextQuantile: { value: 0.99, source: "an assumption: the busiest of a hundred attention cards" },
   memoryShare: { value: 0.9, source: "the share that serving engines take by default (vLLM, gpu_memory_utilization)" },
   jitterNs: {
     value: 2e6,

@@ -2,6 +2,7 @@ import type { Accelerator } from "../hardware/accelerator.ts";
 import type { FfnSpec, ModelCard } from "../model/card.ts";
 import { swigluParameters } from "../model/parameters.ts";
 import { type AttentionPrecision, type AttentionRates, attentionNs, attentionRates } from "./attentionStage.ts";
+import type { Contexts } from "./contextSpread.ts";
 import type { Efficiency } from "./efficiency.ts";
 import {
   COMBINE_BYTES,
@@ -33,9 +34,8 @@ export interface PlainDeployment {
 }
 
 /** What the times of a plain deployment follow from, beside the sequences of a micro-batch. */
-export interface PlainSetting {
+export interface PlainSetting extends Contexts {
   readonly card: ModelCard;
-  readonly contextTokens: number;
   readonly deployment: PlainDeployment;
   readonly efficiency: Efficiency;
 }
@@ -58,9 +58,15 @@ export type PlainBound = (typeof PLAIN_BOUNDS)[number];
 const MULTIPLY_ADD = 2;
 
 /** The rates of a plain deployment's layers. @throws InvalidInputError on an accelerator without a figure that is needed */
-export function plainRates({ card, contextTokens, deployment, efficiency }: PlainSetting): readonly PlainLayerRates[] {
+export function plainRates({
+  card,
+  contextTokens,
+  contextVariation,
+  deployment,
+  efficiency,
+}: PlainSetting): readonly PlainLayerRates[] {
   const { accelerator, precision } = deployment;
-  const setting = { accelerator, precision, splitOver: 1, contextTokens, efficiency };
+  const setting = { accelerator, precision, splitOver: 1, contextTokens, contextVariation, efficiency };
   return layerKinds(card).map(({ layers, attention, ffn }) => ({
     layers,
     attention: attentionRates(attention, card.hidden, setting),

@@ -2,6 +2,7 @@ import type { Accelerator } from "../hardware/accelerator.ts";
 import type { AttentionSpec, FfnSpec, ModelCard } from "../model/card.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import { type AttentionPrecision, type AttentionRates, attentionNs, attentionRates } from "./attentionStage.ts";
+import type { Contexts } from "./contextSpread.ts";
 import type { Efficiency } from "./efficiency.ts";
 import { COMBINE_BYTES, type FfnGroup, type FfnRates, ffnNs, ffnRates } from "./ffnStage.ts";
 import { cardNetworkBytesPerSecond, dispatchBytesPerToken, type LinkRates, linkRates } from "./linkRates.ts";
@@ -30,9 +31,8 @@ export interface AfdDeployment {
 }
 
 /** What stage times follow from, beside the tokens of a micro-batch. */
-export interface StageSetting {
+export interface StageSetting extends Contexts {
   readonly card: ModelCard;
-  readonly contextTokens: number;
   readonly deployment: AfdDeployment;
   readonly efficiency: Efficiency;
 }
@@ -90,10 +90,11 @@ interface MessageRates extends LinkRates {
  * there are more of them than experts that it chooses.
  * @throws InvalidInputError on an accelerator without a figure that is needed, or counts that no deployment has
  */
-export function stageRates({ card, contextTokens, deployment, efficiency }: StageSetting): StageRates {
+export function stageRates(setting: StageSetting): StageRates {
+  const { card, deployment, efficiency } = setting;
   const { attention, ffn } = deployment;
   return joinedRates(
-    attentionSide(card, contextTokens, attention, efficiency),
+    attentionSide(card, setting, attention, efficiency),
     ffnSide(card, ffn, efficiency),
     attention.instances,
   );
@@ -102,13 +103,13 @@ export function stageRates({ card, contextTokens, deployment, efficiency }: Stag
 /** The attention side of a deployment. @throws InvalidInputError as `stageRates` */
 export function attentionSide(
   card: ModelCard,
-  contextTokens: number,
+  { contextTokens, contextVariation }: Contexts,
   group: AttentionGroup,
   efficiency: Efficiency,
 ): AttentionSide {
   checkCounts("attention", group);
   const { accelerator, precision, cards: splitOver } = group;
-  const setting = { accelerator, precision, splitOver, contextTokens, efficiency };
+  const setting = { accelerator, precision, splitOver, contextTokens, contextVariation, efficiency };
   return {
     group,
     kinds: layerKinds(card).map(({ attention }) => attentionRates(attention, card.hidden, setting)),

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { DeploymentPlanRow } from "../../src/record/planRows.ts";
 import { checkDocument, type PlanDocument } from "../../src/record/schemas.ts";
@@ -6,7 +9,7 @@ import { run } from "./terminal.ts";
 const STEP3 = ["plan", "--model", "step3", "--context", "4k", "--hardware", "h800", "--max-cards", "48"];
 
 async function planned(words: readonly string[]): Promise<PlanDocument> {
-  const { exitCode, out, err } = await run([...words, "--json"]);
+  const { exitCode, out, err } = await run([...words, "--json", "--quiet"]);
   expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
   const document = checkDocument(JSON.parse(out));
   if (document.command !== "plan") throw new Error("another command's document");
@@ -89,6 +92,61 @@ describe("plan", () => {
     expect(hot[0]?.parallelism === "tensor" || (hot[0]?.redundantExperts ?? 0) > 0).toBe(true);
   });
 
+  it("serves fewer where contexts differ, and says what the busiest card has", async () => {
+    const alike = deployments(await planned(STEP3))[0];
+    expect(alike).not.toHaveProperty("busiestContextTokens");
+    const { rows, notes } = await planned([...STEP3, "--context-spread", "lognormal=0.8"]);
+    const [best] = rows.filter((row) => row.row === "deployment");
+    expect(best?.tokensPerSecondPerCard).toBeLessThan(alike?.tokensPerSecondPerCard ?? 0);
+    expect(best?.busiestContextTokens).toBeGreaterThan(1.1 * 4096);
+    expect(notes.find((note) => note.startsWith("Contexts differ"))).toMatch(
+      /\(lognormal, sigma 0\.8\): their deviation is 94\.7% of the mean\. .* 99\.0% of cards have shorter ones/,
+    );
+    const [median] = deployments(
+      await planned([...STEP3, "--context-spread", "lognormal=0.8", "--set", "efficiency.contextQuantile=0.5"]),
+    );
+    expect(median?.busiestContextTokens).toBe(4096);
+  });
+
+  it("takes contexts from a file", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "afdbench-plan-"));
+    const path = join(folder, "contexts.csv");
+    const words = ["plan", "--model", "step3", "--hardware", "h800", "--context-spread", path];
+    writeFileSync(path, "contextTokens,sequences\n2048,3\n10240,1\n");
+    const [row] = deployments(await planned(words));
+    expect(row).toMatchObject({ contextTokens: 4096 });
+    expect(row?.contextVariation).toBeCloseTo((Math.sqrt(3) * 2048) / 4096, 12);
+    const both = await run([...words, "--context", "4k"]);
+    expect(both.err).toMatch(/--context: expected nothing beside a file in --context-spread/);
+    for (const [text, message] of [
+      ["contextTokens\n0\n", /line 2, column contextTokens: expected a whole number/],
+      ["contextTokens,sequences\n5,0\n", /contexts\.csv: sequences: expected at least one line above 0/],
+      ["tokens\n5\n", /line 1: expected a column contextTokens/],
+    ] as const) {
+      writeFileSync(path, text);
+      expect((await run(words)).err).toMatch(message);
+    }
+    rmSync(folder, { recursive: true });
+  });
+
+  it("answers every combination of lists, the same on one thread and on two", async () => {
+    const words = [...STEP3, "--tpot", "40ms,50ms", "--batch", "512,2048", "--top", "2", "--quiet"];
+    const [one, two] = [await planned([...words, "--threads", "1"]), await planned([...words, "--threads", "2"])];
+    expect(two.rows).toEqual(one.rows);
+    expect(two.notes).toEqual(one.notes);
+    const asked = new Set(one.rows.map(({ tpotLimitNs, sequences }) => `${tpotLimitNs} ${sequences}`));
+    expect([...asked]).toEqual(["40000000 512", "40000000 2048", "50000000 512", "50000000 2048"]);
+    expect(one.notes[3]).toMatch(/^At 4096 cached tokens, within 50\.0 ms, with 2048 sequences: /);
+    const { out } = await run([...words, "--threads", "1"]);
+    expect(out).toContain("Deployments of step3 at 4096 cached tokens, within 40.0 ms, with 512 sequences (modeled)");
+  });
+
+  it("names the questions that nothing answers where another has an answer", async () => {
+    const { rows, notes } = await planned([...STEP3, "--tpot", "1ms,50ms", "--quiet"]);
+    expect(new Set(rows.map(({ tpotLimitNs }) => tpotLimitNs))).toEqual(new Set([50e6]));
+    expect(notes[2]).toMatch(/^Left out, 4096 cached tokens, within 1\.00 ms: nothing meets a TPOT of 1\.00 ms/);
+  });
+
   it("says in its notes whether to disaggregate", async () => {
     expect((await planned(STEP3)).notes[0]).toMatch(/^At 4096 cached tokens: disaggregate \(3A2F\); a token of EP28/);
     expect((await planned([...STEP3, "--batch", "256"])).notes[0]).toMatch(/: do not disaggregate\. /);
@@ -115,6 +173,16 @@ describe("plan", () => {
     [
       ["plan", "--model", "step3", "--expert-load", "none.csv"],
       /--expert-load: expected the path of a CSV or JSON file/,
+    ],
+    [["plan", "--model", "step3", "--context-spread", "logn=1"], /--context-spread: expected lognormal=SIGMA, uniform/],
+    [
+      ["plan", "--model", "step3", "--context-spread", "lognormal=3"],
+      /lognormal: expected a number from 0 to 2, got "3"/,
+    ],
+    [["plan", "--model", "step3", "--set", "efficiency.contextQuantile=1"], /a number from 0\.5 to 0\.999/],
+    [
+      ["plan", "--model", "step3", "--batch", "1..500", "--context", "1k,2k,4k"],
+      /: expected at most 1000, got "1500 comb/,
     ],
     [["plan", "--model", "step3", "--link", "half"], /--link: expected one of shared, duplex/],
   ])("refuses %j", async (words, message) => {

@@ -13,7 +13,7 @@ const RECORD = ["--from", "test/runs/benchRecord.json", "--context", "1k", "--st
 const GIVEN = ["--stage", "A=200us,F=210us,A2F=90us,F2A=170us", "--steps", "4"];
 
 async function rowsOf(words: readonly string[]): Promise<SimulateDocument["rows"]> {
-  const { exitCode, out, err } = await run(["simulate", ...words, "--json"]);
+  const { exitCode, out, err } = await run(["simulate", ...words, "--json", "--quiet"]);
   expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
   return (checkDocument(JSON.parse(out)) as SimulateDocument).rows;
 }
@@ -126,6 +126,15 @@ describe("simulate", () => {
     }
   });
 
+  it("looks at the cache of given stages only where its room is given", async () => {
+    const words = [...GIVEN, "--deploy", "1A1F", "--batch", "1000000"];
+    const [row] = await rowsOf(words);
+    expect(row?.deployment).toBe("1A1F");
+    const { exitCode, err } = await run(["simulate", ...words, "--kv-tokens", "1M"]);
+    expect(exitCode).toBe(3);
+    expect(err).toMatch(/the cache does not fit/);
+  });
+
   it("has pairs of instances with links of their own carry as much as the instances' links do together", async () => {
     const words = ["--deploy", "2A4F", "--steps", "2", "--net", "10GB/s"];
     const [[duplex], [pair]] = [
@@ -189,6 +198,28 @@ describe("simulate", () => {
     rmSync(svg);
   });
 
+  it("lets instances fail at random, of both sides or of one", async () => {
+    const words = [...GIVEN, "--steps", "60"];
+    const [calm] = await rowsOf(words);
+    expect(calm).not.toHaveProperty("outages");
+    const [failing] = await rowsOf([...words, "--mtbf", "200ms+5ms"]);
+    expect(failing?.outages).toBeGreaterThan(10);
+    expect(failing?.tpotNs).toBeGreaterThan(1.02 * (calm?.tpotNs ?? 0));
+    const [few] = await rowsOf([...words, "--mtbf", "F=200ms+5ms"]);
+    expect(few?.outages).toBeLessThan(failing?.outages ?? 0);
+    const { out } = await run(["simulate", ...words, "--mtbf", "200ms+5ms"]);
+    expect(out).toMatch(/steps {2}outages {2}events/);
+  });
+
+  it("has requests of different lengths", async () => {
+    const words = [...GIVEN, "--rate", "500", "--requests", "300", "--decode", "16"];
+    const [alike] = await rowsOf(words);
+    const [spread] = await rowsOf([...words, "--decode-spread", "lognormal=0.5", "--prompt-spread", "uniform=0.5"]);
+    expect(alike?.decodedTokens).toBe(300 * 16);
+    expect(Math.abs((spread?.decodedTokens ?? 0) / (300 * 16) - 1)).toBeLessThan(0.1);
+    expect(spread?.decodedTokens).not.toBe(300 * 16);
+  });
+
   it("has experts as popular as recorded, beside Zipf's law, in layers that have experts", async () => {
     const path = join(folder, "tokens.csv");
     const tokens = (tokensOf: (expert: number) => number) =>
@@ -244,12 +275,19 @@ describe("simulate", () => {
       2,
       /expected a row of attention\.layer of deepseek-v3 in int8 with a medianNs/,
     ],
+    [[...RECORD, "--attention-kernel", "attention.core"], 2, /expected a row of attention\.core of step3 in int8/],
+    [["--attention-kernel", "attention.core"], 2, /--attention-kernel: expected --from FILE beside it/],
     [[...RECORD, "--dtype", "f32"], 2, /expected a row of moe\.layer of step3 in f32 with a medianNs/],
     [[...RECORD, "--from-rows", "projected", "--ffn-on", "a800"], 2, /moe\.layer .* with a projection to a800/],
     [[...RECORD, "--stage", "A=1ms,F=1ms"], 2, /--from: expected one of the two/],
     [["--dtype", "f32"], 2, /--dtype: expected --from FILE beside it/],
     [["--from", "package.json"], 2, /package\.json: command: expected "bench", got nothing/],
     [["--from", "none.json"], 2, /--from: expected the path of a record/],
+    [[...GIVEN, "--mtbf", "30s"], 2, /--mtbf: expected MEAN\+RECOVERY, such as 30s\+200ms, got "30s"/],
+    [[...GIVEN, "--mtbf", "A=30s+1s,A=1s+1s"], 2, /--mtbf: expected MEAN\+RECOVERY, or A=MEAN/],
+    [[...GIVEN, "--mtbf", "1us+1ms"], 3, /an instance fails so often/],
+    [[...GIVEN, "--prompt-spread", "uniform=0.1"], 2, /--prompt-spread: expected --arrivals FILE or --rate NUMBER/],
+    [[...GIVEN, "--rate", "5", "--decode-spread", "pareto=1"], 2, /--decode-spread: expected lognormal=SIGMA/],
     [["--net-stage", "1ms"], 2, /--net-stage: expected --stage A=TIME,F=TIME beside it/],
     [[...GIVEN, "--net-stage", "1ms"], 2, /--net-stage: expected no A2F and F2A in --stage/],
     [["--link", "mesh"], 2, /--link: expected one of duplex, shared, pair/],

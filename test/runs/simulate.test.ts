@@ -27,6 +27,7 @@ const SETTINGS: SimulateSettings = {
   stragglers: [],
   experts: { kind: "zipf", exponent: 0.3 },
   outages: [],
+  failures: {},
   requests: undefined,
   kvTokensPerInstance: undefined,
   steps: 4,

@@ -116,6 +116,52 @@ describe("ClusterEngine", () => {
     expect(delayNs).toBeLessThan(5e6 + 2 * 210e3);
   });
 
+  it("fails at random so often as the mean says, and gets the work done all the same", () => {
+    const failures = { ffn: { meanBetweenNs: 20e6, recoveryNs: 2e6 } };
+    const one = {
+      ...BASE,
+      attentionInstances: 1,
+      ffnInstances: 1,
+      layers: equalLayers(latencies(50e3, 1e3, 100e3, 1e3)),
+    };
+    const { tpotNs, slices } = simulate({ ...one, failures }, 1500);
+    // Of every 20 ms some work of 100 us is lost, half of it on average, and 2 ms pass.
+    expect(tpotNs / (LAYERS * 3 * 100e3)).toBeCloseTo(1 + (2e6 + 50e3) / 20e6, 1.5);
+    const outages = slices.filter(({ lane }) => lane === "outage");
+    expect(outages.length).toBeGreaterThan(300);
+    expect(outages.every(({ side, startNs, endNs }) => side === "ffn" && Math.abs(endNs - startNs - 2e6) < 1)).toBe(
+      true,
+    );
+    const starts = outages.map(({ startNs }) => startNs);
+    expect(starts).toEqual(starts.toSorted((first, second) => first - second));
+    const during = slices.filter(
+      ({ side, lane, startNs, endNs }) =>
+        side === "ffn" &&
+        lane === "compute" &&
+        outages.some((outage) => startNs < outage.endNs - 1 && endNs > outage.startNs + 1),
+    );
+    expect(during).toEqual([]);
+  });
+
+  it("fails alike for the same seed, at other times on other instances, and beside failures at given times", () => {
+    const failures = { attention: { meanBetweenNs: 30e6, recoveryNs: 1e6 } };
+    const outages = [{ side: "attention", instance: 0, atNs: 12e6, recoveryNs: 3e6 } as const];
+    const [once, again] = [1, 1].map(() => simulate({ ...BASE, failures, outages }, 40));
+    expect(once?.stepsNs).toEqual(again?.stepsNs);
+    const starts = (instance: number) =>
+      once?.slices
+        .filter((slice) => slice.lane === "outage" && slice.instance === instance)
+        .map(({ startNs }) => startNs);
+    expect(starts(0)).toContain(12e6);
+    expect(starts(1)?.length).toBeGreaterThan(2);
+    expect(starts(1)).not.toEqual(starts(2));
+  });
+
+  it("ends where an instance fails more often than it can finish anything", () => {
+    const failures = { attention: { meanBetweenNs: 10, recoveryNs: 10 } };
+    expect(() => simulate({ ...BASE, failures })).toThrow(/an instance fails so often/);
+  });
+
   it("never lets an instance do two things at once, nor a link in one direction", () => {
     const linked = { ...TIMES, a2f: { latencyNs: 5e3, attentionLinkNs: 70e3, ffnLinkNs: 90e3 } };
     for (const linkUse of ["shared", "duplex"] as const) {

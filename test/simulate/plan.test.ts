@@ -9,6 +9,7 @@ import { afdStepTime } from "../../src/simulate/planBatch.ts";
 import { afdCardBytes, plainCardBytes, usableBytes } from "../../src/simulate/planMemory.ts";
 import { bestPlain } from "../../src/simulate/planPlain.ts";
 import { CUTS, OBJECTIVES, type PlanQuestion } from "../../src/simulate/planQuestion.ts";
+import { busiestContextFactor } from "../../src/theory/contextSpread.ts";
 import { EFFICIENCY } from "../../src/theory/efficiency.ts";
 import { pipelineTime } from "../../src/theory/pipeline.ts";
 import { stageRates, stageTimes } from "../../src/theory/stageTimes.ts";
@@ -44,6 +45,7 @@ const questions = fc.record({
   tpotNs: fc.integer({ min: 30e6, max: 100e6 }),
   maxCards: fc.integer({ min: 16, max: 48 }),
   sequences: fc.option(fc.integer({ min: 1, max: 4000 }), { nil: undefined }),
+  contextVariation: fc.constantFrom(undefined, 0.5, 1.3),
 });
 
 describe("searchAfd", () => {
@@ -51,7 +53,7 @@ describe("searchAfd", () => {
     fc.assert(
       fc.property(questions, fc.constantFrom(...OBJECTIVES), ({ model, ...asked }, objective) => {
         const whole = question(model, { ...asked, objective });
-        const { card, contextTokens, efficiency, linkUse } = whole;
+        const { card, contextTokens, contextVariation = 0, efficiency, linkUse } = whole;
         for (const one of searchAfd(whole, 5).plans) {
           const { deployment, microBatches, microBatchTokens } = one;
           const { attention, ffn } = deployment;
@@ -59,13 +61,15 @@ describe("searchAfd", () => {
           expect(one.cards).toBe(attentionCards + ffn.instances * ffn.cards);
           expect(one.cards).toBeLessThanOrEqual(whole.maxCards);
           expect(one.batch).toBeLessThanOrEqual(whole.sequences ?? Number.POSITIVE_INFINITY);
-          const held = afdCardBytes(card, contextTokens, deployment, efficiency);
           const sequences = microBatches * Math.ceil(microBatchTokens / attentionCards);
+          // The card with the longest contexts holds them.
+          const factor = busiestContextFactor(contextVariation, efficiency.contextQuantile, sequences);
+          const held = afdCardBytes(card, contextTokens * factor, deployment, efficiency);
           expect(held.ffnWeightBytes).toBeLessThanOrEqual(usableBytes(ffn.accelerator, efficiency));
           expect(held.attentionWeightBytes + sequences * held.sequenceBytes).toBeLessThanOrEqual(
             usableBytes(attention.accelerator, efficiency),
           );
-          const rates = stageRates({ card, contextTokens, deployment, efficiency });
+          const rates = stageRates({ card, contextTokens, contextVariation, deployment, efficiency });
           const step = pipelineTime(stageTimes(rates, microBatchTokens), microBatches, linkUse);
           expect((step.timeNs + efficiency.jitterNs) / one.tpotNs).toBeCloseTo(1, 9);
           expect(one.tpotNs).toBeLessThanOrEqual(whole.tpotNs * (1 + 1e-12));

@@ -99,6 +99,19 @@ describe("randomArrivals", () => {
     }
   });
 
+  it("have lengths that differ as asked for, and arrive when they would with one length", () => {
+    const spread = { kind: "lognormal", sigma: 0.8 } as const;
+    const alike = randomArrivals({ ...ARRIVALS, promptTokens: 1000 });
+    const arrivals = randomArrivals({ ...ARRIVALS, promptTokens: 1000, promptSpread: spread, outputSpread: spread });
+    expect(arrivals.map(({ arrivalNs }) => arrivalNs)).toEqual(alike.map(({ arrivalNs }) => arrivalNs));
+    const mean = arrivals.reduce((sum, { promptTokens }) => sum + promptTokens / arrivals.length, 0);
+    expect(mean / 1000).toBeCloseTo(1, 1);
+    expect(arrivals.every(({ outputTokens }) => Number.isInteger(outputTokens) && outputTokens >= 1)).toBe(true);
+    expect(new Set(arrivals.map(({ promptTokens }) => promptTokens)).size).toBeGreaterThan(500);
+    const longest = randomArrivals({ ...ARRIVALS, outputSpread: { kind: "uniform", share: 0.4 } });
+    expect(Math.max(...longest.map(({ outputTokens }) => outputTokens))).toBe(7);
+  });
+
   it("refuses a rate of 0 and no requests", () => {
     expect(() => randomArrivals({ ...ARRIVALS, requestsPerSecond: 0 })).toThrow(/requests per second/);
     expect(() => randomArrivals({ ...ARRIVALS, requests: 0 })).toThrow(/requests: expected a whole number/);

@@ -1,8 +1,18 @@
 import type { Command } from "commander";
+import type { PlanDocument } from "../../record/schemas.ts";
 import type { PlanSettings } from "../../runs/plan.ts";
 import { InvalidInputError } from "../../units/errors.ts";
-import { parseCount, parseDurationNs, parseList, parseNames, parseSeed, parseTokens } from "../../units/parse.ts";
+import {
+  parseCount,
+  parseDurationNs,
+  parseList,
+  parseNames,
+  parseNumber,
+  parseSeed,
+  parseTokens,
+} from "../../units/parse.ts";
 import { EXPERT_LOAD_HELP, type ExpertOptions, parseExperts, readExperts, ZIPF_HELP } from "../expertOptions.ts";
+import { interruptible } from "../interrupt.ts";
 import { setOption } from "../modelingOptions.ts";
 import {
   addOutputOptions,
@@ -14,12 +24,14 @@ import {
   resolveOutput,
   saveFigure,
 } from "../output.ts";
-import type { CommandContext } from "../terminal.ts";
+import { NO_PROGRESS, startProgress } from "../progress.ts";
+import type { CommandContext, Terminal } from "../terminal.ts";
 
 interface PlanOptions extends OutputOptions, ExpertOptions {
   model?: string;
   config?: string;
-  context: string;
+  context?: string;
+  contextSpread?: string;
   tpot: string;
   hardware?: string;
   attentionOn?: string;
@@ -34,6 +46,7 @@ interface PlanOptions extends OutputOptions, ExpertOptions {
   instanceCards: string;
   link: string;
   seed: string;
+  threads?: string;
   top: string;
   set: string[];
 }
@@ -42,7 +55,9 @@ const HELP = `
 Examples:
   $ afdbench plan --model step3 --context 4k --tpot 50ms --hardware h800
   $ afdbench plan --model deepseek-v3 --context 8k,32k --max-cards 128 --objective throughput
+  $ afdbench plan --model step3 --context 8k --context-spread lognormal=0.5
   $ afdbench plan --model step3 --attention-on h800,h20 --ffn-on h800  # different cards, priced
+  $ afdbench plan --model step3 --batch '64..4096*4' --tpot 30ms,50ms   # every combination
   $ afdbench plan --model step3 --batch 64 --objective cards           # fewest for 64 sequences
   $ afdbench plan --model step3 --set h800.networkBytesPerSecond=25GB/s
   $ afdbench plan --model step3 --set efficiency.hottestCardFactor=1.5
@@ -61,22 +76,26 @@ const MOST_CARDS = 1024;
 const MOST_MICRO_BATCHES = 16;
 const MOST_COPIES = 8;
 const MOST_NAMED = 100;
+const MOST_THREADS = 1024;
+/** Beyond it one context in a thousand is longer than all others together. */
+const MOST_SIGMA = 2;
 
 /** `afdbench plan`: the best deployments within a TPOT, and whether to disaggregate at all. */
-export function addPlan(program: Command, { terminal }: CommandContext): void {
+export function addPlan(program: Command, context: CommandContext): void {
   const command = program
     .command("plan")
     .description("search deployments within a TPOT, and say when not to disaggregate")
     .option("--model <name>", "model of the catalog")
     .option("--config <file>", "config.json or model card instead")
-    .option("--context <tokens>", "cached tokens of a sequence, a list", "8k")
-    .option("--tpot <duration>", "mean time per output token at most", "50ms")
+    .option("--context <list>", "cached tokens of a sequence, the mean where they differ (default: 8k)")
+    .option("--context-spread <kind>", "how they differ: lognormal=SIGMA, uniform=SHARE, or a CSV file of contexts")
+    .option("--tpot <list>", "mean time per output token at most; every combination of lists is planned", "50ms")
     .option("--hardware <list>", `accelerators: ${HARDWARE_HELP}`)
     .option("--attention-on <names>", "of these, where attention may stand (default: all)")
     .option("--ffn-on <names>", "of these, where FFN may stand (default: all)")
-    .option("--max-cards <count>", "cards of a deployment at most", "64")
+    .option("--max-cards <list>", "cards of a deployment at most", "64")
     .option("--objective <name>", `best in: ${OBJECTIVES.join(", ")}`, "cost")
-    .option("--batch <count>", "sequences there are at once (default: as many as fit)")
+    .option("--batch <list>", "sequences there are at once (default: as many as fit)")
     .option("--precision <list>", "attention in FP8 where a card has it (auto), or bf16", "auto")
     .option("--ffn <list>", `how cards share the FFN: ${PARALLELISMS.join(", ")}`, "expert,tensor")
     .option("--redundant <list>", "copies of busy experts on each card", "0,1")
@@ -86,6 +105,7 @@ export function addPlan(program: Command, { terminal }: CommandContext): void {
     .option("--zipf <exponent>", ZIPF_HELP)
     .option("--expert-load <file>", EXPERT_LOAD_HELP)
     .option("--seed <number>", "seed of which experts are hot in which layer", "1")
+    .option("--threads <count>", "combinations at the same time (default: by cores)")
     .option("--top <count>", "deployments to name", "6")
     .addOption(setOption("a figure, a model's field or a constant"));
   addOutputOptions(addSvgOption(command, "cost against TPOT, with the Pareto front,"))
@@ -94,32 +114,61 @@ export function addPlan(program: Command, { terminal }: CommandContext): void {
       const hardware = options.hardware === undefined ? [] : parseNames(options.hardware, "--hardware");
       const { readHardware } = await import("../../runs/hardware.ts");
       const experts = await readExperts(parseExperts(options));
-      const settings = resolvePlan(options, await readHardware(hardware), experts);
+      const read = { hardware: await readHardware(hardware), experts, contexts: await contextsOf(options) };
+      const settings = resolvePlan(options, read);
       const output = await resolveOutput(options, "plan");
-      const { plan } = await import("../../runs/plan.ts");
-      const document = await plan(settings);
-      await emit(document, output, options, terminal);
-      if (options.svg === undefined) return;
+      const { document, interrupted } = await planned(settings, options, context.terminal);
+      await emit(document, output, options, context.terminal);
+      if (interrupted) context.exitCode = 130;
+      if (options.svg === undefined || document.rows.length === 0) return;
       const { planFigure } = await import("../../report/figures/planFigure.ts");
       await saveFigure(options.svg, planFigure(document));
     });
 }
 
-function resolvePlan(
-  options: PlanOptions,
-  hardware: PlanSettings["hardware"],
-  experts: PlanSettings["experts"] | undefined,
-): PlanSettings {
+async function planned(
+  settings: PlanSettings,
+  { quiet }: PlanOptions,
+  terminal: Terminal,
+): Promise<{ readonly document: PlanDocument; readonly interrupted: boolean }> {
+  const { plan } = await import("../../runs/plan.ts");
+  const progress = quiet === true ? NO_PROGRESS : startProgress(terminal);
+  const interrupt = interruptible(terminal, () => {
+    progress.clear();
+    terminal.err("afdbench: interrupted: printing what is done; press Ctrl-C again to end at once\n");
+  });
+  try {
+    const document = await plan({
+      ...settings,
+      signal: interrupt.signal,
+      onProgress: (event) => progress.show(event),
+    });
+    return { document, interrupted: interrupt.signal.aborted };
+  } finally {
+    interrupt.end();
+    progress.clear();
+  }
+}
+
+/** What files say. */
+interface PlanFiles extends Pick<PlanSettings, "hardware"> {
+  readonly experts: PlanSettings["experts"] | undefined;
+  readonly contexts: Pick<PlanSettings, "contexts" | "contextSpread">;
+}
+
+function resolvePlan(options: PlanOptions, { hardware, experts, contexts }: PlanFiles): PlanSettings {
   return {
     model: choiceOf(options),
-    contexts: parseList(options.context, parseTokens, "--context"),
-    tpotNs: parseDurationNs(options.tpot, "--tpot"),
+    ...contexts,
+    tpotsNs: distinct(parseList(options.tpot, parseDurationNs, "--tpot")),
     hardware,
     attentionOn: options.attentionOn === undefined ? [] : parseNames(options.attentionOn, "--attention-on"),
     ffnOn: options.ffnOn === undefined ? [] : parseNames(options.ffnOn, "--ffn-on"),
-    maxCards: within(parseCount(options.maxCards, "--max-cards"), "--max-cards", MOST_CARDS),
+    cardLimits: listWithin(options.maxCards, "--max-cards", MOST_CARDS),
     objective: requireKnown("--objective", options.objective, OBJECTIVES),
-    ...(options.batch === undefined ? {} : { sequences: parseCount(options.batch, "--batch") }),
+    ...(options.batch === undefined
+      ? {}
+      : { sequenceCounts: distinct(parseList(options.batch, parseCount, "--batch")) }),
     precisions: parseNames(options.precision, "--precision").map((name) =>
       requireKnown("--precision", name, PRECISIONS),
     ),
@@ -130,9 +179,51 @@ function resolvePlan(
     linkUse: requireKnown("--link", options.link, LINKS),
     ...(experts === undefined ? {} : { experts }),
     seed: parseSeed(options.seed, "--seed"),
+    ...(options.threads === undefined
+      ? {}
+      : { threads: within(parseCount(options.threads, "--threads"), "--threads", MOST_THREADS) }),
     top: within(parseCount(options.top, "--top"), "--top", MOST_NAMED),
     settings: options.set,
   };
+}
+
+/** Means and how contexts differ from them; a file has a mean of its own. */
+async function contextsOf({ context, contextSpread }: PlanOptions): Promise<PlanFiles["contexts"]> {
+  const spread = contextSpread === undefined ? undefined : parseSpread(contextSpread);
+  if (spread?.kind !== "file") {
+    const contexts = parseList(context ?? "8k", parseTokens, "--context");
+    return spread === undefined ? { contexts } : { contexts, contextSpread: spread };
+  }
+  if (context !== undefined) {
+    const expected = "nothing beside a file in --context-spread, which has a mean of its own";
+    throw new InvalidInputError({ field: "--context", value: context, expected });
+  }
+  const { readContextSpread } = await import("../../runs/contextSpreadFile.ts");
+  const { contextTokens, contextVariation } = await readContextSpread(spread.path);
+  return {
+    contexts: [contextTokens],
+    contextSpread: { kind: "recorded", path: spread.path, variation: contextVariation },
+  };
+}
+
+type NamedSpread =
+  | Exclude<NonNullable<PlanSettings["contextSpread"]>, { kind: "recorded" }>
+  | { readonly kind: "file"; readonly path: string };
+
+function parseSpread(text: string): NamedSpread {
+  const [, kind, size = ""] = /^(lognormal|uniform)=(.*)$/s.exec(text.trim()) ?? [];
+  switch (kind) {
+    case "lognormal":
+      return { kind, sigma: parseNumber(size, "--context-spread lognormal", [0, MOST_SIGMA]) };
+    case "uniform":
+      return { kind, share: parseNumber(size, "--context-spread uniform", [0, 1]) };
+    default: {
+      if (/\.csv$/i.test(text.trim())) return { kind: "file", path: text };
+      const expected = "lognormal=SIGMA, uniform=SHARE, or a file whose name ends in .csv";
+      const known = ["lognormal", "uniform"];
+      throw new InvalidInputError({ field: "--context-spread", value: text, expected, known });
+    }
+  }
 }
 
 function choiceOf({ model, config }: PlanOptions): PlanSettings["model"] {

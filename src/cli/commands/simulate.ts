@@ -29,6 +29,8 @@ Examples:
   $ afdbench simulate ${STAGE} --fail F1@200ms+50ms --trace t.json
   $ afdbench simulate --deploy 2A2F,3A2F --batch '1536..12288*2' --context 4k,8k
   $ afdbench simulate ${STAGE} --rate 500 --burst 8 --decode 256
+  $ afdbench simulate ${STAGE} --rate 500 --decode-spread lognormal=1
+  $ afdbench simulate ${STAGE} --mtbf 30s+200ms --steps 2000
   $ afdbench simulate ${STAGE} --arrivals requests.csv --fixed A=40us
 `;
 
@@ -42,6 +44,7 @@ export function addSimulate(program: Command, context: CommandContext): void {
     .option("--from <file>", "stage times of a record that bench --save wrote, instead")
     .option("--from-rows <kind>", "of it: measured, as they are, or projected to the accelerators (default: measured)")
     .option("--dtype <name>", "of the record's kernels: int8, f32 (default: int8)")
+    .option("--attention-kernel <name>", "of the record: attention.layer, attention.core (default: the layer)")
     .option("--model <name>", "model of the catalog (default: step3)")
     .option("--config <file>", "config.json or model card instead")
     .addOption(setOption("a figure, a model's field or a constant"))
@@ -65,12 +68,15 @@ export function addSimulate(program: Command, context: CommandContext): void {
     .option("--zipf <exponent>", ZIPF_HELP)
     .option("--expert-load <file>", EXPERT_LOAD_HELP)
     .option("--fail <list>", "instances that fail and recover, such as A0@20ms+5ms")
+    .option("--mtbf <times>", "instances fail at random: mean time between + recovery, 30s+200ms or A=…,F=…")
     .option("--arrivals <file>", "requests of a CSV file: arrivalSeconds, promptTokens, outputTokens")
     .option("--rate <number>", "requests per second that arrive at random, instead")
     .option("--burst <count>", "requests that arrive together (default: 1)")
     .option("--requests <count>", "requests in all (default: 1000)")
     .option("--prompt <tokens>", "prompt of each (default: --context)")
     .option("--decode <tokens>", "tokens that each gets (default: 256)")
+    .option("--prompt-spread <kind>", "prompts differ: lognormal=SIGMA or uniform=SHARE (default: all alike)")
+    .option("--decode-spread <kind>", "tokens that each gets differ in the same way")
     .option("--fixed <times>", "part of A that does not grow with context, of F with tokens (default: none, all)")
     .option("--scale-attention", "attention instances in proportion to the mean context of requests")
     .option("--kv-tokens <tokens>", "cached tokens an attention instance holds (default: by its memory)")

@@ -1,11 +1,16 @@
 import type { FrontPlanRow } from "../../record/planRows.ts";
 import type { PlanDocument } from "../../record/schemas.ts";
+import { sweptIn, sweptText } from "../planQuestions.ts";
 import type { FigurePoint, PointSeries, ScatterFigure } from "./figure.ts";
 
 /** Cost against TPOT: the cheapest AFD and plain deployments within several TPOTs, a series for each kind and context. */
 export function planFigure({ rows, notes }: Pick<PlanDocument, "rows" | "notes">): ScatterFigure {
   const front = rows.filter((row) => row.row === "front");
-  const kinds = Map.groupBy(front, ({ placement, contextTokens }) => `${NAMES[placement]}, context ${contextTokens}`);
+  const swept = sweptIn(rows);
+  const kinds = Map.groupBy(
+    front,
+    (row) => `${NAMES[row.placement]}, context ${row.contextTokens}${sweptText(row, swept)}`,
+  );
   return {
     kind: "scatter",
     title: `Cost against TPOT${rows[0] === undefined ? "" : ` of ${rows[0].model}`}`,
