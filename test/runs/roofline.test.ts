@@ -4,6 +4,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { RoofRow } from "../../src/record/rooflineRows.ts";
 import { checkDocument, type RooflineDocument } from "../../src/record/schemas.ts";
+import { recordEnvironment } from "../../src/runs/environment.ts";
+import { hostRoofs } from "../../src/runs/hostRoofs.ts";
+import { kernelsHere } from "../../src/runs/kernelsHere.ts";
 import { type RooflineSettings, roofline } from "../../src/runs/roofline.ts";
 import { InvalidInputError } from "../../src/units/errors.ts";
 import { fixture } from "../report/fixture.ts";
@@ -72,10 +75,11 @@ describe("roofline", () => {
     const cacheFolder = join(folder, "cache", "afdbench");
     const first = await roofline(settingsOf({ quick: false }));
     const steady = roofsOf(first.document).filter(({ status }) => status !== "unstable");
+    expect(steady.length, "no roof stands: is the machine overloaded?").toBeGreaterThan(0);
     const second = await roofline(settingsOf({ quick: false }));
     const kept = roofsOf(second.document).filter(({ cached }) => cached);
     expect(kept).toEqual(steady.map((row) => ({ ...row, cached: true })));
-    if (kept.length > 0) expect(second.document.notes.join(" ")).toContain(`From the cache: ${kept.length} of`);
+    expect(second.document.notes.join(" ")).toContain(`From the cache: ${kept.length} of`);
 
     const anew = await roofline(settingsOf({ calibration: "anew" }));
     expect(roofsOf(anew.document).every(({ cached }) => !cached)).toBe(true);
@@ -99,6 +103,36 @@ describe("roofline", () => {
     for (const { passes, status } of roofsOf(document))
       expect({ passes, status }).toEqual({ passes: 1, status: "unstable" });
     expect(checkDocument(JSON.parse(JSON.stringify(document)))).toEqual(document);
+  });
+
+  it("leaves out what memory has no room for, and says so", async () => {
+    const { document } = await roofline(settingsOf({}));
+    const build = await kernelsHere("simd");
+    const environment = { ...document.environment, availableMemoryBytes: 2 * document.environment.l2Bytes };
+    const host = { builds: [build], environment, vectorBits: 128 } as const;
+    const { rows, notes } = await hostRoofs(settingsOf({ calibration: "anew" }), host);
+    expect(rows.map(({ dtype, level }) => dtype ?? level)).toEqual(["f32", "int8", "L1", "L2"]);
+    expect(notes.join(" ")).toMatch(/DRAM, 1 thread was not measured: it needs/);
+  });
+
+  it.each([
+    [3, [1, 2, 3]],
+    [8, [1, 2, 3, 4, 5, 6, 7, 8]],
+    [12, [1, 2, 4, 8, 12]],
+    [16, [1, 2, 4, 8, 16]],
+  ])("of %i cores uses %j threads", async (cpuCores, counts) => {
+    const build = await kernelsHere("simd");
+    const environment = { ...recordEnvironment("simd"), cpuCores, l3Bytes: undefined };
+    const stop = new AbortController();
+    const seen: string[] = [];
+    const onProgress = ({ text }: { text: string }) => {
+      seen.push(text);
+      stop.abort();
+    };
+    const { threads: _, ...settings } = settingsOf({ calibration: "anew", onProgress, signal: stop.signal });
+    await hostRoofs(settings, { builds: [build], environment, vectorBits: 128 });
+    // The clock; f32 and int8, L1, L2 and DRAM for each number of threads.
+    expect(seen).toEqual([`pass 1 over ${1 + 5 * counts.length} roofs`]);
   });
 
   it("sets a record's kernels under the roofs, and accelerators beside", async () => {
