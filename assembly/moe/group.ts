@@ -1,13 +1,17 @@
 /**
- * Sorts the tokens x topK assignments by expert, tokens in rising order within one.
+ * Sorts the tokens x topK assignments by expert, tokens in rising order within one. Expert firstExpert comes first, those below it last:
+ * so the experts that stand in memory come before all others. An id that is no expert's stands for the last in this order: rows that
+ * nobody has sent yet write nowhere else.
  *
- * ids: int32 expert of each assignment. offsets: experts + 1 int32, where each expert's rows begin. rows: int32 row of each
+ * ids: int32 expert of each assignment. offsets: experts + 1 int32, where each expert's rows begin, in this order. rows: int32 row of each
  * assignment (token x topK + slot). Runs on one thread: a counting sort of a few hundred entries.
  */
-export function groupByExpert(ids: usize, assignments: i32, experts: i32, offsets: usize, rows: usize): void {
+export function groupByExpert(
+  ids: usize, assignments: i32, experts: i32, firstExpert: i32, offsets: usize, rows: usize,
+): void {
   memory.fill(offsets, 0, usize(experts + 1) << 2);
   for (let i = 0; i < assignments; i++) {
-    const at = offsets + (usize(load<i32>(ids + (usize(i) << 2))) << 2);
+    const at = offsets + placeOf(ids, i, experts, firstExpert);
     store<i32>(at, load<i32>(at, 4) + 1, 4);
   }
   for (let expert = 0; expert < experts; expert++) {
@@ -16,7 +20,7 @@ export function groupByExpert(ids: usize, assignments: i32, experts: i32, offset
   }
   // Places assignments from the back, so that each expert's end moves down to where its rows begin.
   for (let i = assignments - 1; i >= 0; i--) {
-    const at = offsets + (usize(load<i32>(ids + (usize(i) << 2))) << 2);
+    const at = offsets + placeOf(ids, i, experts, firstExpert);
     const row = load<i32>(at, 4) - 1;
     store<i32>(at, row, 4);
     store<i32>(rows + (usize(i) << 2), row);
@@ -26,6 +30,16 @@ export function groupByExpert(ids: usize, assignments: i32, experts: i32, offset
     store<i32>(offsets + (usize(expert) << 2), load<i32>(offsets + (usize(expert) << 2), 4));
   }
   store<i32>(offsets + (usize(experts) << 2), assignments);
+}
+
+/** Offset of the place of assignment i's expert, of `experts`, when `firstExpert` comes first and those below it last. */
+// @ts-ignore: decorator
+@inline
+function placeOf(ids: usize, i: i32, experts: i32, firstExpert: i32): usize {
+  const id = load<u32>(ids + (usize(i) << 2));
+  if (id >= u32(experts)) return usize(experts - 1) << 2;
+  const place = i32(id) - firstExpert;
+  return usize(place < 0 ? place + experts : place) << 2;
 }
 
 /** Copies each token's row (rowBytes) to the rows of its assignments that lie below rowLimit: experts that are not here get none. */

@@ -3,14 +3,26 @@ import { Piscina } from "piscina";
 /** Worker threads that each take one task and stay with it until it ends. */
 export interface ResidentPool {
   readonly threads: number;
-  /** Starts one task a thread; each promise settles when its task ends, dies or is aborted. */
+  /** Starts a task on a free thread; the promise settles when the task ends, dies or is aborted. */
+  run(task: unknown, signal: AbortSignal): Promise<unknown>;
+  /** Starts one task a thread. */
   start(tasks: readonly unknown[], signal: AbortSignal): readonly Promise<unknown>[];
   /** Ends all threads at once, whatever they do. */
   destroy(): Promise<void>;
 }
 
-/** Starts `threads` worker threads that run the default export of a module (a file: URL). */
-export function startResidentPool(moduleUrl: URL, threads: number): ResidentPool {
+/** What a pool may take. */
+export interface PoolLimits {
+  /** JavaScript heap of each thread; shared memories are no part of it. */
+  readonly heapMebibytes?: number;
+}
+
+/** Starts `threads` worker threads that run the default export of a module (a file: URL). A thread that dies is replaced. */
+export function startResidentPool(
+  moduleUrl: URL,
+  threads: number,
+  { heapMebibytes }: PoolLimits = {},
+): ResidentPool {
   const pool = new Piscina({
     filename: moduleUrl.href,
     minThreads: threads,
@@ -18,10 +30,29 @@ export function startResidentPool(moduleUrl: URL, threads: number): ResidentPool
     concurrentTasksPerWorker: 1,
     idleTimeout: Number.POSITIVE_INFINITY,
     atomics: "disabled",
+    ...(heapMebibytes === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: heapMebibytes } }),
   });
   return {
     threads,
+    run: (task, signal) => pool.run(task, { signal }),
     start: (tasks, signal) => tasks.map((task) => pool.run(task, { signal })),
+    destroy: () => pool.destroy(),
+  };
+}
+
+/** Worker threads that take tasks as they come. */
+export interface TaskPool {
+  /** Gives what the module's default export makes of a task; an abort ends the thread at work. */
+  run(task: unknown, signal: AbortSignal): Promise<unknown>;
+  /** Ends all threads at once, whatever they do. */
+  destroy(): Promise<void>;
+}
+
+/** Starts a pool of `threads` worker threads that run the default export of a module (a file: URL), task after task. */
+export function startTaskPool(moduleUrl: URL, threads: number): TaskPool {
+  const pool = new Piscina({ filename: moduleUrl.href, minThreads: threads, maxThreads: threads, atomics: "disabled" });
+  return {
+    run: (task, signal) => pool.run(task, { signal }),
     destroy: () => pool.destroy(),
   };
 }

@@ -23,17 +23,22 @@ export interface CoreBuffers {
 
 /** Lays out cache, queries, outputs and scratch of a core. */
 export function allocateCore(arena: Arena, dims: CoreDims): CoreBuffers {
-  const { batch, queryHeads, kvHeads } = dims;
   const cache = allocateKvCache(arena, dims.cache);
-  const q = allocateRows(arena, "q", batch * queryHeads, cache.keyDim);
-  const out = allocateRows(arena, "attentionOut", batch * queryHeads, cache.valueDim);
-  const sinks = dims.hasSinks ? allocateRows(arena, "sinks", 1, queryHeads) : undefined;
+  const q = allocateRows(arena, "q", dims.batch * dims.queryHeads, cache.keyDim);
+  const out = allocateRows(arena, "attentionOut", dims.batch * dims.queryHeads, cache.valueDim);
+  const sinks = dims.hasSinks ? allocateRows(arena, "sinks", 1, dims.queryHeads) : undefined;
+  return { dims, cache, q, out, sinks, ...allocateCoreScratch(arena, dims) };
+}
+
+/** What a core works in beside its queries and outputs; cores that run one after the other may share it. */
+export function allocateCoreScratch(arena: Arena, dims: CoreDims): Pick<CoreBuffers, "states" | "parts" | "scratch"> {
+  const { batch, queryHeads, kvHeads } = dims;
   const states = arena.allocate("coreStates", "scratch", batch * queryHeads * 8);
   // A thread shares its first and its last context with others: at most one for each boundary between threads.
   const slots = Math.min(batch * kvHeads, mostRanks - 1);
   const parts = arena.allocate("coreParts", "scratch", slots * laterParts(dims) * partBytes(dims));
   const scratch = arena.allocate("coreScratch", "scratch", mostRanks * scratchBytes(dims));
-  return { dims, cache, q, out, sinks, states, parts, scratch };
+  return { states, parts, scratch };
 }
 
 /** Parts of the longest context beside its first. */

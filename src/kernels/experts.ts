@@ -52,23 +52,56 @@ export interface ExpertsShape {
 }
 
 export function allocateExperts(arena: Arena, name: string, shape: ExpertsShape): Experts {
-  const { dtype, activation = "silu", count, hidden, expertDim, rows } = shape;
+  return { ...allocateExpertWeights(arena, name, shape), ...allocateExpertRows(arena, name, shape) };
+}
+
+/** What experts keep; their rows may be shared with others. */
+export type ExpertWeights = Omit<Experts, keyof ExpertRows>;
+
+/** What experts work in. */
+export type ExpertRows = Pick<
+  Experts,
+  "input" | "inputPacked" | "gateUpOut" | "activated" | "activatedPacked" | "output" | "offsets"
+>;
+
+export function allocateExpertWeights(
+  arena: Arena,
+  name: string,
+  shape: Omit<ExpertsShape, "rows" | "offsets"> & { readonly unpackScratch?: Buffer },
+): ExpertWeights {
+  const { dtype, activation = "silu", count, hidden, expertDim, unpackScratch } = shape;
   const hasBias = activation === "clampedSilu";
   const bias = (part: string, width: number): Rows | undefined =>
     hasBias ? allocateRows(arena, `${name}.${part}`, count, width, "weights") : undefined;
   const paddedDim = Math.ceil(expertDim / 8) * 8;
-  const packed = (part: string, width: number): PackedRows =>
-    allocatePacked(arena, `${name}.${part}`, dtype, rows, width);
+  const weight = (part: string, columns: number, k: number): PackedWeight =>
+    allocateWeight(arena, `${name}.${part}`, {
+      ...{ dtype, columns, k, experts: count },
+      ...(unpackScratch === undefined ? {} : { unpackScratch }),
+    });
   return {
     dtype,
     activation,
     count,
     hidden,
     expertDim,
-    gateUp: allocateWeight(arena, `${name}.gateUp`, { dtype, columns: 2 * paddedDim, k: hidden, experts: count }),
-    down: allocateWeight(arena, `${name}.down`, { dtype, columns: hidden, k: expertDim, experts: count }),
+    gateUp: weight("gateUp", 2 * paddedDim, hidden),
+    down: weight("down", hidden, expertDim),
     gateUpBias: bias("gateUpBias", 2 * paddedDim),
     downBias: bias("downBias", hidden),
+  };
+}
+
+export function allocateExpertRows(
+  arena: Arena,
+  name: string,
+  shape: Pick<ExpertsShape, "dtype" | "count" | "hidden" | "expertDim" | "rows" | "offsets">,
+): ExpertRows {
+  const { dtype, count, hidden, expertDim, rows } = shape;
+  const paddedDim = Math.ceil(expertDim / 8) * 8;
+  const packed = (part: string, width: number): PackedRows =>
+    allocatePacked(arena, `${name}.${part}`, dtype, rows, width);
+  return {
     input: allocateRows(arena, `${name}.input`, rows, hidden),
     inputPacked: packed("input", hidden),
     gateUpOut: allocateRows(arena, `${name}.gateUpOut`, rows, 2 * paddedDim),
@@ -79,15 +112,36 @@ export function allocateExperts(arena: Arena, name: string, shape: ExpertsShape)
   };
 }
 
+/** Which of a layer's experts these are, and which part of their width, which begins at a multiple of 8. */
+export interface ExpertSlice {
+  readonly firstExpert: number;
+  readonly firstDim: number;
+  /** Width of the whole. */
+  readonly expertDim: number;
+}
+
+/** Makes the weights of experts, or of a slice of all there are. */
 export function packExperts(
   exports: KernelExports,
-  experts: Experts,
+  experts: ExpertWeights,
   seed: number,
   tensor: number,
   scratch: number,
+  slice: ExpertSlice = { firstExpert: 0, firstDim: 0, expertDim: experts.expertDim },
 ): void {
-  packSeededWeight(exports, experts.gateUp, weightSource(seed, tensor, experts.hidden), scratch);
-  packSeededWeight(exports, experts.down, weightSource(seed, tensor + 1, experts.expertDim), scratch);
+  const { hidden } = experts;
+  const { firstExpert, firstDim, expertDim } = slice;
+  const paddedDim = Math.ceil(expertDim / 8) * 8;
+  const gateUp = {
+    columns: 2 * paddedDim,
+    k: hidden,
+    firstExpert,
+    firstK: 0,
+    firstColumns: [firstDim, paddedDim + firstDim],
+  };
+  const down = { columns: hidden, k: expertDim, firstExpert, firstK: firstDim, firstColumns: [0] };
+  packSeededWeight(exports, experts.gateUp, weightSource(seed, tensor, hidden), scratch, gateUp);
+  packSeededWeight(exports, experts.down, weightSource(seed, tensor + 1, expertDim), scratch, down);
   if (experts.gateUpBias !== undefined) fillRows(exports, experts.gateUpBias, seed, tensor + 100, 0.5);
   if (experts.downBias !== undefined) fillRows(exports, experts.downBias, seed, tensor + 101, 0.5);
 }

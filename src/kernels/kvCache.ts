@@ -94,7 +94,12 @@ export interface TrueElements {
   readonly value: readonly (readonly [number, number])[];
 }
 
-/** Fills every cache with seeded keys and values (uniform, variance 1), token by token through the append kernel. */
+/**
+ * Fills every cache with seeded keys and values (uniform, variance 1), token by token through the append kernel.
+ *
+ * @param filled - sequences of the cache to fill with how many tokens, and which number they have among all sequences there are: what is
+ * stored follows from that number, whichever cache holds it. Absent: all, as full as they may be.
+ */
 export function fillKvCache(
   exports: KernelExports,
   memory: WebAssembly.Memory,
@@ -102,6 +107,7 @@ export function fillKvCache(
   elements: TrueElements,
   seed: number,
   scratch: number,
+  filled: FilledTokens = { firstSequence: 0, kvTokens: cache.kvTokens },
 ): void {
   const fill = kernelFunction(exports, "fillUniform");
   const append = kernelFunction(exports, "appendToken");
@@ -109,9 +115,9 @@ export function fillKvCache(
   if (cache.table !== undefined) fillTable(memory, cache.table, cache.blocks, seed);
   const width = cache.layout === "latent" ? keyDim : keyDim + valueDim;
   const row = new Float32Array(memory.buffer, scratch, keyDim + valueDim);
-  for (const [sequence, tokens] of cache.kvTokens.entries()) {
+  for (const [sequence, tokens] of filled.kvTokens.entries()) {
     for (let kvHead = 0; kvHead < kvHeads; kvHead++) {
-      const tensor = tensorSeed(seed, 1000 + sequence * kvHeads + kvHead);
+      const tensor = tensorSeed(seed, 1000 + (filled.firstSequence + sequence) * kvHeads + kvHead);
       for (let token = 0; token < tokens; token++) {
         fill(scratch, width, tensor, token * width, Math.sqrt(3));
         zeroPadding(row.subarray(0, keyDim), elements.key);
@@ -120,6 +126,12 @@ export function fillKvCache(
       }
     }
   }
+}
+
+/** Tokens of each of a cache's sequences, and the number of its first sequence among all that there are. */
+export interface FilledTokens {
+  readonly firstSequence: number;
+  readonly kvTokens: readonly number[];
 }
 
 /** Sets what stands outside the ranges to zero. */

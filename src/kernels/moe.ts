@@ -160,7 +160,7 @@ export function moeLayerCase(shape: MoeLayerShape): KernelCase {
   function steps(rank: number, ranks: number): Step[] {
     const group =
       rank === 0
-        ? [call("groupByExpert", ids.address, assignments, shape.experts, offsets.address, assignmentRows.address)]
+        ? [call("groupByExpert", ids.address, assignments, shape.experts, 0, offsets.address, assignmentRows.address)]
         : [];
     return [
       ...rmsNormSteps(x, norm, normed, shape.epsilon, rank, ranks),

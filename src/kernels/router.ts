@@ -71,15 +71,32 @@ export function routerCase(shape: RouterShape): KernelCase {
 
 /** @throws InvalidInputError where the rule can't choose topK experts. */
 export function allocateRouter(arena: Arena, shape: RouterShape): Router {
-  const { tokens, hidden, experts, router } = shape;
-  checkDimensions({ tokens, hidden, experts });
+  checkDimensions({ tokens: shape.tokens });
+  return { shape, ...allocateRouterWeights(arena, shape), ...allocateRouterRows(arena, shape) };
+}
+
+/** What a router keeps; its rows may be shared with others. */
+export type RouterWeights = Pick<Router, "gate" | "logitBias" | "choiceBias">;
+
+/** @throws InvalidInputError where the rule can't choose topK experts. */
+export function allocateRouterWeights(arena: Arena, shape: Omit<RouterShape, "tokens">): RouterWeights {
+  const { hidden, experts, router } = shape;
+  checkDimensions({ hidden, experts });
   checkRule(experts, router);
   const bias = (name: string): Rows => allocateRows(arena, name, 1, experts, "weights");
   return {
-    shape,
     gate: allocateWeight(arena, "gate", { dtype: "f32", columns: experts, k: hidden }),
     logitBias: router.logitBias ? bias("logitBias") : undefined,
     choiceBias: choosesByScore(router) ? bias("choiceBias") : undefined,
+  };
+}
+
+/** What a router works in, and what it gives. */
+export function allocateRouterRows(
+  arena: Arena,
+  { tokens, experts, router }: Pick<RouterShape, "tokens" | "experts" | "router">,
+): Omit<Router, "shape" | keyof RouterWeights> {
+  return {
     choice: allocateRows(arena, "logits", tokens, experts),
     scores: allocateRows(arena, "scores", tokens, experts),
     groupScores: arena.allocate("groupScores", "scratch", tokens * router.groups * 4),
@@ -91,7 +108,7 @@ export function allocateRouter(arena: Arena, shape: RouterShape): Router {
 /** Packs the gate and makes the biases: logits to half their size, choices to a tenth. */
 export function packRouter(
   exports: Parameters<typeof packSeededWeight>[0],
-  { shape, gate, logitBias, choiceBias }: Router,
+  { shape, gate, logitBias, choiceBias }: RouterWeights & { readonly shape: Omit<RouterShape, "tokens"> },
   tensor: number,
   scratch: number,
 ): void {

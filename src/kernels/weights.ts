@@ -45,7 +45,7 @@ const int8InnerMost = 132104;
 export function allocateWeight(
   arena: Arena,
   name: string,
-  shape: { dtype: WeightDtype; columns: number; k: number; experts?: number },
+  shape: { dtype: WeightDtype; columns: number; k: number; experts?: number; unpackScratch?: Buffer },
 ): PackedWeight {
   const { dtype, columns, k, experts = 1 } = shape;
   if (dtype !== "f32" && k > int8InnerMost)
@@ -60,7 +60,13 @@ export function allocateWeight(
   const buffer = arena.allocate(name, "weights", strideBytes * experts);
   const packed = { buffer, dtype, columns, k, panels, steps, experts, strideBytes };
   if (dtype !== "int4") return packed;
-  return { ...packed, unpackScratch: arena.allocate(`${name}.unpacked`, "scratch", unpackThreads * unpackBytes) };
+  const unpackScratch = shape.unpackScratch ?? allocateUnpackScratch(arena, name);
+  return { ...packed, unpackScratch };
+}
+
+/** Where threads unpack int4 panels; weights that are multiplied one after the other may share it. */
+export function allocateUnpackScratch(arena: Arena, name: string): Buffer {
+  return arena.allocate(`${name}.unpacked`, "scratch", unpackThreads * unpackBytes);
 }
 
 /** Bytes of a panel's step. */
@@ -110,25 +116,48 @@ const packKernels: Readonly<Record<WeightDtype, string>> = {
   int4: "packPanelInt4",
 };
 
+/** Which part of a larger seeded weight a weight is. */
+export interface WeightSlice {
+  /** Columns, inputs of the whole. */
+  readonly columns: number;
+  readonly k: number;
+  readonly firstExpert: number;
+  /** First input, a multiple of 4. */
+  readonly firstK: number;
+  /** First columns of runs of the whole that stand one after the other, each a run of as many panels. */
+  readonly firstColumns: readonly number[];
+}
+
 /**
  * Fills a weight from its seeded source: rows are made eight at a time in `scratch`, as a checkpoint would be read, and packed.
  * Element (column, i) of expert e is value (e x columns + column) x k4 + i of the source, k4 being k rounded up to 4.
+ *
+ * @param slice - where the weight is a part of a larger one: the numbers above are then those of the whole, so that parts hold its values
+ * (scales of int8 and int4 are those of the part).
  */
 export function packSeededWeight(
   exports: KernelExports,
   weight: PackedWeight,
   source: WeightSource,
   scratch: number,
+  slice: WeightSlice = { columns: weight.columns, k: weight.k, firstExpert: 0, firstK: 0, firstColumns: [0] },
 ): void {
   const fill = kernelFunction(exports, "fillUniform");
   const pack = kernelFunction(exports, packKernels[weight.dtype]);
   const stride = rowBytes(weight.k);
+  const wholeStride = rowBytes(slice.k);
+  const runPanels = weight.panels / slice.firstColumns.length;
   for (let expert = 0; expert < weight.experts; expert++) {
     for (let panel = 0; panel < weight.panels; panel++) {
       const column = panel * panelColumns;
       const columns = Math.min(panelColumns, weight.columns - column);
-      const start = (expert * weight.columns + column) * (stride / 4);
-      fill(scratch, (columns * stride) / 4, source.seed, start | 0, source.scale);
+      const firstColumn =
+        (slice.firstColumns[Math.floor(panel / runPanels)] as number) + (panel % runPanels) * panelColumns;
+      const row = (slice.firstExpert + expert) * slice.columns + firstColumn;
+      for (let index = 0; index < columns; index++) {
+        const start = (row + index) * (wholeStride / 4) + slice.firstK;
+        fill(scratch + index * stride, stride / 4, source.seed, start | 0, source.scale);
+      }
       const destination =
         weight.buffer.address + expert * weight.strideBytes + panel * weight.steps * stepBytes(weight.dtype);
       if (weight.dtype === "f32") pack(scratch, stride, columns, weight.k, destination);

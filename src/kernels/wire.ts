@@ -1,5 +1,5 @@
 import { allocateRows, fillRows, type Rows, readRow } from "./activations.ts";
-import { type Arena, type Buffer, createArena } from "./arena.ts";
+import { type Arena, createArena } from "./arena.ts";
 import type { Check, KernelCase } from "./case.ts";
 import { checkDimensions } from "./dimensions.ts";
 import { type KernelExports, kernelFunction } from "./exports.ts";
@@ -21,12 +21,16 @@ export interface WireShape {
   readonly seed: number;
 }
 
+/** How a message holds its rows. */
+export type MessageShape = Pick<WireShape, "format" | "width" | "block">;
+
 /** A message in memory: rows of codes, and their scales apart. */
-interface Message {
-  readonly shape: WireShape;
+export interface Message {
+  readonly shape: MessageShape;
   readonly address: number;
   readonly strideBytes: number;
-  readonly scales: Buffer;
+  /** Address of the scales; not read where the format has none. */
+  readonly scales: number;
 }
 
 /** Conversion of rows between float32 and a message's format; results are compared bit by bit. */
@@ -50,7 +54,7 @@ export function wireCase(shape: WireShape): KernelCase {
       rowSteps(rows, rank, ranks, ({ first, last }) =>
         y === undefined ? quantizeStep(x, message, first, last) : dequantizeStep(message, y, first, last),
       ),
-    check: (memory) => checkRows(memory, x, message, y),
+    check: (memory) => checkRows(memory, x, message, y, rows),
   };
 }
 
@@ -60,11 +64,21 @@ export function wireBytes({ format, rows, width, block }: WireShape): number {
 }
 
 function allocateMessage(arena: Arena, shape: WireShape): Message {
-  const { format, rows, width, block } = shape;
-  const strideBytes = Math.ceil((width * bytesPerCode(format)) / 16) * 16;
-  const { address } = arena.allocate("message", "activations", rows * strideBytes);
-  const scales = arena.allocate("scales", "activations", rows * scalesPerRow(format, width, block) * 4);
+  const { codes: strideBytes, scales: scaleBytes } = messageRowBytes(shape);
+  const { address } = arena.allocate("message", "activations", shape.rows * strideBytes);
+  const scales = arena.allocate("scales", "activations", shape.rows * scaleBytes).address;
   return { shape, address, strideBytes, scales };
+}
+
+/** Bytes of a row's codes, padded to whole vectors, and of its scales. */
+export function messageRowBytes({ format, width, block }: MessageShape): {
+  readonly codes: number;
+  readonly scales: number;
+} {
+  return {
+    codes: Math.ceil((width * bytesPerCode(format)) / 16) * 16,
+    scales: scalesPerRow(format, width, block) * 4,
+  };
 }
 
 function bytesPerCode(format: WireFormat): number {
@@ -88,7 +102,8 @@ const kernels = {
   bf16: { quantize: "quantizeBf16Rows", dequantize: "dequantizeBf16Rows" },
 } as const;
 
-function quantizeStep(x: Rows, message: Message, first: number, last: number): Step {
+/** Rows first..last (exclusive) of x to the message. */
+export function quantizeStep(x: Rows, message: Message, first: number, last: number): Step {
   const from = [x.address, x.strideBytes];
   return call(
     kernels[message.shape.format].quantize,
@@ -98,7 +113,8 @@ function quantizeStep(x: Rows, message: Message, first: number, last: number): S
   );
 }
 
-function dequantizeStep(message: Message, y: Rows, first: number, last: number): Step {
+/** Rows first..last (exclusive) of the message to y. */
+export function dequantizeStep(message: Message, y: Rows, first: number, last: number): Step {
   const to = [y.address, y.strideBytes];
   return call(
     kernels[message.shape.format].dequantize,
@@ -109,7 +125,7 @@ function dequantizeStep(message: Message, y: Rows, first: number, last: number):
 }
 
 function messageArguments({ shape, address, strideBytes, scales }: Message): number[] {
-  return [address, strideBytes, ...(shape.format === "bf16" ? [] : [scales.address])];
+  return [address, strideBytes, ...(shape.format === "bf16" ? [] : [scales])];
 }
 
 function range({ shape: { format, width, block } }: Message, first: number, last: number): number[] {
@@ -120,23 +136,20 @@ function runStep(exports: KernelExports, step: Step): void {
   if (step.kind === "call") kernelFunction(exports, step.name)(...step.args);
 }
 
-function checkRows(memory: WebAssembly.Memory, x: Rows, message: Message, y: Rows | undefined): Check {
+function checkRows(memory: WebAssembly.Memory, x: Rows, message: Message, y: Rows | undefined, rows: number): Check {
   let wrong = 0;
   let compared = 0;
   const compareAll = (actual: ArrayLike<number>, expected: ArrayLike<number>): void => {
     compared += expected.length;
     for (let i = 0; i < expected.length; i++) if (!Object.is(actual[i], expected[i])) wrong++;
   };
-  for (let row = 0; row < message.shape.rows; row++) {
+  for (let row = 0; row < rows; row++) {
     const source = readRow(memory, x, row);
     const { codes, scales, values } = messageOf(source, message.shape);
     if (y !== undefined) compareAll(readRow(memory, y, row), values);
     else {
       compareAll(codesOf(memory, message, row), codes);
-      compareAll(
-        new Float32Array(memory.buffer, message.scales.address + row * scales.length * 4, scales.length),
-        scales,
-      );
+      compareAll(new Float32Array(memory.buffer, message.scales + row * scales.length * 4, scales.length), scales);
     }
   }
   return { ok: wrong === 0, maxErrorFraction: wrong === 0 ? 0 : 1 + wrong / compared, compared };
@@ -155,7 +168,7 @@ function codesOf(memory: WebAssembly.Memory, { shape, address, strideBytes }: Me
 }
 
 /** What a row becomes as a message, and what the message becomes again. */
-function messageOf(x: Float64Array, { format, block }: WireShape) {
+function messageOf(x: Float64Array, { format, block }: MessageShape) {
   switch (format) {
     case "bf16": {
       const codes = Array.from(x, bf16Code);

@@ -1,7 +1,8 @@
+import { awaitChange, type BarrierWords, barrierWait } from "../host/waiting.ts";
 import { kernelFunction } from "../kernels/exports.ts";
 import { instantiateKernels, type KernelModule } from "../kernels/load.ts";
 import type { Step } from "../kernels/program.ts";
-import { awaitChange, barrierWait, controlWords, segmentTimes, word } from "./control.ts";
+import { controlWords, meetingPlace, segmentTimes, word } from "./control.ts";
 
 /** What a kernel thread is given: module, memory and control are shared, the steps are its own. */
 export interface KernelThread {
@@ -22,14 +23,15 @@ export default function runKernelThread(thread: KernelThread): void {
   const { rank, threads, maySpin } = thread;
   const words = controlWords(thread.control);
   const times = segmentTimes(thread.control);
-  const run = bindSteps(thread, words, times);
+  const meeting = meetingPlace(words);
+  const run = bindSteps(thread, meeting, times);
   let job = 0;
   for (;;) {
     awaitChange(words, word.job, job, maySpin);
     job = Atomics.load(words, word.job);
     if (job < 0) return;
     const calls = Atomics.load(words, word.calls);
-    barrierWait(words, threads, maySpin);
+    barrierWait(meeting, threads, maySpin);
     if (rank === 0) times.fill(0);
     for (let index = 0; index < calls; index++) run();
     if (rank !== 0) continue;
@@ -40,9 +42,9 @@ export default function runKernelThread(thread: KernelThread): void {
 }
 
 /** One call: all steps, with a barrier at the end so that it is over for every thread. */
-function bindSteps(thread: KernelThread, words: Int32Array<SharedArrayBuffer>, times: Float64Array): () => void {
+function bindSteps(thread: KernelThread, meeting: BarrierWords, times: Float64Array): () => void {
   const exports = instantiateKernels(thread.module, thread.memory);
-  const wait = (): void => barrierWait(words, thread.threads, thread.maySpin);
+  const wait = (): void => barrierWait(meeting, thread.threads, thread.maySpin);
   const bound = thread.steps.map((step) => {
     if (step.kind === "call") {
       const kernel = kernelFunction(exports, step.name);

@@ -16,6 +16,7 @@ describe("help", () => {
     ["codesign"],
     ["paper"],
     ["plan"],
+    ["simulate"],
     ["env"],
     ["schema"],
   ])("of `afdbench %s %s` is what the golden file says", async (...words) => {
@@ -37,6 +38,7 @@ describe("help", () => {
       ["codesign"],
       ["paper"],
       ["plan"],
+      ["simulate"],
     ]) {
       const { out } = await run([...words, "--help"]);
       expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);

@@ -88,6 +88,44 @@ describe.each(targets)("packed data of target %s", (target) => {
         runs,
       );
     });
+
+    it("a slice holds what the whole has in its place", () => {
+      const slices = fc.record({
+        columns: upTo(20),
+        firstColumns: fc.array(fc.integer({ min: 0, max: 30 }), { minLength: 1, maxLength: 2 }),
+        k: upTo(20),
+        firstK: fc.integer({ min: 0, max: 5 }).map((fours) => fours * 4),
+        experts: upTo(2),
+        firstExpert: fc.integer({ min: 0, max: 3 }),
+      });
+      fc.assert(
+        fc.property(slices, ({ firstColumns, firstExpert, firstK, columns, k, experts }) => {
+          const arena = createArena();
+          // Each run of columns is of whole panels; the last one may be shorter where it is the only one.
+          const run = firstColumns.length === 1 ? columns : Math.ceil(columns / 8) * 8;
+          const shape = { columns: run * firstColumns.length, k, experts };
+          const wholeShape = { columns: 60, k: 41, experts: 6 };
+          const weight = allocateWeight(arena, "weight", { ...shape, dtype });
+          const scratch = arena.allocate("scratch", "scratch", packScratchBytes(wholeShape.k));
+          const source = weightSource(3, 2, wholeShape.k);
+          const slice = { columns: wholeShape.columns, k: wholeShape.k, firstExpert, firstK, firstColumns };
+          packSeededWeight(exports, weight, source, scratch.address, slice);
+          for (let expert = 0; expert < experts; expert++) {
+            const scales = new Float32Array(memory.buffer, scalesAddress(weight, expert), weight.panels * 8);
+            for (let column = 0; column < shape.columns; column++) {
+              const from = (firstColumns[Math.floor(column / run)] as number) + (column % run);
+              const expected = sourceColumn(3, 2, wholeShape, from, firstExpert + expert).slice(firstK, firstK + k);
+              const off = expected.map(
+                (value, i) => value - (unpackColumn(memory, weight, column, expert)[i] as number),
+              );
+              const step = dtype === "f32" ? 0 : (scales[column] as number) * factor;
+              expect(largestOf(off)).toBeLessThanOrEqual(halfStep * step);
+            }
+          }
+        }),
+        runs,
+      );
+    });
   });
 
   describe.each(kvDtypes)("a KV cache of %s", (kvDtype) => {
@@ -110,9 +148,11 @@ describe.each(targets)("packed data of target %s", (target) => {
             const arena = createArena();
             const cache = allocateKvCache(arena, dims.cache);
             const scratch = arena.allocate("scratch", "scratch", fillScratchBytes(cache));
-            fillKvCache(exports, memory, cache, dims.elements, from, scratch.address);
+            // The caches may be those of later sequences than the first.
+            const filled = { firstSequence: from % 3, kvTokens: shape.kvTokens };
+            fillKvCache(exports, memory, cache, dims.elements, from, scratch.address, filled);
             for (const [sequence, tokens] of shape.kvTokens.entries()) {
-              const index = (sequence + 1) * shape.kvHeads - 1;
+              const index = (filled.firstSequence + sequence + 1) * shape.kvHeads - 1;
               const stored = readKv(memory, cache, sequence, shape.kvHeads - 1);
               expect(stored.keys).toHaveLength(tokens);
               for (let token = 0; token < tokens; token++) {

@@ -1,0 +1,256 @@
+import { fillNormWeight, type Rows } from "../kernels/activations.ts";
+import { type KernelExports, kernelFunction } from "../kernels/exports.ts";
+import { fillKvCache, type KvCache } from "../kernels/kvCache.ts";
+import { shareOf } from "../kernels/program.ts";
+import { fillRopeTable, type RopeFrequencies, ropeFrequencies } from "../kernels/rope.ts";
+import { packRouter } from "../kernels/router.ts";
+import { type PackedWeight, packSeededWeight, tensorSeed, weightSource } from "../kernels/weights.ts";
+import type { AttentionLayerWeights, AttentionPlan, AttentionShare } from "./attentionLayout.ts";
+import { coreDims } from "./attentionLayout.ts";
+import {
+  type AttentionThread,
+  appendSteps,
+  attentionCoreSteps,
+  combineSteps,
+  finalNormSteps,
+  keyRopeSteps,
+  keyValueSteps,
+  outputSteps,
+  queryDownSteps,
+  querySteps,
+} from "./attentionSteps.ts";
+import { type BoundStep, bindSteps, runBound, runBoundOn } from "./boundSteps.ts";
+import { layerSeed, layerTensors, modelTensors } from "./decodeModel.ts";
+import { type PreparationTask, prepareShared, requireMemory } from "./preparation.ts";
+import type { AttentionStages, StagePlace } from "./stages.ts";
+
+/** What one thread runs of a layer when the state stands in one of the two buffers. */
+interface LayerProgram {
+  readonly keyValue: readonly BoundStep[];
+  readonly queryDown: readonly BoundStep[];
+  readonly keyRope: readonly BoundStep[];
+  readonly query: readonly BoundStep[];
+  readonly output: readonly BoundStep[];
+}
+
+/** What depends on how many tokens there are: made once a decode step for each kind of attention. */
+interface StepProgram {
+  step: number;
+  append: readonly BoundStep[];
+  core: readonly BoundStep[];
+}
+
+/** All of one micro-batch. Pairs are by the buffer that holds the input of a layer. */
+interface ShareProgram {
+  readonly share: AttentionShare;
+  readonly thread: AttentionThread;
+  readonly combine: readonly [readonly BoundStep[], readonly BoundStep[]];
+  readonly finalNorm: readonly [readonly BoundStep[], readonly BoundStep[]];
+  /** [layer] */
+  readonly layers: readonly (readonly [LayerProgram, LayerProgram])[];
+  /** [kind of attention] */
+  readonly steps: readonly StepProgram[];
+  readonly views: readonly [readonly Float32Array[], readonly Float32Array[]];
+}
+
+/** A position before any: programs of no step yet. */
+const noStep = -1;
+
+/**
+ * Binds one thread of an attention instance to its memory.
+ *
+ * @param meet - waits for all threads of the instance.
+ * @throws InfeasibleError where the memory ends before the layout does.
+ */
+export function bindAttention(
+  plan: AttentionPlan,
+  exports: KernelExports,
+  memory: WebAssembly.Memory,
+  rank: number,
+  ranks: number,
+  meet: () => void,
+): AttentionStages {
+  requireMemory(plan, memory);
+  const { model, kvTokens } = plan.work;
+  const layerCount = model.layers.length;
+  const programs = plan.shares.map((share) => bindShare({ plan, share, rank, ranks }, exports, memory));
+  const firstLayers = plan.kinds.map((_, kind) => plan.layers.findIndex((layer) => layer.kind === kind));
+  const frequencies = plan.kinds.map(({ attention: { headDim, ropeTheta } }) => ropeFrequencies(headDim, ropeTheta));
+  const fill = kernelFunction(exports, "fillUniform");
+
+  /** The buffer that holds the input of a layer: they alternate from layer to layer, and from step to step. */
+  const inputOf = ({ step, layer }: StagePlace): 0 | 1 => ((step * layerCount + layer) % 2 === 0 ? 0 : 1);
+  const programOf = (microBatch: number): ShareProgram => programs[microBatch] as ShareProgram;
+
+  function firstRows({ share }: ShareProgram): void {
+    const state = share.states[0];
+    const own = shareOf(state.rows, rank, ranks);
+    for (let row = own.first; row < own.last; row++) {
+      const start = (share.sequences.first + row) * model.hidden;
+      const seed = tensorSeed(model.seed, modelTensors.firstRows);
+      fill(state.address + row * state.strideBytes, model.hidden, seed, start | 0, Math.sqrt(3));
+    }
+  }
+
+  /** Turns to a decode step: positions of this thread's sequences, and the programs that follow from lengths. */
+  function stepProgram({ share, thread, steps }: ShareProgram, kind: number, step: number): StepProgram {
+    const program = steps[kind] as StepProgram;
+    if (program.step === step) return program;
+    const { headDim } = (plan.kinds[kind] as AttentionPlan["kinds"][number]).attention;
+    const { first, last } = shareOf(share.sequences.last - share.sequences.first, rank, ranks);
+    for (let row = first; row < last; row++) {
+      const address = (share.ropeTables[kind] as number) + row * headDim * 4;
+      const position = (kvTokens[share.sequences.first + row] as number) + step;
+      fillRopeTable(new Float32Array(memory.buffer, address, headDim), position, frequencies[kind] as RopeFrequencies);
+    }
+    const layer = firstLayers[kind] as number;
+    program.append = bindSteps(exports, appendSteps(thread, layer, step));
+    program.core = bindSteps(exports, attentionCoreSteps(thread, layer, step));
+    program.step = step;
+    return program;
+  }
+
+  /** How far a layer's cache lies from that of the first layer of its kind, which programs of a step are made for. */
+  function cacheOffset({ caches }: AttentionShare, layer: number, kind: number): number {
+    const own = caches[layer] as KvCache;
+    return own.buffer.address - (caches[firstLayers[kind] as number] as KvCache).buffer.address;
+  }
+
+  function attend(place: StagePlace): void {
+    const program = programOf(place.microBatch);
+    const { kind } = plan.layers[place.layer] as AttentionLayerWeights;
+    const layer = (program.layers[place.layer] as ShareProgram["layers"][number])[inputOf(place)];
+    const ofStep = stepProgram(program, kind, place.step);
+    const offset = cacheOffset(program.share, place.layer, kind);
+    runBound(layer.keyValue, meet);
+    runBound(layer.queryDown, meet);
+    meet();
+    runBound(layer.keyRope, meet);
+    runBoundOn(ofStep.append, offset, meet);
+    runBound(layer.query, meet);
+    runBoundOn(ofStep.core, offset, meet);
+    runBound(layer.output, meet);
+  }
+
+  const isEmpty = ({ share }: ShareProgram): boolean => share.sequences.first === share.sequences.last;
+
+  return {
+    prepare() {
+      prepareShared(plan.preparation, exports, tasksOf(plan, exports, memory), rank, ranks, meet);
+      for (const { steps } of programs) for (const program of steps) program.step = noStep;
+    },
+    run(place) {
+      const program = programOf(place.microBatch);
+      if (isEmpty(program)) return;
+      const input = inputOf(place);
+      if (place.step === 0 && place.layer === 0) firstRows(program);
+      else {
+        runBound(program.combine[input], meet);
+        if (place.layer === 0) runBound(program.finalNorm[input], meet);
+      }
+      attend(place);
+    },
+    rerun(place) {
+      if (isEmpty(programOf(place.microBatch))) return;
+      meet();
+      attend(place);
+    },
+    append(place) {
+      const program = programOf(place.microBatch);
+      if (isEmpty(program)) return;
+      const { kind } = plan.layers[place.layer] as AttentionLayerWeights;
+      const layer = (program.layers[place.layer] as ShareProgram["layers"][number])[inputOf(place)];
+      const ofStep = stepProgram(program, kind, place.step);
+      meet();
+      runBound(layer.keyValue, meet);
+      meet();
+      runBound(layer.keyRope, meet);
+      runBoundOn(ofStep.append, cacheOffset(program.share, place.layer, kind), meet);
+      meet();
+    },
+    input: (place) => programOf(place.microBatch).views[inputOf(place)],
+    finish(step, microBatch) {
+      const program = programOf(microBatch);
+      const last = { step, layer: layerCount - 1, microBatch };
+      const kept = inputOf(last);
+      if (!isEmpty(program)) {
+        // Into the buffer of the input, which is not needed any more: so the state stays as it was, should the next step begin.
+        const { rows } = program.share.states[0];
+        const own = shareOf(rows, rank, ranks);
+        for (let row = own.first; row < own.last; row++)
+          (program.views[kept][row] as Float32Array).set(program.views[kept === 0 ? 1 : 0][row] as Float32Array);
+        runBound(program.combine[kept], meet);
+        runBound(program.finalNorm[kept], meet);
+        meet();
+      }
+      return program.views[kept];
+    },
+  };
+}
+
+function bindShare(thread: AttentionThread, exports: KernelExports, memory: WebAssembly.Memory): ShareProgram {
+  const { plan, share } = thread;
+  const { states } = share;
+  const bind = (steps: Parameters<typeof bindSteps>[1]): readonly BoundStep[] => bindSteps(exports, steps);
+  const layerProgram = (layer: number, input: Rows, output: Rows): LayerProgram => ({
+    keyValue: bind(keyValueSteps(thread, layer, input)),
+    queryDown: bind(queryDownSteps(thread, layer)),
+    keyRope: bind(keyRopeSteps(thread, layer)),
+    query: bind(querySteps(thread, layer)),
+    output: bind(outputSteps(thread, layer, input, output)),
+  });
+  return {
+    share,
+    thread,
+    combine: [bind(combineSteps(thread, states[0])), bind(combineSteps(thread, states[1]))],
+    finalNorm: [bind(finalNormSteps(thread, states[0])), bind(finalNormSteps(thread, states[1]))],
+    layers: plan.layers.map((_, layer) => [
+      layerProgram(layer, states[0], states[1]),
+      layerProgram(layer, states[1], states[0]),
+    ]),
+    steps: plan.kinds.map(() => ({ step: noStep, append: [], core: [] })),
+    views: [viewsOf(memory, states[0]), viewsOf(memory, states[1])],
+  };
+}
+
+function viewsOf(memory: WebAssembly.Memory, { address, strideBytes, rows, width }: Rows): readonly Float32Array[] {
+  return Array.from({ length: rows }, (_, row) => new Float32Array(memory.buffer, address + row * strideBytes, width));
+}
+
+/** What has to be made from the seed, in pieces that threads share out. */
+function tasksOf(plan: AttentionPlan, exports: KernelExports, memory: WebAssembly.Memory): PreparationTask[] {
+  const { model, kvTokens } = plan.work;
+  const { hidden } = model;
+  const tasks: PreparationTask[] = [
+    () => fillNormWeight(exports, memory, plan.finalNorm, model.seed, modelTensors.finalNorm),
+  ];
+  for (const [layer, weights] of plan.layers.entries()) {
+    const seed = layerSeed(model, layer);
+    const { attention } = plan.kinds[weights.kind] as AttentionPlan["kinds"][number];
+    const project = (weight: PackedWeight, tensor: number): void => {
+      tasks.push((scratch) => packSeededWeight(exports, weight, weightSource(seed, tensor, weight.k), scratch));
+    };
+    project(weights.query, layerTensors.query);
+    project(weights.keyValue, layerTensors.keyValue);
+    if (weights.queryUp !== undefined) project(weights.queryUp, layerTensors.queryUp);
+    project(weights.output, layerTensors.output);
+    tasks.push((scratch) => {
+      fillNormWeight(exports, memory, weights.inputNorm, seed, layerTensors.inputNorm);
+      fillNormWeight(exports, memory, weights.ffnNorm, seed, layerTensors.ffnNorm);
+      if (weights.queryNorm !== undefined)
+        fillNormWeight(exports, memory, weights.queryNorm, seed, layerTensors.queryNorm);
+      if (weights.router === undefined) return;
+      const { ffn, ...router } = weights.router;
+      const shape = { hidden, experts: ffn.experts, router: ffn.router, seed };
+      packRouter(exports, { shape, ...router }, layerTensors.router, scratch);
+    });
+    for (const { sequences, caches } of plan.shares) {
+      const cache = caches[layer];
+      if (cache === undefined) continue;
+      const filled = { firstSequence: sequences.first, kvTokens: kvTokens.slice(sequences.first, sequences.last) };
+      const { elements } = coreDims(plan.work, attention, sequences, 0);
+      tasks.push((scratch) => fillKvCache(exports, memory, cache, elements, seed, scratch, filled));
+    }
+  }
+  return tasks;
+}

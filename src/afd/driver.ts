@@ -1,0 +1,342 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type ResidentPool, startResidentPool } from "../host/pool.ts";
+import { clockOrigin, type SharedClock, sharedClock } from "../host/sharedClock.ts";
+import { createMemory, type KernelModule } from "../kernels/load.ts";
+import { InfeasibleError } from "../units/errors.ts";
+import { formatBytes } from "../units/format.ts";
+import { Control, instanceIndex, phase } from "./control.ts";
+import type { Fault, Recovery } from "./faults.ts";
+import type { InstanceTask } from "./instance.ts";
+import type { Network } from "./network.ts";
+import { type StageEntry, StageLog, stageLogBytes } from "./stageLog.ts";
+import { type Layouts, layoutsOf, rowWidth } from "./stageModel.ts";
+import { inputLogBytes, type StepLogBuffers } from "./stepLog.ts";
+import { divisionOf, type Division, type Work } from "./work.ts";
+
+/** The module that instances' threads run; beside this file, as source or as built. */
+const instanceUrl = new URL(import.meta.url.endsWith(".ts") ? "./instance.ts" : "./instance.js", import.meta.url);
+
+/** A run of one membership of instances: steps firstStep to lastStep (exclusive). */
+export interface MembershipRun {
+  readonly work: Work;
+  readonly firstStep: number;
+  readonly lastStep: number;
+  readonly threadsPerInstance: number;
+  /** Absent where stages are emulated. */
+  readonly kernels: KernelModule | undefined;
+  readonly network: Network;
+  readonly faults: readonly Fault[];
+  /** Which faults have happened before. */
+  readonly fired: readonly boolean[];
+  readonly recovery: Recovery;
+  readonly stepLog: StepLogBuffers;
+  readonly seed: number;
+  readonly cores: number;
+  /** Shared memory that may be taken. */
+  readonly availableBytes: number;
+  readonly clock: { readonly origin: bigint };
+  readonly signal: AbortSignal;
+  /** Told now and then how many stages of all micro-batches the slowest attention instance has behind it, and of how many. */
+  onProgress(done: number, total: number): void;
+}
+
+/** An instance's time out of service. */
+export interface Restart {
+  readonly side: "attention" | "ffn";
+  readonly instance: number;
+  readonly reason: string;
+  readonly fromNs: number;
+  /** When it worked again; absent where it never did. */
+  untilNs?: number;
+}
+
+/** What is left of a membership when it has ended. */
+export interface MembershipResult {
+  readonly division: Division;
+  readonly startNs: number;
+  readonly attention: readonly (readonly StageEntry[])[];
+  readonly ffn: readonly (readonly StageEntry[])[];
+  readonly fired: readonly boolean[];
+  readonly restarts: readonly Restart[];
+  readonly duplicates: number;
+  readonly resends: number;
+  readonly corrupted: number;
+  readonly interrupted: boolean;
+}
+
+/** Thrown where a run can't be brought to its end: says what could not be recovered. */
+export class UnrecoverableError extends InfeasibleError {}
+
+/**
+ * Runs attention and FFN instances on two pools of worker threads until all steps are decoded, and restarts what dies or hangs.
+ *
+ * @throws UnrecoverableError where restarts or retransmissions do not help
+ * @throws InfeasibleError where the instances' memories do not fit
+ */
+export async function runMembership(run: MembershipRun): Promise<MembershipResult> {
+  const driver = new Driver(run);
+  try {
+    return await driver.run();
+  } finally {
+    await driver.end();
+  }
+}
+
+interface Instance {
+  readonly side: "attention" | "ffn";
+  readonly instance: number;
+  /** Over both sides. */
+  readonly index: number;
+  readonly stageLog: SharedArrayBuffer;
+  abort: AbortController;
+  /** Settles when all threads have ended, dead or done. */
+  ended: Promise<readonly PromiseSettledResult<unknown>[]>;
+  isDone: boolean;
+  restarts: number;
+  heartbeat: number;
+  aliveNs: number;
+  outage: Restart | undefined;
+  /** Why the driver itself ended it; undefined where it did not. */
+  endedFor: string | undefined;
+}
+
+const heapMebibytes = 256;
+const lookEveryMs = 25;
+/** Instances begin with weights and caches to make: this many times the watchdog's time. */
+const startingPatience = 20;
+/** A stopped instance ends by itself within this time, or is ended. */
+const stopGraceMs = 400;
+
+class Driver {
+  readonly #run: MembershipRun;
+  readonly #division: Division;
+  readonly #control: Control;
+  readonly #memories: readonly WebAssembly.Memory[];
+  readonly #pools: { readonly attention: ResidentPool; readonly ffn: ResidentPool };
+  readonly #clock: SharedClock;
+  readonly #instances: readonly Instance[];
+  readonly #restarts: Restart[] = [];
+  readonly #maySpin: boolean;
+  #failure: Error | undefined;
+
+  constructor(run: MembershipRun) {
+    const { work, faults, threadsPerInstance: threads } = run;
+    this.#run = run;
+    this.#division = divisionOf(work);
+    this.#clock = sharedClock(run.clock.origin);
+    this.#control = new Control(this.#division, faults.length);
+    for (const [fault, fired] of run.fired.entries()) this.#control.words[this.#control.firedWord(fault)] = Number(fired);
+    const layouts = layoutsOf(work);
+    checkMemory(run, layouts);
+    this.#memories = [...layouts.attention, ...layouts.ffn].map(({ memoryBytes }) => createMemory(memoryBytes));
+    const { attentionInstances, ffnInstances } = this.#division;
+    this.#maySpin = (attentionInstances + ffnInstances) * threads <= run.cores;
+    const limits = { heapMebibytes };
+    this.#pools = {
+      attention: startResidentPool(instanceUrl, attentionInstances * threads, limits),
+      ffn: startResidentPool(instanceUrl, ffnInstances * threads, limits),
+    };
+    this.#instances = [
+      ...Array.from({ length: attentionInstances }, (_, instance) => this.#launch("attention", instance)),
+      ...Array.from({ length: ffnInstances }, (_, instance) => this.#launch("ffn", instance)),
+    ];
+  }
+
+  async run(): Promise<MembershipResult> {
+    const { signal } = this.#run;
+    const stop = (): void => this.#control.stop();
+    signal.addEventListener("abort", stop);
+    if (signal.aborted) stop();
+    try {
+      await this.#watch(() => this.#instances.every((instance) => this.#phaseOf(instance) !== phase.starting));
+      if (!signal.aborted) this.#control.start(this.#clock());
+      await this.#watch(() => this.#instances.every(({ isDone }) => isDone));
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+    return this.#result();
+  }
+
+  /** Ends all threads, those that do not hear as well. */
+  async end(): Promise<void> {
+    this.#control.stop();
+    const all = Promise.all(this.#instances.map(({ ended }) => ended));
+    await Promise.race([all, sleep(stopGraceMs)]);
+    await Promise.all([this.#pools.attention.destroy(), this.#pools.ffn.destroy()]);
+    await all;
+  }
+
+  /** Looks after the instances until the condition holds, or the run is stopped. */
+  async #watch(isOver: () => boolean): Promise<void> {
+    while (!isOver() && !this.#run.signal.aborted) {
+      const running = this.#instances.filter(({ isDone }) => !isDone).map(({ ended }) => ended);
+      await Promise.race([...running, sleep(lookEveryMs)]);
+      if (this.#failure !== undefined) throw this.#failure;
+      this.#checkHearts();
+      this.#report();
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #launch(side: "attention" | "ffn", instance: number): Instance {
+    const stageLog = new SharedArrayBuffer(stageLogBytes(this.#stages()));
+    const index = instanceIndex(this.#division, side, instance);
+    const launched: Instance = {
+      ...{ side, instance, index, stageLog, abort: new AbortController(), ended: Promise.resolve([]) },
+      ...{ isDone: false, restarts: 0, heartbeat: 0, aliveNs: this.#clock(), outage: undefined, endedFor: undefined },
+    };
+    this.#start(launched);
+    return launched;
+  }
+
+  #start(target: Instance): void {
+    const { side, instance, index } = target;
+    const { work, threadsPerInstance: threads } = this.#run;
+    const { words } = this.#control;
+    for (const name of ["atBarrier", "jobKind", "phase"] as const) Atomics.store(words, this.#control.word(index, name), 0);
+    target.abort = new AbortController();
+    target.aliveNs = this.#clock();
+    target.endedFor = undefined;
+    const tasks = Array.from({ length: threads }, (_, rank): InstanceTask => {
+      const { kernels, network, faults, recovery, stepLog, firstStep, lastStep, seed } = this.#run;
+      return {
+        ...{ work, side, instance, rank, threads, kernels, network, faults, recovery, stepLog, firstStep, lastStep, seed },
+        memories: this.#memories,
+        control: this.#control.buffers,
+        clockOrigin: this.#run.clock.origin,
+        stageLog: target.stageLog,
+        restarts: target.restarts,
+        maySpin: this.#maySpin,
+        jobsSeen: Atomics.load(words, this.#control.word(index, "job")),
+      };
+    });
+    const residents = tasks.map((task) => this.#pools[side].run(task, target.abort.signal));
+    // One thread that dies takes the instance down.
+    for (const resident of residents) resident.catch(() => target.abort.abort());
+    target.ended = Promise.allSettled(residents);
+    void target.ended.then((outcomes) => this.#onEnd(target, outcomes));
+  }
+
+  #onEnd(target: Instance, outcomes: readonly PromiseSettledResult<unknown>[]): void {
+    const failed = outcomes.find((outcome) => outcome.status === "rejected");
+    if (failed === undefined) {
+      target.isDone = true;
+      return;
+    }
+    if (this.#control.isStopped || this.#run.signal.aborted) return;
+    const first = outcomes.find(({ status, ...rest }) => status === "rejected" && !isAbort(rest)) ?? failed;
+    this.#recover(target, (first as PromiseRejectedResult).reason);
+  }
+
+  /** Starts an instance anew on an emptied memory, or gives the run up. */
+  #recover(target: Instance, reason: unknown): void {
+    const { faults, recovery } = this.#run;
+    const name = nameOf(target);
+    const text = target.endedFor ?? (reason instanceof Error ? reason.message : String(reason));
+    if (faults.length === 0) {
+      const known = target.endedFor === undefined && reason instanceof Error;
+      this.#failure = known ? reason : new UnrecoverableError(`${name}: ${text}`);
+      return;
+    }
+    if (reason instanceof Error && reason.name === "LostMessageError") {
+      this.#failure = new UnrecoverableError(`${name}: ${text}: the run can't go on`);
+      return;
+    }
+    if (target.restarts >= recovery.retries) {
+      const often = `${recovery.retries} restart${recovery.retries === 1 ? "" : "s"}`;
+      this.#failure = new UnrecoverableError(`${name} could not be recovered within ${often}: ${text}`);
+      return;
+    }
+    target.restarts++;
+    Atomics.store(this.#control.words, this.#control.word(target.index, "isClosed"), 1);
+    target.outage = { side: target.side, instance: target.instance, reason: text, fromNs: this.#clock() };
+    this.#restarts.push(target.outage);
+    this.#start(target);
+  }
+
+  #checkHearts(): void {
+    const now = this.#clock();
+    for (const target of this.#instances) {
+      const heartbeat = Atomics.load(this.#control.words, this.#control.word(target.index, "heartbeat"));
+      const at = this.#phaseOf(target);
+      if (at !== phase.starting && target.outage !== undefined) {
+        target.outage.untilNs = now;
+        target.outage = undefined;
+      }
+      if (heartbeat !== target.heartbeat || target.isDone || at === phase.done) {
+        target.heartbeat = heartbeat;
+        target.aliveNs = now;
+        continue;
+      }
+      const patience = at === phase.running ? 1 : startingPatience;
+      if (now - target.aliveNs <= this.#run.recovery.watchdogNs * patience) continue;
+      target.aliveNs = now;
+      target.endedFor = `no sign of life for ${(this.#run.recovery.watchdogNs * patience) / 1e9} s`;
+      target.abort.abort();
+    }
+  }
+
+  #report(): void {
+    const { attentionInstances, microBatches } = this.#division;
+    let done = Number.POSITIVE_INFINITY;
+    for (let instance = 0; instance < attentionInstances; instance++) {
+      let sum = 0;
+      for (let microBatch = 0; microBatch < microBatches.length; microBatch++)
+        sum += Atomics.load(this.#control.words, this.#control.sentWord(instance, microBatch));
+      done = Math.min(done, sum);
+    }
+    this.#run.onProgress(done, this.#run.lastStep * this.#division.layers * microBatches.length);
+  }
+
+  #stages(): number {
+    return ((this.#run.lastStep - this.#run.firstStep) * this.#division.layers + 1) * this.#division.microBatches.length;
+  }
+
+  #phaseOf({ index }: Instance): number {
+    return Atomics.load(this.#control.words, this.#control.word(index, "phase"));
+  }
+
+  #result(): MembershipResult {
+    const { words } = this.#control;
+    const sum = (name: "duplicates" | "resends" | "corrupted"): number =>
+      this.#instances.reduce((total, { index }) => total + Atomics.load(words, this.#control.word(index, name)), 0);
+    const logs = (side: "attention" | "ffn") =>
+      this.#instances.filter((each) => each.side === side).map(({ stageLog }) => new StageLog(stageLog).read());
+    return {
+      division: this.#division,
+      startNs: this.#control.startNs,
+      attention: logs("attention"),
+      ffn: logs("ffn"),
+      fired: this.#run.faults.map((_, index) => Atomics.load(words, this.#control.firedWord(index)) !== 0),
+      restarts: this.#restarts,
+      duplicates: sum("duplicates"),
+      resends: sum("resends"),
+      corrupted: sum("corrupted"),
+      interrupted: this.#run.signal.aborted,
+    };
+  }
+}
+
+function checkMemory({ work, stepLog, availableBytes }: MembershipRun, { attention, ffn }: Layouts): void {
+  const division = divisionOf(work);
+  const instances = [...attention, ...ffn].reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
+  const needed = instances + (stepLog.inputs === undefined ? 0 : inputLogBytes(division, rowWidth(work)));
+  if (needed <= availableBytes) return;
+  const { attentionInstances, ffnInstances } = division;
+  throw new InfeasibleError(
+    `${attentionInstances} attention and ${ffnInstances} FFN instances need ${formatBytes(needed)}, this machine has ${formatBytes(availableBytes)} free: take fewer instances, a smaller --scale, --batch or --context`,
+  );
+}
+
+function nameOf({ side, instance }: Instance): string {
+  return `${side === "attention" ? "attention" : "FFN"} instance ${instance}`;
+}
+
+function isAbort(outcome: object): boolean {
+  return "reason" in outcome && outcome.reason instanceof Error && outcome.reason.name === "AbortError";
+}
+
+/** A moment that the clocks of all memberships of a run count from. */
+export function runClock(): { readonly origin: bigint } {
+  return { origin: clockOrigin() };
+}

@@ -1,0 +1,418 @@
+import { sharedClock, type SharedClock } from "../host/sharedClock.ts";
+import type { KernelModule } from "../kernels/load.ts";
+import { Control, type ControlBuffers, instanceIndex, phase } from "./control.ts";
+import { crashNow } from "./crash.ts";
+import { type CrashFault, type Fault, isCrash, type Recovery, type SlowFault } from "./faults.ts";
+import {
+  attentionTogether,
+  dismissThreads,
+  ffnTogether,
+  followFirstThread,
+  meetingOf,
+  poster,
+} from "./instanceThreads.ts";
+import type { Network } from "./network.ts";
+import { Port } from "./port.ts";
+import { normalOf, uniformOf } from "./seeded.ts";
+import { StageLog } from "./stageLog.ts";
+import { bindAttentionStages, bindFfnStages, rowWidth } from "./stageModel.ts";
+import type { AttentionStages, FfnStages, StagePlace } from "./stages.ts";
+import { StepLog, type StepLogBuffers } from "./stepLog.ts";
+import { wiring } from "./wiring.ts";
+import { type Division, divisionOf, isMoeLayer, type Work } from "./work.ts";
+import { sequencesOf } from "./decodeWork.ts";
+
+/** What one thread of an instance is given. Memories, control and logs are shared. */
+export interface InstanceTask {
+  readonly work: Work;
+  readonly side: "attention" | "ffn";
+  readonly instance: number;
+  readonly rank: number;
+  readonly threads: number;
+  /** Absent where stages are emulated. */
+  readonly kernels: KernelModule | undefined;
+  /** Of all instances, attention first. */
+  readonly memories: readonly WebAssembly.Memory[];
+  readonly control: ControlBuffers;
+  readonly clockOrigin: bigint;
+  readonly network: Network;
+  readonly faults: readonly Fault[];
+  readonly recovery: Recovery;
+  readonly stageLog: SharedArrayBuffer;
+  readonly stepLog: StepLogBuffers;
+  /** Steps of the run that this membership of instances decodes. */
+  readonly firstStep: number;
+  readonly lastStep: number;
+  /** 0 at first; then how often the instance has been restarted. */
+  readonly restarts: number;
+  readonly maySpin: boolean;
+  /** Jobs that the instance's threads have been handed before; a restarted thread waits for the next. */
+  readonly jobsSeen: number;
+  readonly seed: number;
+}
+
+/** The resident loop of one thread of an instance; ends when its last stage is over, or the run is stopped. */
+export default function runInstance(task: InstanceTask): void {
+  const division = divisionOf(task.work);
+  const control = new Control(division, task.faults.length, task.control);
+  const self = instanceIndex(division, task.side, task.instance);
+  const memory = task.memories[self] as WebAssembly.Memory;
+  const meet = meetingOf(control, self, task.threads, task.maySpin);
+  if (task.side === "attention") {
+    const stages = bindAttentionStages({ ...task, memory }, meet);
+    if (task.rank > 0) return followFirstThread(control, self, stages, meet, task.maySpin, task.jobsSeen);
+    const run = new InstanceRun(task, division, control, self);
+    run.attention(attentionTogether(stages, poster(control, self, task.threads, meet)));
+  } else {
+    const stages = bindFfnStages({ ...task, memory }, meet);
+    if (task.rank > 0) return followFirstThread(control, self, stages, meet, task.maySpin, task.jobsSeen);
+    const run = new InstanceRun(task, division, control, self);
+    run.ffn(ffnTogether(stages, poster(control, self, task.threads, meet)));
+  }
+  dismissThreads(control, self, task.threads);
+}
+
+/** How long an instance that is done sleeps before it looks whether all are. */
+const servingSliceNs = 20e6;
+
+/** What both sides do: wait, work, push, note. */
+class InstanceRun {
+  readonly #task: InstanceTask;
+  readonly #division: Division;
+  readonly #control: Control;
+  readonly #self: number;
+  readonly #clock: SharedClock;
+  readonly #port: Port;
+  readonly #log: StageLog;
+  readonly #stepLog: StepLog;
+  readonly #crashes: readonly { readonly fault: CrashFault; readonly index: number }[];
+  readonly #slow: readonly { readonly fault: SlowFault; readonly index: number }[];
+  /** Number of the message that each micro-batch waits for; 0: none. */
+  readonly #numbers: Int32Array;
+  /** Stages that each micro-batch has behind it. */
+  readonly #done: Int32Array;
+  readonly #entry = {
+    step: 0,
+    layer: 0,
+    microBatch: 0,
+    waitNs: 0,
+    pushedNs: 0,
+    usableNs: 0,
+    beginNs: 0,
+    endNs: 0,
+    sentNs: 0,
+    lastPeer: 0,
+    spreadNs: 0,
+    queued: 0,
+  };
+  /** When an emulated stage is over; the next one begins no earlier. */
+  #freeNs = 0;
+
+  constructor(task: InstanceTask, division: Division, control: Control, self: number) {
+    const { work, faults } = task;
+    this.#task = task;
+    this.#division = division;
+    this.#control = control;
+    this.#self = self;
+    this.#clock = sharedClock(task.clockOrigin);
+    this.#port = new Port({
+      control,
+      instance: self,
+      clock: this.#clock,
+      network: task.network,
+      seed: task.seed,
+      ...wiring(work, task.memories, task.side, task.instance),
+      isMoe: Array.from({ length: division.layers }, (_, layer) => isMoeLayer(work, layer)),
+      faults,
+      retransmitNs: task.recovery.retransmitNs,
+      retries: task.recovery.retries,
+      maySpin: task.maySpin,
+    });
+    this.#log = new StageLog(task.stageLog);
+    this.#stepLog = new StepLog(division, rowWidth(work), task.stepLog);
+    const isOwn = ({ at }: CrashFault | SlowFault): boolean => at.side === task.side && at.instance === task.instance;
+    const own = faults.map((fault, index) => ({ fault, index }));
+    this.#crashes = own.filter((each): each is { fault: CrashFault; index: number } => isCrash(each.fault) && isOwn(each.fault));
+    this.#slow = own.filter((each): each is { fault: SlowFault; index: number } => each.fault.kind === "slow" && isOwn(each.fault));
+    const microBatches = division.microBatches.length;
+    this.#numbers = new Int32Array(microBatches);
+    this.#done = new Int32Array(microBatches).map((_, microBatch) =>
+      Math.max(task.firstStep * division.layers, Atomics.load(control.words, control.sentWord(self, microBatch))),
+    );
+  }
+
+  attention(stages: AttentionStages): void {
+    const { layers, microBatches } = this.#division;
+    const end = this.#task.lastStep * layers;
+    const first = this.#task.firstStep * layers;
+    stages.prepare();
+    this.#rebuildCaches(stages);
+    for (let microBatch = 0; microBatch < microBatches.length; microBatch++) this.#numbers[microBatch] = this.#done[microBatch] as number;
+    // A micro-batch that has pushed its message redoes that stage: its rows and its message are as they were before.
+    for (let microBatch = 0; microBatch < microBatches.length; microBatch++) {
+      const done = this.#done[microBatch] as number;
+      if (done > first) this.#again(stages, microBatch, done - 1);
+      else this.#numbers[microBatch] = 0;
+    }
+    this.#open();
+    for (let microBatch = 0; microBatch < microBatches.length; microBatch++) {
+      const done = this.#done[microBatch] as number;
+      if (done > first) this.#pushAgain(microBatch, done);
+      else this.#beginStep(stages, microBatch, done);
+    }
+    let open = microBatches.length;
+    while (open > 0) {
+      this.#entry.waitNs = this.#clock();
+      const microBatch = this.#port.awaitAny(this.#numbers);
+      const done = this.#done[microBatch] as number;
+      if (done < end) {
+        const place = this.#placeOf(done, microBatch);
+        this.#crash(place);
+        this.#received(microBatch, place);
+        this.#work(place, () => stages.run(place));
+        this.#keep(stages, place);
+        this.#sent(place, done + 1);
+        this.#numbers[microBatch] = done + 1;
+      } else {
+        const place = { step: this.#task.lastStep, layer: 0, microBatch };
+        this.#received(microBatch, place);
+        const rows = stages.finish(this.#task.lastStep - 1, microBatch);
+        const { first: sequence } = this.#sequences(microBatch);
+        this.#stepLog.addOutputs(this.#task.lastStep - 1, sequence, rows);
+        this.#stepLog.addInput(this.#task.lastStep, 0, sequence, rows);
+        this.#entry.endNs = this.#clock();
+        this.#entry.sentNs = this.#entry.endNs;
+        this.#log.add(this.#entry);
+        this.#numbers[microBatch] = 0;
+        open--;
+      }
+    }
+    this.#setPhase(phase.done);
+    this.#serveUntilAllDone();
+  }
+
+  ffn(stages: FfnStages): void {
+    const { layers, microBatches } = this.#division;
+    const first = this.#task.firstStep * layers;
+    const end = this.#task.lastStep * layers;
+    stages.prepare();
+    this.#redo(stages, first);
+    for (let microBatch = 0; microBatch < microBatches.length; microBatch++) {
+      const done = this.#done[microBatch] as number;
+      this.#numbers[microBatch] = done < end ? done + 1 : 0;
+    }
+    this.#open();
+    let open = this.#numbers.filter((number) => number > 0).length;
+    while (open > 0) {
+      this.#entry.waitNs = this.#clock();
+      const microBatch = this.#port.awaitAny(this.#numbers);
+      const done = this.#done[microBatch] as number;
+      const place = this.#placeOf(done, microBatch);
+      this.#crash(place);
+      this.#received(microBatch, place);
+      this.#work(place, () => stages.run(place));
+      this.#sent(place, done + 1);
+      this.#numbers[microBatch] = done + 1 < end ? done + 2 : 0;
+      if (done + 1 === end) open--;
+    }
+    this.#setPhase(phase.done);
+    this.#serveUntilAllDone();
+  }
+
+  /** Appends the keys and values of all stages that are logged, in order. */
+  #rebuildCaches(stages: AttentionStages): void {
+    const { layers, microBatches } = this.#division;
+    for (let microBatch = 0; microBatch < microBatches.length; microBatch++) {
+      for (let stage = 0; stage < (this.#done[microBatch] as number); stage++) {
+        const place = this.#placeOf(stage, microBatch);
+        this.#stepLog.readInput(place.step, place.layer, this.#sequences(microBatch).first, stages.input(place));
+        stages.append(place);
+        if (stage % layers === 0) this.#beat();
+      }
+    }
+  }
+
+  /** The last stage of a restarted instance, from its logged input. */
+  #again(stages: AttentionStages, microBatch: number, stage: number): void {
+    const place = this.#placeOf(stage, microBatch);
+    this.#stepLog.readInput(place.step, place.layer, this.#sequences(microBatch).first, stages.input(place));
+    stages.rerun(place);
+  }
+
+  /** The first stage of a micro-batch in this membership: nothing to wait for. */
+  #beginStep(stages: AttentionStages, microBatch: number, stage: number): void {
+    const place = this.#placeOf(stage, microBatch);
+    this.#crash(place);
+    const now = this.#clock();
+    Object.assign(this.#entry, { ...place, waitNs: now, pushedNs: now, usableNs: this.#control.startNs, beginNs: now });
+    Object.assign(this.#entry, { lastPeer: -1, spreadNs: 0, queued: 0 });
+    if (stage === 0) this.#work(place, () => stages.run(place));
+    else {
+      this.#stepLog.readInput(place.step, place.layer, this.#sequences(microBatch).first, stages.input(place));
+      this.#work(place, () => stages.rerun(place));
+    }
+    this.#keep(stages, place);
+    this.#sent(place, stage + 1);
+    this.#numbers[microBatch] = stage + 1;
+  }
+
+  /**
+   * A restarted FFN instance computes once more what attention instances may not have got: those that have sent nothing since. The
+   * rows of the others are not there and not needed; tokens do not meet in an FFN.
+   */
+  #redo(stages: FfnStages, first: number): void {
+    const { microBatches } = this.#division;
+    const waitsFor = new Int32Array(microBatches.length);
+    for (let microBatch = 0; microBatch < microBatches.length; microBatch++) {
+      const done = this.#done[microBatch] as number;
+      if (done <= first) continue;
+      const peers = Array.from({ length: this.#control.peersOf(this.#self) }, (_, peer) => this.#port.sentBy(peer, microBatch) === done);
+      if (!peers.includes(true)) continue;
+      waitsFor.fill(0);
+      waitsFor[microBatch] = done;
+      this.#reopen(waitsFor);
+      this.#port.awaitAny(waitsFor, peers);
+      this.#port.take(microBatch);
+      stages.run(this.#placeOf(done - 1, microBatch));
+      this.#pushAgain(microBatch, done);
+    }
+  }
+
+  /** Makes the instance reachable and waits for the beginning, or asks for what it has missed. */
+  #open(): void {
+    const { words } = this.#control;
+    if (this.#task.restarts > 0) this.#reopen(this.#numbers);
+    else {
+      this.#setPhase(phase.ready);
+      while (this.#control.startNs === 0) {
+        const bell = Atomics.load(words, this.#control.word(this.#self, "bell"));
+        this.#port.poll();
+        if (this.#control.startNs === 0) Atomics.wait(words, this.#control.word(this.#self, "bell"), bell, 100);
+      }
+    }
+    this.#setPhase(phase.running);
+    this.#freeNs = this.#task.restarts > 0 ? this.#clock() : this.#control.startNs;
+  }
+
+  #reopen(numbers: Int32Array): void {
+    this.#port.reopen(numbers);
+  }
+
+  #received(microBatch: number, { step, layer }: StagePlace): void {
+    const arrival = this.#port.arrival(microBatch);
+    const entry = this.#entry;
+    entry.step = step;
+    entry.layer = layer;
+    entry.microBatch = microBatch;
+    entry.pushedNs = arrival.lastPushNs;
+    entry.usableNs = arrival.usableNs;
+    entry.lastPeer = arrival.lastPeer;
+    entry.spreadNs = arrival.spreadNs;
+    entry.queued = this.#port.queued(this.#numbers, microBatch);
+    entry.beginNs = this.#clock();
+    this.#port.take(microBatch);
+  }
+
+  /** One stage; an emulated one lasts from its input (or the stage before) for its time, whenever the thread woke up. */
+  #work(place: StagePlace, run: () => void): void {
+    const { work } = this.#task;
+    const slowdown = this.#slowdown(place.step);
+    run();
+    if (work.kind === "emulated") {
+      const { attentionNs, ffnNs } = work.emulated;
+      const lastsNs = (this.#task.side === "attention" ? attentionNs : ffnNs) * slowdown * this.#jitter(place);
+      this.#freeNs = Math.max(this.#freeNs, this.#entry.usableNs) + lastsNs;
+      this.#port.sleepUntil(this.#freeNs);
+    } else {
+      this.#freeNs = this.#clock();
+      if (slowdown > 1) {
+        this.#port.sleepUntil(this.#entry.beginNs + (this.#freeNs - this.#entry.beginNs) * slowdown);
+        this.#freeNs = this.#clock();
+      }
+    }
+    this.#entry.endNs = this.#clock();
+  }
+
+  #pushAgain(microBatch: number, number: number): void {
+    const now = this.#clock();
+    this.#port.push(microBatch, number, now, now);
+  }
+
+  /** Pushes a stage's message and notes the stage. */
+  #sent(place: StagePlace, number: number): void {
+    this.#port.push(place.microBatch, number, this.#freeNs, this.#entry.endNs);
+    this.#done[place.microBatch] = number;
+    this.#entry.sentNs = this.#clock();
+    this.#log.add(this.#entry);
+    this.#port.poll();
+  }
+
+  /** Notes a layer's input, and with a step's first one the outputs of the step before. */
+  #keep(stages: AttentionStages, place: StagePlace): void {
+    const { first } = this.#sequences(place.microBatch);
+    const rows = stages.input(place);
+    this.#stepLog.addInput(place.step, place.layer, first, rows);
+    if (place.layer === 0 && place.step > this.#task.firstStep) this.#stepLog.addOutputs(place.step - 1, first, rows);
+  }
+
+  #jitter({ step, layer, microBatch }: StagePlace): number {
+    const { work } = this.#task;
+    const jitter = work.kind === "emulated" ? work.emulated.jitter : { kind: "none" as const };
+    switch (jitter.kind) {
+      case "none":
+        return 1;
+      case "lognormal":
+        return Math.exp(jitter.sigma * normalOf(this.#task.seed, this.#self, step, layer, microBatch) - jitter.sigma ** 2 / 2);
+      case "uniform":
+        return 1 + jitter.share * (2 * uniformOf(this.#task.seed, this.#self, step, layer, microBatch) - 1);
+    }
+  }
+
+  #slowdown(step: number): number {
+    let factor = 1;
+    for (const { fault, index } of this.#slow) {
+      if (step < fault.firstStep || step > fault.lastStep) continue;
+      Atomics.store(this.#control.words, this.#control.firedWord(index), 1);
+      factor *= fault.factor;
+    }
+    return factor;
+  }
+
+  #crash({ step, layer, microBatch }: StagePlace): void {
+    for (const { fault, index } of this.#crashes) {
+      const { place } = fault;
+      if (place.step !== step || place.layer !== layer || place.microBatch !== microBatch) continue;
+      if (Atomics.exchange(this.#control.words, this.#control.firedWord(index), 1) !== 0) continue;
+      crashNow(fault.kind, this.#control.words, this.#control.word(this.#self, "never"));
+    }
+  }
+
+  /** Stays reachable for peers that miss a message until all of them are done. */
+  #serveUntilAllDone(): void {
+    const { words } = this.#control;
+    if (this.#task.faults.length === 0) return;
+    const isDone = (instance: number): boolean => Atomics.load(words, this.#control.word(instance, "phase")) === phase.done;
+    for (let instance = 0; instance < this.#control.instances; instance++) this.#control.ring(instance);
+    const instances = Array.from({ length: this.#control.instances }, (_, instance) => instance);
+    while (!instances.every(isDone)) this.#port.sleepUntil(this.#clock() + servingSliceNs);
+  }
+
+  #setPhase(value: number): void {
+    Atomics.store(this.#control.words, this.#control.word(this.#self, "phase"), value);
+    Atomics.notify(this.#control.words, this.#control.word(this.#self, "phase"));
+  }
+
+  #beat(): void {
+    Atomics.add(this.#control.words, this.#control.word(this.#self, "heartbeat"), 1);
+  }
+
+  #sequences(microBatch: number) {
+    return sequencesOf(this.#division, microBatch, this.#task.instance);
+  }
+
+  #placeOf(stage: number, microBatch: number): StagePlace {
+    const { layers } = this.#division;
+    return { step: Math.floor(stage / layers), layer: stage % layers, microBatch };
+  }
+}
+

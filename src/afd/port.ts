@@ -1,0 +1,519 @@
+import { crc32 } from "node:zlib";
+import type { SharedClock } from "../host/sharedClock.ts";
+import type { Control } from "./control.ts";
+import { type Fault, isMessageFault, type MessageFault, type SlowLinkFault } from "./faults.ts";
+import { type MessagePart, messageBytes } from "./message.ts";
+import { isImmediate, Links, type Network, occupiedNs } from "./network.ts";
+import { uniformOf } from "./seeded.ts";
+import { Sleeper } from "./sleeper.ts";
+
+/** Thrown where the run was stopped while an instance waited. */
+export class StoppedError extends Error {
+  override name = "StoppedError";
+}
+
+/** Thrown where a message did not come however often it was asked for. */
+export class LostMessageError extends Error {
+  override name = "LostMessageError";
+}
+
+/** What came for a micro-batch, once all of it can be used. */
+export interface Arrival {
+  /** When all of it could be used; on the shared clock. */
+  usableNs: number;
+  /** When its last part was pushed, and which peer pushed it. */
+  lastPushNs: number;
+  lastPeer: number;
+  /** From the first peer's end of sending to the last's. */
+  spreadNs: number;
+}
+
+export interface PortOptions {
+  readonly control: Control;
+  /** Counted over both sides. */
+  readonly instance: number;
+  readonly clock: SharedClock;
+  readonly network: Network;
+  readonly seed: number;
+  /** Parts of messages to each peer, [peer][micro-batch]. */
+  readonly outgoing: readonly (readonly (readonly MessagePart[])[])[];
+  /** Parts of messages from each peer, [peer][micro-batch]; only their targets are read. */
+  readonly incoming: readonly (readonly (readonly MessagePart[])[])[];
+  readonly isMoe: readonly boolean[];
+  /** Faults of the whole run, by index; empty: no message is checked and none is asked for again. */
+  readonly faults: readonly Fault[];
+  readonly retransmitNs: number;
+  readonly retries: number;
+  /** Whether a waiting thread may keep its core for a short while. */
+  readonly maySpin: boolean;
+}
+
+/** A message that is held back until the next one has gone. */
+interface Held {
+  readonly peer: number;
+  readonly microBatch: number;
+  readonly number: number;
+  readonly untilNs: number;
+}
+
+const reorderNs = 1e6;
+
+/**
+ * One instance's end of the wire: pushes messages into its peers' memories and waits for theirs.
+ *
+ * Memories, keys and slots are registered before the run (StepMesh's way): a push is the copy that is the transfer, three times
+ * and a number that says that it is there. A receiver takes a number once, whatever is sent twice; what does not come, it asks for.
+ */
+export class Port {
+  readonly #options: PortOptions;
+  readonly #control: Control;
+  readonly #instance: number;
+  readonly #peers: number;
+  /** The instance's place among its peers' peers. */
+  readonly #place: number;
+  readonly #layers: number;
+  readonly #links: Links;
+  readonly #immediate: boolean;
+  readonly #sleeper: Sleeper;
+  readonly #checks: boolean;
+  readonly #messageFaults: ReadonlyMap<number, { readonly fault: MessageFault; readonly index: number }>;
+  readonly #slowLinks: readonly { readonly fault: SlowLinkFault; readonly index: number }[];
+  readonly #held: Held[] = [];
+  #resendsSeen = 0;
+  /** When the message at hand is pushed. */
+  #nowNs = 0;
+  /** When each micro-batch's arrival was complete; NaN: not yet. */
+  readonly #arrivals: readonly Arrival[];
+  /** Since when each message has been missed; [micro-batch x peers + peer]. */
+  readonly #missedSinceNs: Float64Array;
+  readonly #asked: Int32Array;
+
+  constructor(options: PortOptions) {
+    const { control, instance, network, faults } = options;
+    const microBatches = control.division.microBatches.length;
+    this.#options = options;
+    this.#control = control;
+    this.#instance = instance;
+    this.#peers = control.peersOf(instance);
+    this.#place = control.ownPlace(instance);
+    this.#layers = control.division.layers;
+    this.#links = new Links(network, this.#peers);
+    this.#immediate = isImmediate(network) && !faults.some(({ kind }) => kind === "delay" || kind === "slowLink");
+    this.#sleeper = new Sleeper(options.clock, options.maySpin);
+    this.#checks = faults.length > 0;
+    this.#messageFaults = this.#ownMessageFaults(faults);
+    this.#slowLinks = faults.flatMap((fault, index) =>
+      fault.kind === "slowLink" && this.#isOwn(fault.from) ? [{ fault, index }] : [],
+    );
+    this.#arrivals = Array.from({ length: microBatches }, () => ({
+      usableNs: Number.NaN,
+      lastPushNs: 0,
+      lastPeer: 0,
+      spreadNs: 0,
+    }));
+    this.#missedSinceNs = new Float64Array(microBatches * this.#peers).fill(Number.NaN);
+    this.#asked = new Int32Array(microBatches * this.#peers);
+  }
+
+  /** Bytes of a message of a layer to all peers together. */
+  bytesOut(microBatch: number, layer: number): number {
+    const isMoe = this.#options.isMoe[layer] as boolean;
+    return this.#options.outgoing.reduce((sum, ofPeer) => sum + messageBytes(partsOf(ofPeer, microBatch), isMoe), 0);
+  }
+
+  /**
+   * Sends the message of a micro-batch to all peers.
+   * @param readyNs when it was ready: now, or a moment shortly before, on an emulated stage's own clock
+   * @param nowNs now, as the receiver notes it: the caller has just read the clock
+   */
+  push(microBatch: number, number: number, readyNs: number, nowNs: number): void {
+    this.#nowNs = nowNs;
+    this.#control.words[this.#control.sentWord(this.#instance, microBatch)] = number;
+    const { network, outgoing } = this.#options;
+    if (this.#immediate) {
+      for (let peer = 0; peer < this.#peers; peer++) this.#send(peer, microBatch, number, readyNs, readyNs);
+    } else if (network.linkUse === "pair") {
+      const isMoe = this.#isMoe(number);
+      for (let peer = 0; peer < this.#peers; peer++) {
+        const startNs = this.#links.beginSend(readyNs, peer);
+        const parts = partsOf(outgoing[peer], microBatch);
+        const endNs = startNs + occupiedNs(network, messageBytes(parts, isMoe));
+        this.#links.endSend(endNs, peer);
+        this.#send(peer, microBatch, number, startNs, endNs);
+      }
+    } else {
+      const startNs = this.#links.beginSend(readyNs, 0);
+      const endNs = startNs + occupiedNs(network, this.bytesOut(microBatch, this.#layerOf(number)));
+      this.#links.endSend(endNs, 0);
+      for (let peer = 0; peer < this.#peers; peer++) this.#send(peer, microBatch, number, startNs, endNs);
+    }
+    if (this.#held.length > 0) this.#release();
+  }
+
+  /**
+   * Waits until a message of one of the micro-batches has come from all peers and can be used; gives the micro-batch.
+   * @param numbers the number that each micro-batch waits for; 0: none
+   * @param onlyFrom peers that count; undefined: all
+   * @throws StoppedError, LostMessageError
+   */
+  awaitAny(numbers: Int32Array, onlyFrom?: readonly boolean[]): number {
+    const { maySpin } = this.#options;
+    for (let spin = 0; ; spin++) {
+      const bell = Atomics.load(this.#control.words, this.#control.word(this.#instance, "bell"));
+      const next = this.#earliest(numbers, onlyFrom);
+      const usableNs = next < 0 ? Number.POSITIVE_INFINITY : this.arrival(next).usableNs;
+      if (next >= 0 && (this.#immediate || usableNs <= this.#options.clock())) return next;
+      if (maySpin && next < 0 && spin < spins) continue;
+      this.poll();
+      if (next < 0 && this.#checks) this.#askAgain(numbers, onlyFrom);
+      this.#sleep(bell, usableNs, next < 0 ? numbers : undefined, onlyFrom);
+    }
+  }
+
+  /** What the last `awaitAny` gave of a micro-batch. */
+  arrival(microBatch: number): Arrival {
+    return this.#arrivals[microBatch] as Arrival;
+  }
+
+  /** Complete micro-batches that wait, beside one. */
+  queued(numbers: Int32Array, taken: number): number {
+    let count = 0;
+    for (let microBatch = 0; microBatch < numbers.length; microBatch++) {
+      if (microBatch !== taken && numbers[microBatch] !== 0 && !Number.isNaN(this.arrival(microBatch).usableNs)) count++;
+    }
+    return count;
+  }
+
+  /** Forgets an arrival once its micro-batch has been taken. */
+  take(microBatch: number): void {
+    this.arrival(microBatch).usableNs = Number.NaN;
+  }
+
+  /**
+   * Sleeps until a moment on the shared clock, serving peers meanwhile.
+   * @throws StoppedError
+   */
+  sleepUntil(untilNs: number): void {
+    for (;;) {
+      const bell = Atomics.load(this.#control.words, this.#control.word(this.#instance, "bell"));
+      if (this.#options.clock() >= untilNs) return;
+      this.poll();
+      this.#sleep(bell, untilNs);
+    }
+  }
+
+  /** Shows life, sends what peers miss and what was held back. @throws StoppedError */
+  poll(): void {
+    const { words } = this.#control;
+    if (this.#control.isStopped) throw new StoppedError("the run was stopped");
+    Atomics.add(words, this.#control.word(this.#instance, "heartbeat"), 1);
+    const resends = Atomics.load(words, this.#control.word(this.#instance, "resendCount"));
+    if (resends !== this.#resendsSeen) {
+      this.#resendsSeen = resends;
+      this.#resend();
+    }
+    if (this.#held.length > 0 && this.#options.clock() >= (this.#held[0] as Held).untilNs) this.#release();
+  }
+
+  /**
+   * Opens the mailbox of a memory that was made anew: nothing has come of what is waited for.
+   * @param numbers the number that each micro-batch waits for
+   */
+  reopen(numbers: Int32Array): void {
+    const control = this.#control;
+    for (let microBatch = 0; microBatch < numbers.length; microBatch++) {
+      const before = Math.max(0, (numbers[microBatch] as number) - 1);
+      for (let peer = 0; peer < this.#peers; peer++)
+        Atomics.store(control.words, control.numberWord(this.#instance, microBatch, peer), before);
+      Atomics.store(control.words, control.arrivedWord(this.#instance, microBatch), before * this.#peers);
+    }
+    Atomics.store(control.words, control.word(this.#instance, "isClosed"), 0);
+    for (let microBatch = 0; microBatch < numbers.length; microBatch++) {
+      for (let peer = 0; peer < this.#peers; peer++) this.#ask(microBatch, peer, numbers[microBatch] as number);
+    }
+  }
+
+  /** Number of the last message that a peer has sent. */
+  sentBy(peer: number, microBatch: number): number {
+    const control = this.#control;
+    return Atomics.load(control.words, control.sentWord(control.peerIndex(this.#instance, peer), microBatch));
+  }
+
+  /** Sleeps, unless something has come since the bell was read that nobody rings for any more. */
+  #sleep(bell: number, untilNs: number, numbers?: Int32Array, onlyFrom?: readonly boolean[]): void {
+    const { words } = this.#control;
+    const isAsleep = this.#control.word(this.#instance, "isAsleep");
+    Atomics.store(words, isAsleep, 1);
+    const hasCome = numbers !== undefined && this.#earliest(numbers, onlyFrom) >= 0;
+    const isAsked = Atomics.load(words, this.#control.word(this.#instance, "resendCount")) !== this.#resendsSeen;
+    if (!hasCome && !isAsked) {
+      const sliceNs = this.#checks ? Math.min(this.#options.retransmitNs, longestSliceNs) : longestSliceNs;
+      this.#sleeper.sleep(words, this.#control.word(this.#instance, "bell"), bell, untilNs, sliceNs);
+    }
+    Atomics.store(words, isAsleep, 0);
+  }
+
+  /** The micro-batch whose messages can be used first; -1: none is complete. */
+  #earliest(numbers: Int32Array, onlyFrom: readonly boolean[] | undefined): number {
+    let best = -1;
+    let bestNs = Number.POSITIVE_INFINITY;
+    for (let microBatch = 0; microBatch < numbers.length; microBatch++) {
+      const number = numbers[microBatch] as number;
+      if (number === 0) continue;
+      const arrival = this.arrival(microBatch);
+      if (Number.isNaN(arrival.usableNs)) {
+        if (!this.#isComplete(microBatch, number, onlyFrom)) continue;
+        this.#settle(microBatch, arrival);
+      }
+      if (arrival.usableNs < bestNs) {
+        best = microBatch;
+        bestNs = arrival.usableNs;
+      }
+    }
+    return best;
+  }
+
+  #isComplete(microBatch: number, number: number, onlyFrom: readonly boolean[] | undefined): boolean {
+    const { words } = this.#control;
+    for (let peer = 0; peer < this.#peers; peer++) {
+      if (onlyFrom !== undefined && !onlyFrom[peer]) continue;
+      if (Atomics.load(words, this.#control.numberWord(this.#instance, microBatch, peer)) < number) return false;
+      if (this.#checks && !this.#isWhole(microBatch, number, peer)) return false;
+    }
+    return true;
+  }
+
+  /** Whether a message's bytes are those that were sent; asks for it again where they are not. */
+  #isWhole(microBatch: number, number: number, peer: number): boolean {
+    const control = this.#control;
+    let sum = 0;
+    for (const { target, layers } of partsOf(this.#options.incoming[peer], microBatch))
+      if (layers === "all" || this.#isMoe(number)) sum = crc32(target, sum);
+    if ((sum | 0) === control.words[control.checksumWord(this.#instance, microBatch, peer)]) return true;
+    Atomics.add(control.words, control.word(this.#instance, "corrupted"), 1);
+    Atomics.store(control.words, control.numberWord(this.#instance, microBatch, peer), number - 1);
+    Atomics.sub(control.words, control.arrivedWord(this.#instance, microBatch), 1);
+    this.#ask(microBatch, peer, number);
+    return false;
+  }
+
+  /** When a complete message can be used, and who was last. */
+  #settle(microBatch: number, arrival: Arrival): void {
+    const { times } = this.#control;
+    let firstStartNs = Number.POSITIVE_INFINITY;
+    let lastStartNs = 0;
+    let firstEndNs = Number.POSITIVE_INFINITY;
+    let lastEndNs = Number.NEGATIVE_INFINITY;
+    let lastPushNs = 0;
+    let lastPeer = 0;
+    for (let peer = 0; peer < this.#peers; peer++) {
+      const at = this.#control.timesAt(this.#instance, microBatch, peer);
+      const startNs = times[at + 1] as number;
+      const endNs = times[at + 2] as number;
+      lastPushNs = Math.max(lastPushNs, times[at] as number);
+      firstStartNs = Math.min(firstStartNs, startNs);
+      lastStartNs = Math.max(lastStartNs, startNs);
+      firstEndNs = Math.min(firstEndNs, endNs);
+      if (endNs > lastEndNs) {
+        lastEndNs = endNs;
+        lastPeer = peer;
+      }
+      this.#missedSinceNs[microBatch * this.#peers + peer] = Number.NaN;
+      this.#asked[microBatch * this.#peers + peer] = 0;
+    }
+    arrival.lastPushNs = lastPushNs;
+    arrival.lastPeer = lastPeer;
+    arrival.spreadNs = lastEndNs - firstEndNs;
+    arrival.usableNs = this.#immediate
+      ? lastEndNs
+      : this.#links.arrival(firstStartNs, lastStartNs, lastEndNs, this.#receiveNs(microBatch), this.#peers) +
+        this.#jitter(microBatch);
+  }
+
+  /** How long a micro-batch's message keeps this instance's link busy while it comes in. */
+  #receiveNs(microBatch: number): number {
+    const number = Atomics.load(this.#control.words, this.#control.numberWord(this.#instance, microBatch, 0));
+    const isMoe = this.#isMoe(number);
+    let bytes = 0;
+    for (const ofPeer of this.#options.incoming) bytes += messageBytes(partsOf(ofPeer, microBatch), isMoe);
+    return occupiedNs(this.#options.network, bytes);
+  }
+
+  #jitter(microBatch: number): number {
+    const { jitterNs } = this.#options.network;
+    if (jitterNs === 0) return 0;
+    const number = Atomics.load(this.#control.words, this.#control.numberWord(this.#instance, microBatch, 0));
+    return jitterNs * uniformOf(this.#options.seed, this.#instance, microBatch, number);
+  }
+
+  /** One message on its way, with what befalls it. */
+  #send(peer: number, microBatch: number, number: number, startNs: number, endNs: number): void {
+    let arrivesNs = endNs;
+    if (this.#checks) {
+      for (const { fault, index } of this.#slowLinks) {
+        if (fault.to !== peer || !isWithin(fault, Math.floor((number - 1) / this.#layers))) continue;
+        this.#fire(index);
+        arrivesNs += fault.delayNs;
+      }
+      const found = this.#messageFaults.get(this.#faultKey(peer, microBatch, number));
+      if (found !== undefined && this.#fire(found.index)) {
+        if (found.fault.kind === "drop") return;
+        if (found.fault.kind === "delay") arrivesNs += found.fault.delayNs;
+        else if (found.fault.kind === "reorder") {
+          this.#held.push({ peer, microBatch, number, untilNs: this.#options.clock() + reorderNs });
+          return;
+        } else {
+          this.#deliver(peer, microBatch, number, startNs, arrivesNs);
+          if (found.fault.kind === "corrupt") this.#damage(peer, microBatch);
+          else this.#deliver(peer, microBatch, number, startNs, arrivesNs);
+          return;
+        }
+      }
+    }
+    this.#deliver(peer, microBatch, number, startNs, arrivesNs);
+  }
+
+  /** The transfer: taken once by its number, and not by a memory that is not there. */
+  #deliver(peer: number, microBatch: number, number: number, startNs: number, endNs: number): void {
+    const control = this.#control;
+    const { words, times } = control;
+    const receiver = control.peerIndex(this.#instance, peer);
+    if (Atomics.load(words, control.word(receiver, "isClosed")) !== 0) return;
+    const numberWord = control.numberWord(receiver, microBatch, this.#place);
+    if (Atomics.load(words, numberWord) >= number) {
+      Atomics.add(words, control.word(receiver, "duplicates"), 1);
+      return;
+    }
+    const at = control.timesAt(receiver, microBatch, this.#place);
+    times[at] = this.#nowNs;
+    times[at + 1] = startNs;
+    times[at + 2] = endNs;
+    const isMoe = this.#isMoe(number);
+    let sum = 0;
+    for (const { source, target, layers } of partsOf(this.#options.outgoing[peer], microBatch)) {
+      if (layers === "moe" && !isMoe) continue;
+      target.set(source);
+      if (this.#checks) sum = crc32(source, sum);
+    }
+    if (this.#checks) words[control.checksumWord(receiver, microBatch, this.#place)] = sum;
+    Atomics.store(words, numberWord, number);
+    // Of several senders the last wakes the receiver; the count is a hint, what it finds are the numbers.
+    const senders = control.peersOf(receiver);
+    if (senders === 1 || Atomics.add(words, control.arrivedWord(receiver, microBatch), 1) + 1 >= number * senders)
+      control.ring(receiver);
+  }
+
+  /** Turns one bit of a message over where it lies. */
+  #damage(peer: number, microBatch: number): void {
+    const parts = partsOf(this.#options.outgoing[peer], microBatch).filter(({ target }) => target.length > 0);
+    const target = parts[0]?.target;
+    if (target !== undefined) target[target.length >> 1] = (target[target.length >> 1] as number) ^ 16;
+  }
+
+  #release(): void {
+    for (const { peer, microBatch, number } of this.#held.splice(0)) {
+      this.#nowNs = this.#options.clock();
+      this.#deliver(peer, microBatch, number, this.#nowNs, this.#nowNs);
+    }
+  }
+
+  /** Asks for what peers say they have sent, and what is not there after a while. */
+  #askAgain(numbers: Int32Array, onlyFrom: readonly boolean[] | undefined): void {
+    const control = this.#control;
+    const now = this.#options.clock();
+    for (let microBatch = 0; microBatch < numbers.length; microBatch++) {
+      const number = numbers[microBatch] as number;
+      if (number === 0) continue;
+      for (let peer = 0; peer < this.#peers; peer++) {
+        if (onlyFrom !== undefined && !onlyFrom[peer]) continue;
+        const at = microBatch * this.#peers + peer;
+        const isMissed =
+          this.sentBy(peer, microBatch) >= number &&
+          Atomics.load(control.words, control.numberWord(this.#instance, microBatch, peer)) < number;
+        if (!isMissed) this.#missedSinceNs[at] = Number.NaN;
+        else if (Number.isNaN(this.#missedSinceNs[at] as number)) this.#missedSinceNs[at] = now;
+        else if (now - (this.#missedSinceNs[at] as number) >= this.#options.retransmitNs) {
+          this.#missedSinceNs[at] = now;
+          this.#ask(microBatch, peer, number);
+        }
+      }
+    }
+  }
+
+  #ask(microBatch: number, peer: number, number: number): void {
+    if (number <= 0) return;
+    const control = this.#control;
+    const sender = control.peerIndex(this.#instance, peer);
+    const at = microBatch * this.#peers + peer;
+    this.#asked[at] = (this.#asked[at] as number) + 1;
+    if ((this.#asked[at] as number) > this.#options.retries + 1) {
+      throw new LostMessageError(
+        `message ${number} of micro-batch ${microBatch} did not come whole in ${this.#options.retries} retransmissions`,
+      );
+    }
+    Atomics.store(control.words, control.resendWord(this.#instance, microBatch, peer), number);
+    Atomics.add(control.words, control.word(sender, "resendCount"), 1);
+    control.ring(sender);
+  }
+
+  /** Sends again what peers miss and what is still at hand; what is not sent yet will come by itself. */
+  #resend(): void {
+    const control = this.#control;
+    for (let microBatch = 0; microBatch < control.division.microBatches.length; microBatch++) {
+      for (let peer = 0; peer < this.#peers; peer++) {
+        const at = control.resendWord(control.peerIndex(this.#instance, peer), microBatch, this.#place);
+        const number = Atomics.exchange(control.words, at, 0);
+        if (number === 0) continue;
+        if (Atomics.load(control.words, control.sentWord(this.#instance, microBatch)) !== number) continue;
+        Atomics.add(control.words, control.word(this.#instance, "resends"), 1);
+        this.#nowNs = this.#options.clock();
+        this.#deliver(peer, microBatch, number, this.#nowNs, this.#nowNs);
+      }
+    }
+  }
+
+  /** Marks a fault as happened; false where it already had. */
+  #fire(index: number): boolean {
+    return Atomics.exchange(this.#control.words, this.#control.firedWord(index), 1) === 0;
+  }
+
+  #ownMessageFaults(faults: readonly Fault[]): Map<number, { fault: MessageFault; index: number }> {
+    const own = new Map<number, { fault: MessageFault; index: number }>();
+    for (const [index, fault] of faults.entries()) {
+      if (!isMessageFault(fault) || !this.#isOwn(fault.from)) continue;
+      const { step, layer, microBatch } = fault.place;
+      own.set(this.#faultKey(fault.to, microBatch, step * this.#layers + layer + 1), { fault, index });
+    }
+    return own;
+  }
+
+  #isOwn({ side, instance }: MessageFault["from"]): boolean {
+    const isAttention = this.#instance < this.#control.division.attentionInstances;
+    return (side === "attention") === isAttention && instance === this.#place;
+  }
+
+  #faultKey(peer: number, microBatch: number, number: number): number {
+    return (number * this.#control.division.microBatches.length + microBatch) * this.#peers + peer;
+  }
+
+  #layerOf(number: number): number {
+    return (number - 1) % this.#layers;
+  }
+
+  #isMoe(number: number): boolean {
+    return this.#options.isMoe[this.#layerOf(number)] as boolean;
+  }
+}
+
+/** Polls before a waiting thread sleeps: some 20 us. */
+const spins = 2000;
+/** A sleeping thread looks up at least this often. */
+const longestSliceNs = 100e6;
+
+function partsOf(ofPeer: readonly (readonly MessagePart[])[] | undefined, microBatch: number): readonly MessagePart[] {
+  return ofPeer?.[microBatch] ?? [];
+}
+
+function isWithin({ firstStep, lastStep }: SlowLinkFault, step: number): boolean {
+  return step >= firstStep && step <= lastStep;
+}
