@@ -11,11 +11,11 @@ import { chooseHardware, type HardwareItem } from "./hardware.ts";
 import { hostRoofs, type RoofHost, type RoofSettings, roofName } from "./hostRoofs.ts";
 import { kernelsHere } from "./kernelsHere.ts";
 import { loadModel, type ModelChoice } from "./models.ts";
-import { placedRows, readBenchRecord } from "./placedKernels.ts";
+import { checkSameHost, placedRows } from "./placedKernels.ts";
 import { type BenchOutcome, DEFAULT_KERNELS } from "./settings.ts";
 
 /** Kernels to set under the roofs: those of a record of `bench`, or a model's, benched quickly. */
-export type RooflineKernels = { readonly recordFile: string } | { readonly model: ModelChoice };
+export type RooflineKernels = { readonly record: BenchDocument } | { readonly model: ModelChoice };
 
 /** What `roofline` measures. */
 export interface RooflineSettings extends RoofSettings {
@@ -92,7 +92,7 @@ async function buildsHere(targets: readonly RoofTarget[] = []): Promise<RoofHost
 type Benched = Pick<BenchOutcome, "document" | "failed">;
 
 /**
- * Where kernels come from, once the roofs are there: a record is read, and a model looked up, before anything is measured.
+ * Where kernels come from, once the roofs are there: a record is checked, and a model looked up, before anything is measured.
  */
 async function kernelSource(
   settings: RooflineSettings,
@@ -100,8 +100,9 @@ async function kernelSource(
 ): Promise<() => Promise<Benched | undefined>> {
   const { kernels } = settings;
   if (kernels === undefined) return async () => undefined;
-  if ("recordFile" in kernels) {
-    const document = readBenchRecord(kernels.recordFile, environment);
+  if ("record" in kernels) {
+    const document = kernels.record;
+    checkSameHost(document.environment, environment);
     return async () => ({ document, failed: false });
   }
   await loadModel(kernels.model);

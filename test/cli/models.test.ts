@@ -118,7 +118,7 @@ describe("schema", () => {
   it("lists what there is where nothing is named, or something else", async () => {
     const { exitCode, out } = await run(["schema"]);
     expect(exitCode).toBe(0);
-    expect(out).toMatch(/^bench +what .*\nmodels +what [\s\S]*\nmodel +a model card/);
+    expect(out).toMatch(/^bench +what [\s\S]*\nmodels +what [\s\S]*\nmodel +a model card/);
     const { err } = await run(["schema", "modell"]);
     expect(err).toMatch(
       /expected one of bench, models, .*, model, accelerator, got "modell"; did you mean .*"model"\?/,
