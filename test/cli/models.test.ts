@@ -121,7 +121,7 @@ describe("schema", () => {
     expect(out).toMatch(/^bench +what [\s\S]*\nmodels +what [\s\S]*\nmodel +a model card/);
     const { err } = await run(["schema", "modell"]);
     expect(err).toMatch(
-      /expected one of bench, models, .*, model, accelerator, got "modell"; did you mean .*"model"\?/,
+      /expected one of bench, .*models, .*, model, accelerator, got "modell"; did you mean .*"model"\?/,
     );
   });
 });
