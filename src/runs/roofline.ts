@@ -1,7 +1,7 @@
 import type { Accelerator } from "../hardware/accelerator.ts";
 import { settleVectorBits } from "../host/vectorWidth.ts";
 import { DOCUMENT_SCHEMA, type Environment } from "../record/document.ts";
-import type { AcceleratorRoofRow, PlacedRow, RoofRow } from "../record/rooflineRows.ts";
+import type { AcceleratorRoofRow, RoofRow } from "../record/rooflineRows.ts";
 import type { BenchDocument, RooflineDocument } from "../record/schemas.ts";
 import { roofsFor } from "../theory/projection.ts";
 import { ridgeFlopsPerByte } from "../theory/roofline.ts";
@@ -71,7 +71,7 @@ export async function roofline(settings: RooflineSettings): Promise<RooflineOutc
         ...notices,
         ...notes,
         ...roofNotes(roofs),
-        ...(benched === undefined ? [] : kernelNotes(benched.document, placed, environment)),
+        ...(benched === undefined ? [] : kernelNotes(benched.document, environment)),
         ...(accelerators.length === 0 ? [] : [ACCELERATOR_NOTE]),
         ...hardwareNotes,
       ],
@@ -167,17 +167,20 @@ function roofNotes(rows: readonly RoofRow[]): string[] {
   ];
 }
 
-function kernelNotes(record: BenchDocument, placed: readonly PlacedRow[], here: Environment): string[] {
+function kernelNotes(record: BenchDocument, here: Environment): string[] {
   const kernels = record.rows.filter((row) => row.row === "kernel").filter(({ kernel }) => !kernel.startsWith("roof."));
-  const left = kernels.length - placed.length;
+  const left = kernels.filter((row) => row.flopsPerSecond === undefined || row.measuredFlopsPerByte === undefined);
+  const whys = [...Map.groupBy(left, ({ status }) => status)].map(([status, rows]) => `${rows.length} ${status}`);
   const { nodeVersion, date } = record.environment;
   return [
     `Kernels were measured at ${date}: measured FLOP/B are counted FLOPs over the bytes of KV cache and weights that miss this host's modeled L2; modeled FLOP/B are those of the formulas.`,
     ...(nodeVersion === here.nodeVersion
       ? []
       : [`The kernels' record was made on Node ${nodeVersion}, the roofs on ${here.nodeVersion}.`]),
-    ...(left === 0
+    ...(left.length === 0
       ? []
-      : [`${left} of the record's ${kernels.length} kernels have no rate or no intensity, and no place here.`]),
+      : [
+          `${left.length} of the record's ${kernels.length} kernels have no rate or no intensity, and no place here: ${whys.join(", ")}.`,
+        ]),
   ];
 }

@@ -106,9 +106,9 @@ describe("roofline", () => {
   });
 
   it("leaves out what memory has no room for, and says so", async () => {
-    const { document } = await roofline(settingsOf({}));
     const build = await kernelsHere("simd");
-    const environment = { ...document.environment, availableMemoryBytes: 2 * document.environment.l2Bytes };
+    const here = recordEnvironment("simd");
+    const environment = { ...here, availableMemoryBytes: 2 * here.l2Bytes };
     const host = { builds: [build], environment, vectorBits: 128 } as const;
     const { rows, notes } = await hostRoofs(settingsOf({ calibration: "anew" }), host);
     expect(rows.map(({ dtype, level }) => dtype ?? level)).toEqual(["f32", "int8", "L1", "L2"]);
@@ -136,8 +136,7 @@ describe("roofline", () => {
   });
 
   it("sets a record's kernels under the roofs, and accelerators beside", async () => {
-    const { environment } = (await roofline(settingsOf({}))).document;
-    const record = { ...fixture, environment };
+    const record = { ...fixture, environment: recordEnvironment("relaxed") };
     const { document } = await roofline(settingsOf({ kernels: { record }, hardware: ["h800", "a800"] }));
     const kernels = document.rows.filter((row) => row.row === "kernel");
     expect(kernels.map(({ kernel, measuredFlopsPerByte }) => [kernel, measuredFlopsPerByte])).toEqual([
@@ -146,7 +145,7 @@ describe("roofline", () => {
     ]);
     // The record is of the relaxed target, these roofs are of simd: no share of another target's peak.
     for (const row of kernels) expect(row).not.toHaveProperty("roofFraction");
-    expect(document.notes.join(" ")).toContain("1 of the record's 3 kernels");
+    expect(document.notes.join(" ")).toMatch(/1 of the record's 3 kernels have no rate .*: 1 failedCheck\./);
     const accelerators = document.rows.filter((row) => row.row === "accelerator");
     expect(accelerators.map(({ accelerator, dtype, precision }) => [accelerator, dtype, precision])).toEqual([
       ["h800", "f32", "bf16"],
@@ -154,6 +153,31 @@ describe("roofline", () => {
       ["a800", "f32", "bf16"],
       ["a800", "int8", "bf16"],
     ]);
+  });
+
+  it("runs a model's kernels where it is given one, on one thread", async () => {
+    const configFile = join(folder, "tiny.json");
+    const dense = {
+      model_type: "llama",
+      hidden_size: 64,
+      intermediate_size: 96,
+      num_hidden_layers: 1,
+      vocab_size: 256,
+    };
+    const heads = { num_attention_heads: 8, num_key_value_heads: 2, rms_norm_eps: 1e-5, max_position_embeddings: 8192 };
+    writeFileSync(configFile, JSON.stringify({ ...dense, ...heads }));
+    const { document, failed } = await roofline(settingsOf({ kernels: { model: { configFile } } }));
+    expect(failed).toBe(false);
+    const kernels = document.rows.filter((row) => row.row === "kernel");
+    expect(kernels.map(({ kernel, dtype, threads }) => [kernel, dtype, threads])).toEqual([
+      ["attention.core", "f32", 1],
+      ["attention.core", "int8", 1],
+    ]);
+    for (const { measuredFlopsPerByte, modeledFlopsPerByte, target } of kernels) {
+      expect(target).toBe("simd");
+      expect(measuredFlopsPerByte).toBeLessThanOrEqual(modeledFlopsPerByte ?? 0);
+    }
+    expect(document.notes.join(" ")).toMatch(/7 of the record's 9 kernels .*: 7 unsupported/);
   });
 
   it("refuses another host's record before anything is measured", async () => {
