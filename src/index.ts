@@ -47,6 +47,16 @@ export { costRowSchema } from "./record/costRows.ts";
 export type { Document, Environment } from "./record/document.ts";
 export { DOCUMENT_SCHEMA, environmentSchema } from "./record/document.ts";
 export { saveDocument } from "./record/files.ts";
+export type {
+  IntensityCauseRow,
+  IntensityKernelRow,
+  IntensityRangeRow,
+  IntensityRow,
+  IntensityTermRow,
+  ModuleCallRow,
+  ModuleRangeRow,
+} from "./record/intensityRows.ts";
+export { intensityRowSchema } from "./record/intensityRows.ts";
 export type { PaperRow } from "./record/paperRows.ts";
 export { paperRowSchema } from "./record/paperRows.ts";
 export type { CutPlanRow, DeploymentPlanRow, FrontPlanRow, PlanRow, TurnPlanRow } from "./record/planRows.ts";
@@ -67,6 +77,7 @@ export type {
   CostDocument,
   EnvDocument,
   HardwareDocument,
+  IntensityDocument,
   ModelsDocument,
   PaperDocument,
   PlanDocument,
@@ -87,8 +98,12 @@ export { cost } from "./runs/cost.ts";
 export { env } from "./runs/environment.ts";
 export type { ChosenHardware, HardwareChoice, HardwareItem } from "./runs/hardware.ts";
 export { acceleratorFileSchema, chooseHardware, hardware, readHardware, showHardware } from "./runs/hardware.ts";
+export type { IntensityOutcome, IntensitySettings } from "./runs/intensity.ts";
+export { intensity } from "./runs/intensity.ts";
 export type { ModelChoice, ModelsSettings } from "./runs/models.ts";
 export { loadModel, models, showModel } from "./runs/models.ts";
+export type { ModuleIntensityOutcome, ModuleIntensitySettings } from "./runs/moduleIntensity.ts";
+export { moduleIntensity } from "./runs/moduleIntensity.ts";
 export type { PaperOutcome, PaperSettings } from "./runs/paper.ts";
 export { paper } from "./runs/paper.ts";
 export type { PlanSettings } from "./runs/plan.ts";

@@ -38,6 +38,8 @@ const instanceWord = {
   corrupted: 27,
   /** Where a hung stage waits for nothing. */
   never: 28,
+  /** 1 while the instance writes into a peer's memory; kept only where instances may be restarted. */
+  isWriting: 29,
 } as const;
 export type InstanceWord = keyof typeof instanceWord;
 /** Two cache lines of 16 words. */
@@ -169,6 +171,15 @@ export class Control {
     return this.times[startTime] as number;
   }
 
+  /** Counts as if all messages before a step had come: what an instance waits for goes on from there. */
+  beginAt(step: number): void {
+    const before = step * this.division.layers;
+    for (let instance = 0; instance < this.instances; instance++) {
+      for (let microBatch = 0; microBatch < this.#microBatches; microBatch++)
+        Atomics.store(this.words, this.arrivedWord(instance, microBatch), before * this.peersOf(instance));
+    }
+  }
+
   /** Lets all instances begin. */
   start(nowNs: number): void {
     this.times[startTime] = nowNs;
@@ -178,10 +189,7 @@ export class Control {
   stop(): void {
     Atomics.store(this.words, stopWord, 1);
     this.#toAll("bell");
-    for (let instance = 0; instance < this.instances; instance++) {
-      Atomics.notify(this.words, this.word(instance, "job"));
-      Atomics.notify(this.words, this.word(instance, "generation"));
-    }
+    this.#toAll("job");
   }
 
   get isStopped(): boolean {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { type ResidentPool, startResidentPool } from "../host/pool.ts";
 import { clockOrigin, type SharedClock, sharedClock } from "../host/sharedClock.ts";
 import { createMemory, type KernelModule } from "../kernels/load.ts";
@@ -6,12 +5,12 @@ import { InfeasibleError } from "../units/errors.ts";
 import { formatBytes } from "../units/format.ts";
 import { Control, instanceIndex, phase } from "./control.ts";
 import type { Fault, Recovery } from "./faults.ts";
-import type { InstanceTask } from "./instance.ts";
+import type { InstanceEnd, InstanceTask } from "./instance.ts";
 import type { Network } from "./network.ts";
 import { type StageEntry, StageLog, stageLogBytes } from "./stageLog.ts";
 import { type Layouts, layoutsOf, rowWidth } from "./stageModel.ts";
 import { inputLogBytes, type StepLogBuffers } from "./stepLog.ts";
-import { divisionOf, type Division, type Work } from "./work.ts";
+import { type Division, divisionOf, type Work } from "./work.ts";
 
 /** The module that instances' threads run; beside this file, as source or as built. */
 const instanceUrl = new URL(import.meta.url.endsWith(".ts") ? "./instance.ts" : "./instance.js", import.meta.url);
@@ -94,14 +93,19 @@ interface Instance {
   isDone: boolean;
   restarts: number;
   heartbeat: number;
-  aliveNs: number;
+  /** For how long it has shown no sign of life, as far as the driver could look. */
+  silentNs: number;
   outage: Restart | undefined;
   /** Why the driver itself ended it; undefined where it did not. */
   endedFor: string | undefined;
 }
 
 const heapMebibytes = 256;
+/** How often the driver looks after the instances, and whether all are ready. */
 const lookEveryMs = 25;
+const lookForStartEveryMs = 4;
+/** Time that passes between two looks counts for so much at most: then it was the driver that did not get to run. */
+const mostLookNs = 4e6 * lookEveryMs;
 /** Instances begin with weights and caches to make: this many times the watchdog's time. */
 const startingPatience = 20;
 /** A stopped instance ends by itself within this time, or is ended. */
@@ -118,6 +122,9 @@ class Driver {
   readonly #restarts: Restart[] = [];
   readonly #maySpin: boolean;
   #failure: Error | undefined;
+  #lookedNs = 0;
+  /** Ends the driver's rest before its time. */
+  #wake: () => void = () => {};
 
   constructor(run: MembershipRun) {
     const { work, faults, threadsPerInstance: threads } = run;
@@ -125,7 +132,9 @@ class Driver {
     this.#division = divisionOf(work);
     this.#clock = sharedClock(run.clock.origin);
     this.#control = new Control(this.#division, faults.length);
-    for (const [fault, fired] of run.fired.entries()) this.#control.words[this.#control.firedWord(fault)] = Number(fired);
+    this.#control.beginAt(run.firstStep);
+    for (const [fault, fired] of run.fired.entries())
+      this.#control.words[this.#control.firedWord(fault)] = Number(fired);
     const layouts = layoutsOf(work);
     checkMemory(run, layouts);
     this.#memories = [...layouts.attention, ...layouts.ffn].map(({ memoryBytes }) => createMemory(memoryBytes));
@@ -144,13 +153,17 @@ class Driver {
 
   async run(): Promise<MembershipResult> {
     const { signal } = this.#run;
-    const stop = (): void => this.#control.stop();
+    const stop = (): void => {
+      this.#control.stop();
+      this.#wake();
+    };
     signal.addEventListener("abort", stop);
     if (signal.aborted) stop();
     try {
-      await this.#watch(() => this.#instances.every((instance) => this.#phaseOf(instance) !== phase.starting));
+      const isReady = (instance: Instance): boolean => this.#phaseOf(instance) !== phase.starting;
+      await this.#watch(() => this.#instances.every(isReady), lookForStartEveryMs);
       if (!signal.aborted) this.#control.start(this.#clock());
-      await this.#watch(() => this.#instances.every(({ isDone }) => isDone));
+      await this.#watch(() => this.#instances.every(({ isDone }) => isDone), lookEveryMs);
     } finally {
       signal.removeEventListener("abort", stop);
     }
@@ -161,16 +174,17 @@ class Driver {
   async end(): Promise<void> {
     this.#control.stop();
     const all = Promise.all(this.#instances.map(({ ended }) => ended));
-    await Promise.race([all, sleep(stopGraceMs)]);
+    void all.then(() => this.#wake());
+    await this.#rest(stopGraceMs);
     await Promise.all([this.#pools.attention.destroy(), this.#pools.ffn.destroy()]);
     await all;
   }
 
   /** Looks after the instances until the condition holds, or the run is stopped. */
-  async #watch(isOver: () => boolean): Promise<void> {
+  async #watch(isOver: () => boolean, everyMs: number): Promise<void> {
+    this.#lookedNs = this.#clock();
     while (!isOver() && !this.#run.signal.aborted) {
-      const running = this.#instances.filter(({ isDone }) => !isDone).map(({ ended }) => ended);
-      await Promise.race([...running, sleep(lookEveryMs)]);
+      await this.#rest(everyMs);
       if (this.#failure !== undefined) throw this.#failure;
       this.#checkHearts();
       this.#report();
@@ -178,12 +192,23 @@ class Driver {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
+  /** Returns after a while, or when something has happened; leaves no timer behind. */
+  #rest(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
   #launch(side: "attention" | "ffn", instance: number): Instance {
     const stageLog = new SharedArrayBuffer(stageLogBytes(this.#stages()));
     const index = instanceIndex(this.#division, side, instance);
     const launched: Instance = {
       ...{ side, instance, index, stageLog, abort: new AbortController(), ended: Promise.resolve([]) },
-      ...{ isDone: false, restarts: 0, heartbeat: 0, aliveNs: this.#clock(), outage: undefined, endedFor: undefined },
+      ...{ isDone: false, restarts: 0, heartbeat: 0, silentNs: 0, outage: undefined, endedFor: undefined },
     };
     this.#start(launched);
     return launched;
@@ -193,14 +218,29 @@ class Driver {
     const { side, instance, index } = target;
     const { work, threadsPerInstance: threads } = this.#run;
     const { words } = this.#control;
-    for (const name of ["atBarrier", "jobKind", "phase"] as const) Atomics.store(words, this.#control.word(index, name), 0);
+    for (const name of ["atBarrier", "jobKind", "phase", "isWriting"] as const)
+      Atomics.store(words, this.#control.word(index, name), 0);
     target.abort = new AbortController();
-    target.aliveNs = this.#clock();
+    target.silentNs = 0;
     target.endedFor = undefined;
     const tasks = Array.from({ length: threads }, (_, rank): InstanceTask => {
       const { kernels, network, faults, recovery, stepLog, firstStep, lastStep, seed } = this.#run;
       return {
-        ...{ work, side, instance, rank, threads, kernels, network, faults, recovery, stepLog, firstStep, lastStep, seed },
+        ...{
+          work,
+          side,
+          instance,
+          rank,
+          threads,
+          kernels,
+          network,
+          faults,
+          recovery,
+          stepLog,
+          firstStep,
+          lastStep,
+          seed,
+        },
         memories: this.#memories,
         control: this.#control.buffers,
         clockOrigin: this.#run.clock.origin,
@@ -212,15 +252,30 @@ class Driver {
     });
     const residents = tasks.map((task) => this.#pools[side].run(task, target.abort.signal));
     // One thread that dies takes the instance down.
-    for (const resident of residents) resident.catch(() => target.abort.abort());
+    for (const resident of residents)
+      resident.then(
+        (end) => this.#endIfLost(target, end as InstanceEnd),
+        () => target.abort.abort(),
+      );
     target.ended = Promise.allSettled(residents);
     void target.ended.then((outcomes) => this.#onEnd(target, outcomes));
+  }
+
+  #endIfLost(target: Instance, end: InstanceEnd): void {
+    if (end.kind !== "lost") return;
+    this.#fail(new UnrecoverableError(`${nameOf(target)} can't go on: ${end.text}`));
+  }
+
+  #fail(failure: Error): void {
+    this.#failure ??= failure;
+    this.#wake();
   }
 
   #onEnd(target: Instance, outcomes: readonly PromiseSettledResult<unknown>[]): void {
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
     if (failed === undefined) {
       target.isDone = true;
+      this.#wake();
       return;
     }
     if (this.#control.isStopped || this.#run.signal.aborted) return;
@@ -235,16 +290,12 @@ class Driver {
     const text = target.endedFor ?? (reason instanceof Error ? reason.message : String(reason));
     if (faults.length === 0) {
       const known = target.endedFor === undefined && reason instanceof Error;
-      this.#failure = known ? reason : new UnrecoverableError(`${name}: ${text}`);
-      return;
-    }
-    if (reason instanceof Error && reason.name === "LostMessageError") {
-      this.#failure = new UnrecoverableError(`${name}: ${text}: the run can't go on`);
+      this.#fail(known ? reason : new UnrecoverableError(`${name}: ${text}`));
       return;
     }
     if (target.restarts >= recovery.retries) {
       const often = `${recovery.retries} restart${recovery.retries === 1 ? "" : "s"}`;
-      this.#failure = new UnrecoverableError(`${name} could not be recovered within ${often}: ${text}`);
+      this.#fail(new UnrecoverableError(`${name} could not be recovered within ${often}: ${text}`));
       return;
     }
     target.restarts++;
@@ -256,6 +307,8 @@ class Driver {
 
   #checkHearts(): void {
     const now = this.#clock();
+    const lookNs = Math.min(now - this.#lookedNs, mostLookNs);
+    this.#lookedNs = now;
     for (const target of this.#instances) {
       const heartbeat = Atomics.load(this.#control.words, this.#control.word(target.index, "heartbeat"));
       const at = this.#phaseOf(target);
@@ -263,15 +316,13 @@ class Driver {
         target.outage.untilNs = now;
         target.outage = undefined;
       }
-      if (heartbeat !== target.heartbeat || target.isDone || at === phase.done) {
-        target.heartbeat = heartbeat;
-        target.aliveNs = now;
-        continue;
-      }
-      const patience = at === phase.running ? 1 : startingPatience;
-      if (now - target.aliveNs <= this.#run.recovery.watchdogNs * patience) continue;
-      target.aliveNs = now;
-      target.endedFor = `no sign of life for ${(this.#run.recovery.watchdogNs * patience) / 1e9} s`;
+      const isAlive = heartbeat !== target.heartbeat || target.isDone || at === phase.done;
+      target.heartbeat = heartbeat;
+      target.silentNs = isAlive ? 0 : target.silentNs + lookNs;
+      const patienceNs = this.#run.recovery.watchdogNs * (at === phase.running ? 1 : startingPatience);
+      if (target.silentNs <= patienceNs) continue;
+      target.silentNs = 0;
+      target.endedFor = `no sign of life for ${patienceNs / 1e9} s`;
       target.abort.abort();
     }
   }
@@ -288,8 +339,11 @@ class Driver {
     this.#run.onProgress(done, this.#run.lastStep * this.#division.layers * microBatches.length);
   }
 
+  /** Stages that an instance notes, those that it runs again after restarts as well. */
   #stages(): number {
-    return ((this.#run.lastStep - this.#run.firstStep) * this.#division.layers + 1) * this.#division.microBatches.length;
+    const { firstStep, lastStep, faults, recovery } = this.#run;
+    const redone = faults.length === 0 ? 0 : 2 * recovery.retries;
+    return ((lastStep - firstStep) * this.#division.layers + 1 + redone) * this.#division.microBatches.length;
   }
 
   #phaseOf({ index }: Instance): number {

@@ -1,7 +1,8 @@
-import { sharedClock, type SharedClock } from "../host/sharedClock.ts";
+import { type SharedClock, sharedClock } from "../host/sharedClock.ts";
 import type { KernelModule } from "../kernels/load.ts";
 import { Control, type ControlBuffers, instanceIndex, phase } from "./control.ts";
 import { crashNow } from "./crash.ts";
+import { sequencesOf } from "./decodeWork.ts";
 import { type CrashFault, type Fault, isCrash, type Recovery, type SlowFault } from "./faults.ts";
 import {
   attentionTogether,
@@ -12,7 +13,7 @@ import {
   poster,
 } from "./instanceThreads.ts";
 import type { Network } from "./network.ts";
-import { Port } from "./port.ts";
+import { LostMessageError, Port } from "./port.ts";
 import { normalOf, uniformOf } from "./seeded.ts";
 import { StageLog } from "./stageLog.ts";
 import { bindAttentionStages, bindFfnStages, rowWidth } from "./stageModel.ts";
@@ -20,7 +21,6 @@ import type { AttentionStages, FfnStages, StagePlace } from "./stages.ts";
 import { StepLog, type StepLogBuffers } from "./stepLog.ts";
 import { wiring } from "./wiring.ts";
 import { type Division, divisionOf, isMoeLayer, type Work } from "./work.ts";
-import { sequencesOf } from "./decodeWork.ts";
 
 /** What one thread of an instance is given. Memories, control and logs are shared. */
 export interface InstanceTask {
@@ -51,8 +51,21 @@ export interface InstanceTask {
   readonly seed: number;
 }
 
+/** How a thread of an instance ended by itself; an error's name would not come through to the driver. */
+export type InstanceEnd = { readonly kind: "done" } | { readonly kind: "lost"; readonly text: string };
+
 /** The resident loop of one thread of an instance; ends when its last stage is over, or the run is stopped. */
-export default function runInstance(task: InstanceTask): void {
+export default function runInstance(task: InstanceTask): InstanceEnd {
+  try {
+    runThread(task);
+    return { kind: "done" };
+  } catch (error) {
+    if (error instanceof LostMessageError) return { kind: "lost", text: error.message };
+    throw error;
+  }
+}
+
+function runThread(task: InstanceTask): void {
   const division = divisionOf(task.work);
   const control = new Control(division, task.faults.length, task.control);
   const self = instanceIndex(division, task.side, task.instance);
@@ -61,19 +74,16 @@ export default function runInstance(task: InstanceTask): void {
   if (task.side === "attention") {
     const stages = bindAttentionStages({ ...task, memory }, meet);
     if (task.rank > 0) return followFirstThread(control, self, stages, meet, task.maySpin, task.jobsSeen);
-    const run = new InstanceRun(task, division, control, self);
-    run.attention(attentionTogether(stages, poster(control, self, task.threads, meet)));
+    const together = attentionTogether(stages, poster(control, self, task.threads, meet));
+    new InstanceRun(task, division, control, self).attention(together);
   } else {
     const stages = bindFfnStages({ ...task, memory }, meet);
     if (task.rank > 0) return followFirstThread(control, self, stages, meet, task.maySpin, task.jobsSeen);
-    const run = new InstanceRun(task, division, control, self);
-    run.ffn(ffnTogether(stages, poster(control, self, task.threads, meet)));
+    const together = ffnTogether(stages, poster(control, self, task.threads, meet));
+    new InstanceRun(task, division, control, self).ffn(together);
   }
   dismissThreads(control, self, task.threads);
 }
-
-/** How long an instance that is done sleeps before it looks whether all are. */
-const servingSliceNs = 20e6;
 
 /** What both sides do: wait, work, push, note. */
 class InstanceRun {
@@ -91,6 +101,8 @@ class InstanceRun {
   readonly #numbers: Int32Array;
   /** Stages that each micro-batch has behind it. */
   readonly #done: Int32Array;
+  /** 1 for a micro-batch that an instance which died since may have ended. */
+  readonly #mayHaveEnded: Int32Array;
   readonly #entry = {
     step: 0,
     layer: 0,
@@ -104,6 +116,7 @@ class InstanceRun {
     lastPeer: 0,
     spreadNs: 0,
     queued: 0,
+    redone: 0,
   };
   /** When an emulated stage is over; the next one begins no earlier. */
   #freeNs = 0;
@@ -132,22 +145,29 @@ class InstanceRun {
     this.#stepLog = new StepLog(division, rowWidth(work), task.stepLog);
     const isOwn = ({ at }: CrashFault | SlowFault): boolean => at.side === task.side && at.instance === task.instance;
     const own = faults.map((fault, index) => ({ fault, index }));
-    this.#crashes = own.filter((each): each is { fault: CrashFault; index: number } => isCrash(each.fault) && isOwn(each.fault));
-    this.#slow = own.filter((each): each is { fault: SlowFault; index: number } => each.fault.kind === "slow" && isOwn(each.fault));
+    this.#crashes = own.filter(
+      (each): each is { fault: CrashFault; index: number } => isCrash(each.fault) && isOwn(each.fault),
+    );
+    this.#slow = own.filter(
+      (each): each is { fault: SlowFault; index: number } => each.fault.kind === "slow" && isOwn(each.fault),
+    );
     const microBatches = division.microBatches.length;
     this.#numbers = new Int32Array(microBatches);
     this.#done = new Int32Array(microBatches).map((_, microBatch) =>
       Math.max(task.firstStep * division.layers, Atomics.load(control.words, control.sentWord(self, microBatch))),
     );
+    this.#mayHaveEnded = this.#done.map((done) => (done === task.lastStep * division.layers ? 1 : 0));
   }
 
   attention(stages: AttentionStages): void {
     const { layers, microBatches } = this.#division;
     const end = this.#task.lastStep * layers;
     const first = this.#task.firstStep * layers;
+    this.#close();
     stages.prepare();
     this.#rebuildCaches(stages);
-    for (let microBatch = 0; microBatch < microBatches.length; microBatch++) this.#numbers[microBatch] = this.#done[microBatch] as number;
+    for (let microBatch = 0; microBatch < microBatches.length; microBatch++)
+      this.#numbers[microBatch] = this.#done[microBatch] as number;
     // A micro-batch that has pushed its message redoes that stage: its rows and its message are as they were before.
     for (let microBatch = 0; microBatch < microBatches.length; microBatch++) {
       const done = this.#done[microBatch] as number;
@@ -182,6 +202,8 @@ class InstanceRun {
         this.#stepLog.addInput(this.#task.lastStep, 0, sequence, rows);
         this.#entry.endNs = this.#clock();
         this.#entry.sentNs = this.#entry.endNs;
+        // Whether an instance that died had been here is not known.
+        this.#entry.redone = this.#mayHaveEnded[microBatch] as number;
         this.#log.add(this.#entry);
         this.#numbers[microBatch] = 0;
         open--;
@@ -195,6 +217,7 @@ class InstanceRun {
     const { layers, microBatches } = this.#division;
     const first = this.#task.firstStep * layers;
     const end = this.#task.lastStep * layers;
+    this.#close();
     stages.prepare();
     this.#redo(stages, first);
     for (let microBatch = 0; microBatch < microBatches.length; microBatch++) {
@@ -235,8 +258,16 @@ class InstanceRun {
   /** The last stage of a restarted instance, from its logged input. */
   #again(stages: AttentionStages, microBatch: number, stage: number): void {
     const place = this.#placeOf(stage, microBatch);
+    const beginNs = this.#clock();
     this.#stepLog.readInput(place.step, place.layer, this.#sequences(microBatch).first, stages.input(place));
     stages.rerun(place);
+    this.#redone(place, beginNs);
+  }
+
+  #redone(place: StagePlace, beginNs: number): void {
+    const endNs = this.#clock();
+    const begin = { waitNs: beginNs, pushedNs: beginNs, usableNs: beginNs, beginNs, endNs, sentNs: endNs };
+    this.#log.add({ ...place, ...begin, lastPeer: -1, spreadNs: 0, queued: 0, redone: 1 });
   }
 
   /** The first stage of a micro-batch in this membership: nothing to wait for. */
@@ -261,46 +292,35 @@ class InstanceRun {
    * rows of the others are not there and not needed; tokens do not meet in an FFN.
    */
   #redo(stages: FfnStages, first: number): void {
-    const { microBatches } = this.#division;
-    const waitsFor = new Int32Array(microBatches.length);
-    for (let microBatch = 0; microBatch < microBatches.length; microBatch++) {
+    for (let microBatch = 0; microBatch < this.#division.microBatches.length; microBatch++) {
       const done = this.#done[microBatch] as number;
-      if (done <= first) continue;
-      const peers = Array.from({ length: this.#control.peersOf(this.#self) }, (_, peer) => this.#port.sentBy(peer, microBatch) === done);
-      if (!peers.includes(true)) continue;
-      waitsFor.fill(0);
-      waitsFor[microBatch] = done;
-      this.#reopen(waitsFor);
-      this.#port.awaitAny(waitsFor, peers);
-      this.#port.take(microBatch);
-      stages.run(this.#placeOf(done - 1, microBatch));
+      if (done <= first || !this.#port.awaitUnanswered(microBatch, done)) continue;
+      const place = this.#placeOf(done - 1, microBatch);
+      const beginNs = this.#clock();
+      stages.run(place);
       this.#pushAgain(microBatch, done);
+      this.#redone(place, beginNs);
     }
   }
 
-  /** Makes the instance reachable and waits for the beginning, or asks for what it has missed. */
+  /** Keeps peers from writing into a memory that is made anew. */
+  #close(): void {
+    if (this.#task.restarts > 0) this.#port.close();
+  }
+
+  /** Makes the instance reachable, asks for what a restarted one has missed, and waits for the run's beginning. */
   #open(): void {
-    const { words } = this.#control;
-    if (this.#task.restarts > 0) this.#reopen(this.#numbers);
-    else {
-      this.#setPhase(phase.ready);
-      while (this.#control.startNs === 0) {
-        const bell = Atomics.load(words, this.#control.word(this.#self, "bell"));
-        this.#port.poll();
-        if (this.#control.startNs === 0) Atomics.wait(words, this.#control.word(this.#self, "bell"), bell, 100);
-      }
-    }
+    if (this.#task.restarts > 0) this.#port.reopen(this.#numbers);
+    if (this.#control.startNs === 0) this.#setPhase(phase.ready);
+    this.#port.awaitCondition(() => this.#control.startNs !== 0);
     this.#setPhase(phase.running);
     this.#freeNs = this.#task.restarts > 0 ? this.#clock() : this.#control.startNs;
-  }
-
-  #reopen(numbers: Int32Array): void {
-    this.#port.reopen(numbers);
   }
 
   #received(microBatch: number, { step, layer }: StagePlace): void {
     const arrival = this.#port.arrival(microBatch);
     const entry = this.#entry;
+    entry.redone = 0;
     entry.step = step;
     entry.layer = layer;
     entry.microBatch = microBatch;
@@ -317,6 +337,7 @@ class InstanceRun {
   #work(place: StagePlace, run: () => void): void {
     const { work } = this.#task;
     const slowdown = this.#slowdown(place.step);
+    this.#port.beginRows(place.microBatch);
     run();
     if (work.kind === "emulated") {
       const { attentionNs, ffnNs } = work.emulated;
@@ -362,7 +383,9 @@ class InstanceRun {
       case "none":
         return 1;
       case "lognormal":
-        return Math.exp(jitter.sigma * normalOf(this.#task.seed, this.#self, step, layer, microBatch) - jitter.sigma ** 2 / 2);
+        return Math.exp(
+          jitter.sigma * normalOf(this.#task.seed, this.#self, step, layer, microBatch) - jitter.sigma ** 2 / 2,
+        );
       case "uniform":
         return 1 + jitter.share * (2 * uniformOf(this.#task.seed, this.#self, step, layer, microBatch) - 1);
     }
@@ -391,10 +414,11 @@ class InstanceRun {
   #serveUntilAllDone(): void {
     const { words } = this.#control;
     if (this.#task.faults.length === 0) return;
-    const isDone = (instance: number): boolean => Atomics.load(words, this.#control.word(instance, "phase")) === phase.done;
+    const isDone = (instance: number): boolean =>
+      Atomics.load(words, this.#control.word(instance, "phase")) === phase.done;
     for (let instance = 0; instance < this.#control.instances; instance++) this.#control.ring(instance);
     const instances = Array.from({ length: this.#control.instances }, (_, instance) => instance);
-    while (!instances.every(isDone)) this.#port.sleepUntil(this.#clock() + servingSliceNs);
+    this.#port.awaitCondition(() => instances.every(isDone));
   }
 
   #setPhase(value: number): void {
@@ -415,4 +439,3 @@ class InstanceRun {
     return { step: Math.floor(stage / layers), layer: stage % layers, microBatch };
   }
 }
-

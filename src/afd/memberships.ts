@@ -18,7 +18,8 @@ export interface Membership {
 export function membershipsOf(work: Work, steps: number, faults: readonly Fault[]): readonly Membership[] {
   const changes = faults
     .filter((fault): fault is MembershipFault => fault.kind === "add" || fault.kind === "remove")
-    .sort((one, other) => one.step - other.step);
+    // What is added and removed in one step is exchanged: no side is empty in between.
+    .sort((one, other) => one.step - other.step || (one.kind === other.kind ? 0 : one.kind === "add" ? -1 : 1));
   const memberships: Membership[] = [];
   let current = work;
   let firstStep = 0;
@@ -27,7 +28,9 @@ export function membershipsOf(work: Work, steps: number, faults: readonly Fault[
     firstStep = change.step;
     current = changed(current, change);
   }
-  return [...memberships, { work: current, firstStep, lastStep: steps }];
+  memberships.push({ work: current, firstStep, lastStep: steps });
+  for (const { work: each } of memberships) if (each.kind === "kernels") checkFfnParallel(each.decode);
+  return memberships;
 }
 
 function changed(work: Work, { kind, side, step }: MembershipFault): Work {
@@ -40,7 +43,5 @@ function changed(work: Work, { kind, side, step }: MembershipFault): Work {
     throw new InvalidInputError({ field, value: before[key], expected: "another instance on that side to stay" });
   }
   if (work.kind === "emulated") return { kind: "emulated", emulated: { ...work.emulated, [key]: count } };
-  const decode = { ...work.decode, [key]: count };
-  checkFfnParallel(decode);
-  return { kind: "kernels", decode };
+  return { kind: "kernels", decode: { ...work.decode, [key]: count } };
 }

@@ -12,7 +12,7 @@ export class StoppedError extends Error {
   override name = "StoppedError";
 }
 
-/** Thrown where a message did not come however often it was asked for. */
+/** Thrown where a message did not come however often it was sent again. */
 export class LostMessageError extends Error {
   override name = "LostMessageError";
 }
@@ -79,6 +79,10 @@ export class Port {
   readonly #messageFaults: ReadonlyMap<number, { readonly fault: MessageFault; readonly index: number }>;
   readonly #slowLinks: readonly { readonly fault: SlowLinkFault; readonly index: number }[];
   readonly #held: Held[] = [];
+  /** What is waited for: the number of each micro-batch; 0: none. */
+  #numbers: Int32Array;
+  /** Whether that has come. */
+  readonly #hasCome = (): boolean => this.#earliest(this.#numbers) >= 0;
   #resendsSeen = 0;
   /** When the message at hand is pushed. */
   #nowNs = 0;
@@ -86,7 +90,12 @@ export class Port {
   readonly #arrivals: readonly Arrival[];
   /** Since when each message has been missed; [micro-batch x peers + peer]. */
   readonly #missedSinceNs: Float64Array;
+  /** How often each message has been sent again, or should have been. */
   readonly #asked: Int32Array;
+  /** Number of the message that each micro-batch's rows at hand are; 0: they are being made. */
+  readonly #ready: Int32Array;
+  /** Number of the last message that was found whole; [micro-batch x peers + peer]. */
+  readonly #whole: Int32Array;
 
   constructor(options: PortOptions) {
     const { control, instance, network, faults } = options;
@@ -113,12 +122,20 @@ export class Port {
     }));
     this.#missedSinceNs = new Float64Array(microBatches * this.#peers).fill(Number.NaN);
     this.#asked = new Int32Array(microBatches * this.#peers);
+    this.#numbers = new Int32Array(microBatches);
+    this.#ready = new Int32Array(microBatches);
+    this.#whole = new Int32Array(microBatches * this.#peers);
   }
 
   /** Bytes of a message of a layer to all peers together. */
   bytesOut(microBatch: number, layer: number): number {
     const isMoe = this.#options.isMoe[layer] as boolean;
     return this.#options.outgoing.reduce((sum, ofPeer) => sum + messageBytes(partsOf(ofPeer, microBatch), isMoe), 0);
+  }
+
+  /** Says that a micro-batch's rows are about to be made anew: what peers miss of the message before can't be sent again. */
+  beginRows(microBatch: number): void {
+    this.#ready[microBatch] = 0;
   }
 
   /**
@@ -128,6 +145,7 @@ export class Port {
    */
   push(microBatch: number, number: number, readyNs: number, nowNs: number): void {
     this.#nowNs = nowNs;
+    this.#ready[microBatch] = number;
     this.#control.words[this.#control.sentWord(this.#instance, microBatch)] = number;
     const { network, outgoing } = this.#options;
     if (this.#immediate) {
@@ -142,6 +160,8 @@ export class Port {
         this.#send(peer, microBatch, number, startNs, endNs);
       }
     } else {
+      // What came meanwhile had the link first, where both directions take turns on it.
+      if (network.linkUse === "shared") this.#earliest(this.#numbers);
       const startNs = this.#links.beginSend(readyNs, 0);
       const endNs = startNs + occupiedNs(network, this.bytesOut(microBatch, this.#layerOf(number)));
       this.#links.endSend(endNs, 0);
@@ -153,20 +173,20 @@ export class Port {
   /**
    * Waits until a message of one of the micro-batches has come from all peers and can be used; gives the micro-batch.
    * @param numbers the number that each micro-batch waits for; 0: none
-   * @param onlyFrom peers that count; undefined: all
    * @throws StoppedError, LostMessageError
    */
-  awaitAny(numbers: Int32Array, onlyFrom?: readonly boolean[]): number {
+  awaitAny(numbers: Int32Array): number {
     const { maySpin } = this.#options;
+    this.#numbers = numbers;
     for (let spin = 0; ; spin++) {
       const bell = Atomics.load(this.#control.words, this.#control.word(this.#instance, "bell"));
-      const next = this.#earliest(numbers, onlyFrom);
+      const next = this.#earliest(numbers);
       const usableNs = next < 0 ? Number.POSITIVE_INFINITY : this.arrival(next).usableNs;
       if (next >= 0 && (this.#immediate || usableNs <= this.#options.clock())) return next;
       if (maySpin && next < 0 && spin < spins) continue;
       this.poll();
-      if (next < 0 && this.#checks) this.#askAgain(numbers, onlyFrom);
-      this.#sleep(bell, usableNs, next < 0 ? numbers : undefined, onlyFrom);
+      if (next < 0 && this.#checks) this.#askAgain(numbers);
+      this.#sleep(bell, usableNs, next < 0 ? this.#hasCome : undefined);
     }
   }
 
@@ -179,14 +199,16 @@ export class Port {
   queued(numbers: Int32Array, taken: number): number {
     let count = 0;
     for (let microBatch = 0; microBatch < numbers.length; microBatch++) {
-      if (microBatch !== taken && numbers[microBatch] !== 0 && !Number.isNaN(this.arrival(microBatch).usableNs)) count++;
+      if (microBatch !== taken && numbers[microBatch] !== 0 && !Number.isNaN(this.arrival(microBatch).usableNs))
+        count++;
     }
     return count;
   }
 
-  /** Forgets an arrival once its micro-batch has been taken. */
+  /** Forgets an arrival once its micro-batch has been taken, and waits for none of it until told to. */
   take(microBatch: number): void {
     this.arrival(microBatch).usableNs = Number.NaN;
+    this.#numbers[microBatch] = 0;
   }
 
   /**
@@ -199,6 +221,19 @@ export class Port {
       if (this.#options.clock() >= untilNs) return;
       this.poll();
       this.#sleep(bell, untilNs);
+    }
+  }
+
+  /**
+   * Serves peers and sleeps until a condition holds; who makes it hold rings the bell.
+   * @throws StoppedError
+   */
+  awaitCondition(isOver: () => boolean): void {
+    for (;;) {
+      const bell = Atomics.load(this.#control.words, this.#control.word(this.#instance, "bell"));
+      if (isOver()) return;
+      this.poll();
+      this.#sleep(bell, Number.POSITIVE_INFINITY, isOver);
     }
   }
 
@@ -221,6 +256,9 @@ export class Port {
    */
   reopen(numbers: Int32Array): void {
     const control = this.#control;
+    this.#whole.fill(0);
+    this.#asked.fill(0);
+    this.#missedSinceNs.fill(Number.NaN);
     for (let microBatch = 0; microBatch < numbers.length; microBatch++) {
       const before = Math.max(0, (numbers[microBatch] as number) - 1);
       for (let peer = 0; peer < this.#peers; peer++)
@@ -229,24 +267,71 @@ export class Port {
     }
     Atomics.store(control.words, control.word(this.#instance, "isClosed"), 0);
     for (let microBatch = 0; microBatch < numbers.length; microBatch++) {
-      for (let peer = 0; peer < this.#peers; peer++) this.#ask(microBatch, peer, numbers[microBatch] as number);
+      const number = numbers[microBatch] as number;
+      if (number > 0) for (let peer = 0; peer < this.#peers; peer++) this.#request(microBatch, peer, number);
     }
   }
 
+  /**
+   * Closes the mailbox and waits until no peer writes into this memory any more.
+   * @throws StoppedError
+   */
+  close(): void {
+    const { words } = this.#control;
+    Atomics.store(words, this.#control.word(this.#instance, "isClosed"), 1);
+    for (let peer = 0; peer < this.#peers; peer++) {
+      const isWriting = this.#control.word(this.#control.peerIndex(this.#instance, peer), "isWriting");
+      while (Atomics.load(words, isWriting) !== 0) {
+        this.poll();
+        Atomics.wait(words, isWriting, 1, 1);
+      }
+    }
+  }
+
+  /**
+   * Waits for a message from all peers that have sent nothing since, then closes the mailbox, so that their rows stay as they are;
+   * rows of the other peers are cleared. False where all have sent later ones: nobody needs the answer any more.
+   * @throws StoppedError, LostMessageError
+   */
+  awaitUnanswered(microBatch: number, number: number): boolean {
+    const numbers = new Int32Array(this.#ready.length);
+    numbers[microBatch] = number;
+    this.reopen(numbers);
+    let unanswered = 0;
+    this.awaitCondition(() => {
+      unanswered = 0;
+      let missing = 0;
+      for (let peer = 0; peer < this.#peers; peer++) {
+        if (this.#sentBy(peer, microBatch) !== number) continue;
+        unanswered++;
+        if (!this.#isHere(microBatch, number, peer)) missing++;
+      }
+      if (missing > 0) this.#askAgain(numbers);
+      return missing === 0;
+    });
+    if (unanswered === 0) return false;
+    this.close();
+    // A peer that goes on now finds the mailbox closed, and is asked later.
+    for (let peer = 0; peer < this.#peers; peer++) {
+      if (this.#sentBy(peer, microBatch) === number) continue;
+      for (const { target } of partsOf(this.#options.incoming[peer], microBatch)) target.fill(0);
+    }
+    return true;
+  }
+
   /** Number of the last message that a peer has sent. */
-  sentBy(peer: number, microBatch: number): number {
+  #sentBy(peer: number, microBatch: number): number {
     const control = this.#control;
     return Atomics.load(control.words, control.sentWord(control.peerIndex(this.#instance, peer), microBatch));
   }
 
-  /** Sleeps, unless something has come since the bell was read that nobody rings for any more. */
-  #sleep(bell: number, untilNs: number, numbers?: Int32Array, onlyFrom?: readonly boolean[]): void {
+  /** Sleeps, unless what is waited for has come since the bell was read: nobody rings for that any more. */
+  #sleep(bell: number, untilNs: number, isOver?: () => boolean): void {
     const { words } = this.#control;
     const isAsleep = this.#control.word(this.#instance, "isAsleep");
     Atomics.store(words, isAsleep, 1);
-    const hasCome = numbers !== undefined && this.#earliest(numbers, onlyFrom) >= 0;
     const isAsked = Atomics.load(words, this.#control.word(this.#instance, "resendCount")) !== this.#resendsSeen;
-    if (!hasCome && !isAsked) {
+    if (!isAsked && isOver?.() !== true) {
       const sliceNs = this.#checks ? Math.min(this.#options.retransmitNs, longestSliceNs) : longestSliceNs;
       this.#sleeper.sleep(words, this.#control.word(this.#instance, "bell"), bell, untilNs, sliceNs);
     }
@@ -254,7 +339,7 @@ export class Port {
   }
 
   /** The micro-batch whose messages can be used first; -1: none is complete. */
-  #earliest(numbers: Int32Array, onlyFrom: readonly boolean[] | undefined): number {
+  #earliest(numbers: Int32Array): number {
     let best = -1;
     let bestNs = Number.POSITIVE_INFINITY;
     for (let microBatch = 0; microBatch < numbers.length; microBatch++) {
@@ -262,7 +347,7 @@ export class Port {
       if (number === 0) continue;
       const arrival = this.arrival(microBatch);
       if (Number.isNaN(arrival.usableNs)) {
-        if (!this.#isComplete(microBatch, number, onlyFrom)) continue;
+        if (!this.#isComplete(microBatch, number)) continue;
         this.#settle(microBatch, arrival);
       }
       if (arrival.usableNs < bestNs) {
@@ -273,23 +358,29 @@ export class Port {
     return best;
   }
 
-  #isComplete(microBatch: number, number: number, onlyFrom: readonly boolean[] | undefined): boolean {
-    const { words } = this.#control;
-    for (let peer = 0; peer < this.#peers; peer++) {
-      if (onlyFrom !== undefined && !onlyFrom[peer]) continue;
-      if (Atomics.load(words, this.#control.numberWord(this.#instance, microBatch, peer)) < number) return false;
-      if (this.#checks && !this.#isWhole(microBatch, number, peer)) return false;
-    }
+  #isComplete(microBatch: number, number: number): boolean {
+    for (let peer = 0; peer < this.#peers; peer++) if (!this.#isHere(microBatch, number, peer)) return false;
     return true;
+  }
+
+  #isHere(microBatch: number, number: number, peer: number): boolean {
+    const { words } = this.#control;
+    if (Atomics.load(words, this.#control.numberWord(this.#instance, microBatch, peer)) < number) return false;
+    return !this.#checks || this.#isWhole(microBatch, number, peer);
   }
 
   /** Whether a message's bytes are those that were sent; asks for it again where they are not. */
   #isWhole(microBatch: number, number: number, peer: number): boolean {
     const control = this.#control;
+    const at = microBatch * this.#peers + peer;
+    if (this.#whole[at] === number) return true;
     let sum = 0;
     for (const { target, layers } of partsOf(this.#options.incoming[peer], microBatch))
       if (layers === "all" || this.#isMoe(number)) sum = crc32(target, sum);
-    if ((sum | 0) === control.words[control.checksumWord(this.#instance, microBatch, peer)]) return true;
+    if ((sum | 0) === control.words[control.checksumWord(this.#instance, microBatch, peer)]) {
+      this.#whole[at] = number;
+      return true;
+    }
     Atomics.add(control.words, control.word(this.#instance, "corrupted"), 1);
     Atomics.store(control.words, control.numberWord(this.#instance, microBatch, peer), number - 1);
     Atomics.sub(control.words, control.arrivedWord(this.#instance, microBatch), 1);
@@ -363,9 +454,9 @@ export class Port {
           this.#held.push({ peer, microBatch, number, untilNs: this.#options.clock() + reorderNs });
           return;
         } else {
-          this.#deliver(peer, microBatch, number, startNs, arrivesNs);
-          if (found.fault.kind === "corrupt") this.#damage(peer, microBatch);
-          else this.#deliver(peer, microBatch, number, startNs, arrivesNs);
+          const isCorrupt = found.fault.kind === "corrupt";
+          this.#deliver(peer, microBatch, number, startNs, arrivesNs, isCorrupt ? "damaged" : "whole");
+          if (!isCorrupt) this.#deliver(peer, microBatch, number, startNs, arrivesNs);
           return;
         }
       }
@@ -374,11 +465,34 @@ export class Port {
   }
 
   /** The transfer: taken once by its number, and not by a memory that is not there. */
-  #deliver(peer: number, microBatch: number, number: number, startNs: number, endNs: number): void {
+  #deliver(
+    peer: number,
+    microBatch: number,
+    number: number,
+    startNs: number,
+    endNs: number,
+    state: "whole" | "damaged" = "whole",
+  ): void {
+    if (!this.#checks) return this.#write(peer, microBatch, number, startNs, endNs, state);
+    const control = this.#control;
+    const isWriting = control.word(this.#instance, "isWriting");
+    Atomics.store(control.words, isWriting, 1);
+    const isClosed = control.word(control.peerIndex(this.#instance, peer), "isClosed");
+    if (Atomics.load(control.words, isClosed) === 0) this.#write(peer, microBatch, number, startNs, endNs, state);
+    Atomics.store(control.words, isWriting, 0);
+  }
+
+  #write(
+    peer: number,
+    microBatch: number,
+    number: number,
+    startNs: number,
+    endNs: number,
+    state: "whole" | "damaged",
+  ): void {
     const control = this.#control;
     const { words, times } = control;
     const receiver = control.peerIndex(this.#instance, peer);
-    if (Atomics.load(words, control.word(receiver, "isClosed")) !== 0) return;
     const numberWord = control.numberWord(receiver, microBatch, this.#place);
     if (Atomics.load(words, numberWord) >= number) {
       Atomics.add(words, control.word(receiver, "duplicates"), 1);
@@ -396,6 +510,7 @@ export class Port {
       if (this.#checks) sum = crc32(source, sum);
     }
     if (this.#checks) words[control.checksumWord(receiver, microBatch, this.#place)] = sum;
+    if (state === "damaged") this.#damage(peer, microBatch);
     Atomics.store(words, numberWord, number);
     // Of several senders the last wakes the receiver; the count is a hint, what it finds are the numbers.
     const senders = control.peersOf(receiver);
@@ -418,17 +533,16 @@ export class Port {
   }
 
   /** Asks for what peers say they have sent, and what is not there after a while. */
-  #askAgain(numbers: Int32Array, onlyFrom: readonly boolean[] | undefined): void {
+  #askAgain(numbers: Int32Array): void {
     const control = this.#control;
     const now = this.#options.clock();
     for (let microBatch = 0; microBatch < numbers.length; microBatch++) {
       const number = numbers[microBatch] as number;
       if (number === 0) continue;
       for (let peer = 0; peer < this.#peers; peer++) {
-        if (onlyFrom !== undefined && !onlyFrom[peer]) continue;
         const at = microBatch * this.#peers + peer;
         const isMissed =
-          this.sentBy(peer, microBatch) >= number &&
+          this.#sentBy(peer, microBatch) === number &&
           Atomics.load(control.words, control.numberWord(this.#instance, microBatch, peer)) < number;
         if (!isMissed) this.#missedSinceNs[at] = Number.NaN;
         else if (Number.isNaN(this.#missedSinceNs[at] as number)) this.#missedSinceNs[at] = now;
@@ -440,31 +554,49 @@ export class Port {
     }
   }
 
+  /** Asks for a message that did not come whole; a peer that has not heard the last request yet is not asked once more. */
   #ask(microBatch: number, peer: number, number: number): void {
-    if (number <= 0) return;
+    const control = this.#control;
+    const at = microBatch * this.#peers + peer;
+    if (Atomics.load(control.words, control.resendWord(this.#instance, microBatch, peer)) !== number) {
+      this.#asked[at] = (this.#asked[at] as number) + 1;
+      if ((this.#asked[at] as number) > this.#options.retries)
+        throw new LostMessageError(this.#lostText(microBatch, peer, number));
+    }
+    this.#request(microBatch, peer, number);
+  }
+
+  #request(microBatch: number, peer: number, number: number): void {
     const control = this.#control;
     const sender = control.peerIndex(this.#instance, peer);
-    const at = microBatch * this.#peers + peer;
-    this.#asked[at] = (this.#asked[at] as number) + 1;
-    if ((this.#asked[at] as number) > this.#options.retries + 1) {
-      throw new LostMessageError(
-        `message ${number} of micro-batch ${microBatch} did not come whole in ${this.#options.retries} retransmissions`,
-      );
-    }
     Atomics.store(control.words, control.resendWord(this.#instance, microBatch, peer), number);
     Atomics.add(control.words, control.word(sender, "resendCount"), 1);
     control.ring(sender);
   }
 
-  /** Sends again what peers miss and what is still at hand; what is not sent yet will come by itself. */
+  #lostText(microBatch: number, peer: number, number: number): string {
+    const { retries } = this.#options;
+    const isAttention = this.#instance < this.#control.division.attentionInstances;
+    const sender = `${isAttention ? "FFN" : "attention"} instance ${peer}`;
+    const step = Math.floor((number - 1) / this.#layers);
+    const place = `step ${step}, layer ${this.#layerOf(number)}, micro-batch ${microBatch}`;
+    const often = `${retries} retransmission${retries === 1 ? "" : "s"}`;
+    return `the message of ${sender} for ${place} did not come whole within ${often}`;
+  }
+
+  /**
+   * Sends again what peers miss and what is at hand. What is not sent yet will come by itself, and what is being made once more
+   * will be sent when it is.
+   */
   #resend(): void {
     const control = this.#control;
     for (let microBatch = 0; microBatch < control.division.microBatches.length; microBatch++) {
+      const sent = Atomics.load(control.words, control.sentWord(this.#instance, microBatch));
       for (let peer = 0; peer < this.#peers; peer++) {
         const at = control.resendWord(control.peerIndex(this.#instance, peer), microBatch, this.#place);
-        const number = Atomics.exchange(control.words, at, 0);
-        if (number === 0) continue;
-        if (Atomics.load(control.words, control.sentWord(this.#instance, microBatch)) !== number) continue;
+        const number = Atomics.load(control.words, at);
+        if (number === 0 || (number === sent && this.#ready[microBatch] !== number)) continue;
+        if (Atomics.compareExchange(control.words, at, number, 0) !== number || number !== sent) continue;
         Atomics.add(control.words, control.word(this.#instance, "resends"), 1);
         this.#nowNs = this.#options.clock();
         this.#deliver(peer, microBatch, number, this.#nowNs, this.#nowNs);

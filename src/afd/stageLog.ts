@@ -18,6 +18,8 @@ export interface StageEntry {
   readonly spreadNs: number;
   /** Other micro-batches that were waiting, complete. */
   readonly queued: number;
+  /** 1: a restarted instance ran it once more, as the memory that held it was lost. */
+  readonly redone: number;
 }
 
 const fields = [
@@ -33,6 +35,7 @@ const fields = [
   "lastPeer",
   "spreadNs",
   "queued",
+  "redone",
 ] as const satisfies readonly (keyof StageEntry)[];
 
 /** Stages that a log keeps; of longer runs the last ones. */

@@ -42,16 +42,23 @@ export interface StageThread {
 /** @param meet returns once all threads of the instance have come to it */
 export function bindAttentionStages(thread: StageThread, meet: () => void): AttentionStages {
   const { work, instance, memory, rank, threads } = thread;
-  if (work.kind === "emulated") return bindEmulatedAttention(work.emulated, instance, bytesOf(memory));
+  if (work.kind === "emulated") return alone(rank, bindEmulatedAttention(work.emulated, instance, bytesOf(memory)));
   const plan = layOutAttention(work.decode, instance);
   return bindAttention(plan, instantiateKernels(compiled(thread), memory), memory, rank, threads, meet);
 }
 
 export function bindFfnStages(thread: StageThread, meet: () => void): FfnStages {
   const { work, instance, memory, rank, threads } = thread;
-  if (work.kind === "emulated") return bindEmulatedFfn(work.emulated, instance, bytesOf(memory));
+  if (work.kind === "emulated") return alone(rank, bindEmulatedFfn(work.emulated, instance, bytesOf(memory)));
   const plan = layOutFfn(work.decode, instance);
   return bindFfn(plan, instantiateKernels(compiled(thread), memory), memory, rank, threads, meet);
+}
+
+/** Emulated stages are run by an instance's first thread; the others only meet it. */
+function alone<Stages extends AttentionStages | FfnStages>(rank: number, stages: Stages): Stages {
+  if (rank === 0) return stages;
+  const idle = { prepare: () => {}, run: () => {}, rerun: () => {}, append: () => {}, finish: () => [] };
+  return { ...stages, ...idle };
 }
 
 function attentionLayout(work: Work, instance: number): AttentionLayout {

@@ -1,8 +1,8 @@
-import { startResidentPool, type ResidentPool } from "../host/pool.ts";
+import { type ResidentPool, startResidentPool } from "../host/pool.ts";
 import { sharedClock } from "../host/sharedClock.ts";
 import { createMemory } from "../kernels/load.ts";
-import { runClock } from "./driver.ts";
 import { sequencesOf } from "./decodeWork.ts";
+import { runClock } from "./driver.ts";
 import type { PipelinePlan, PipelineRun } from "./pipeline.ts";
 import type { StageEntry } from "./stageLog.ts";
 import { layoutsOf, rowWidth } from "./stageModel.ts";
@@ -47,10 +47,27 @@ export async function runTaskPipeline(plan: PipelinePlan): Promise<PipelineRun> 
     return Promise.all(
       sides[side].map(async (instance, index) => {
         const base = { work, kernels, memories, clockOrigin: origin };
-        const result = await instance.run({ ...base, job, side, instance: index, place, messages: messages[index] ?? [] });
-        const times = { waitNs: pushedNs, pushedNs, usableNs: pushedNs, beginNs: result.beginNs, endNs: result.endNs };
+        const result = await instance.run({
+          ...base,
+          job,
+          side,
+          instance: index,
+          place,
+          messages: messages[index] ?? [],
+        });
+        // It has waited since its stage before; a message that came during that one waited for the instance.
+        const waitNs = logs[side][index]?.at(-1)?.endNs ?? pushedNs;
+        const times = { waitNs, pushedNs, usableNs: pushedNs, beginNs: result.beginNs, endNs: result.endNs };
         if (job !== "prepare")
-          logs[side][index]?.push({ ...place, ...times, sentNs: clock(), lastPeer: -1, spreadNs: 0, queued: 0 });
+          logs[side][index]?.push({
+            ...place,
+            ...times,
+            sentNs: clock(),
+            lastPeer: -1,
+            spreadNs: 0,
+            queued: 0,
+            redone: 0,
+          });
         return result;
       }),
     );

@@ -6,8 +6,10 @@ import { addCodesign } from "./commands/codesign.ts";
 import { addCost } from "./commands/cost.ts";
 import { addEnv } from "./commands/env.ts";
 import { addHardware } from "./commands/hardware.ts";
+import { addIntensity } from "./commands/intensity.ts";
 import { addModels } from "./commands/models.ts";
 import { addPaper } from "./commands/paper.ts";
+import { addPipeline } from "./commands/pipeline.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addProject } from "./commands/project.ts";
 import { addRoofline } from "./commands/roofline.ts";
@@ -55,6 +57,7 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
 const COMMANDS = [
   addBench,
   addRoofline,
+  addIntensity,
   addProject,
   addValidate,
   addModels,
@@ -64,6 +67,7 @@ const COMMANDS = [
   addPaper,
   addPlan,
   addSimulate,
+  addPipeline,
   addEnv,
   addSchema,
 ] as const;

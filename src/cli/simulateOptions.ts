@@ -14,6 +14,7 @@ import {
   parseTokens,
 } from "../units/parse.ts";
 import { type NamedExperts, parseExperts } from "./expertOptions.ts";
+import { parseJitter } from "./jitterOption.ts";
 import { type OutputOptions, requireKnown } from "./output.ts";
 
 /** Options of `simulate`, as commander gives them. */
@@ -195,20 +196,6 @@ function parseSides(
   const { A, F } = parseNamedValues(text, ["A", "F"], parseItem, field);
   if (A !== undefined && F !== undefined) return { A, F };
   throw new InvalidInputError({ field, value: text, expected: "one value, or A=VALUE,F=VALUE" });
-}
-
-function parseJitter(text: string): SimulateSettings["jitter"] {
-  const [, kind = "", size = ""] = /^(\w+)=(.*)$/.exec(text.trim()) ?? [];
-  switch (kind) {
-    case "lognormal":
-      return { kind, sigma: parseNumber(size, "--jitter lognormal", [0, 3]) };
-    case "uniform":
-      return { kind, share: parseNumber(size, "--jitter uniform", [0, 1]) };
-    default: {
-      const expected = "lognormal=SIGMA or uniform=SHARE, such as lognormal=0.05";
-      throw new InvalidInputError({ field: "--jitter", value: text, expected, known: ["lognormal", "uniform"] });
-    }
-  }
 }
 
 /** `A0=1.5,F1=1.2` */

@@ -1,9 +1,13 @@
+import { once } from "node:events";
 import { Piscina } from "piscina";
 
 /** Worker threads that each take one task and stay with it until it ends. */
 export interface ResidentPool {
   readonly threads: number;
-  /** Starts a task on a free thread; the promise settles when the task ends, dies or is aborted. */
+  /**
+   * Starts a task on a free thread; the promise settles when the task ends, dies or is aborted. Where that took the thread down, it
+   * has ended by then: nothing of it writes into shared memory any more.
+   */
   run(task: unknown, signal: AbortSignal): Promise<unknown>;
   /** Starts one task a thread. */
   start(tasks: readonly unknown[], signal: AbortSignal): readonly Promise<unknown>[];
@@ -18,11 +22,7 @@ export interface PoolLimits {
 }
 
 /** Starts `threads` worker threads that run the default export of a module (a file: URL). A thread that dies is replaced. */
-export function startResidentPool(
-  moduleUrl: URL,
-  threads: number,
-  { heapMebibytes }: PoolLimits = {},
-): ResidentPool {
+export function startResidentPool(moduleUrl: URL, threads: number, { heapMebibytes }: PoolLimits = {}): ResidentPool {
   const pool = new Piscina({
     filename: moduleUrl.href,
     minThreads: threads,
@@ -32,10 +32,31 @@ export function startResidentPool(
     atomics: "disabled",
     ...(heapMebibytes === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: heapMebibytes } }),
   });
+  // A thread may die of its task after the task was aborted; nobody waits for that any more.
+  pool.on("error", () => {});
+  const alive = new Set<(typeof pool.threads)[number]>();
+  const note = (): void => {
+    for (const thread of pool.threads) {
+      if (alive.has(thread)) continue;
+      alive.add(thread);
+      thread.once("exit", () => alive.delete(thread));
+    }
+  };
+  pool.on("workerCreate", note);
+  const run = async (task: unknown, signal: AbortSignal): Promise<unknown> => {
+    note();
+    try {
+      return await pool.run(task, { signal });
+    } catch (error) {
+      const leaving = [...alive].filter((thread) => !pool.threads.includes(thread));
+      await Promise.all(leaving.map((thread) => once(thread, "exit")));
+      throw error;
+    }
+  };
   return {
     threads,
-    run: (task, signal) => pool.run(task, { signal }),
-    start: (tasks, signal) => tasks.map((task) => pool.run(task, { signal })),
+    run,
+    start: (tasks, signal) => tasks.map((task) => run(task, signal)),
     destroy: () => pool.destroy(),
   };
 }

@@ -19,7 +19,24 @@ import {
 import { type CodesignRow, codesignRowSchema } from "./codesignRows.ts";
 import { type CostRow, costRowSchema } from "./costRows.ts";
 import { type Document, documentSchema } from "./document.ts";
+import {
+  type IntensityRow,
+  intensityCauseRowSchema,
+  intensityKernelRowSchema,
+  intensityRangeRowSchema,
+  intensityRowSchema,
+  intensityTermRowSchema,
+  moduleCallRowSchema,
+  moduleRangeRowSchema,
+} from "./intensityRows.ts";
 import { type PaperRow, paperRowSchema } from "./paperRows.ts";
+import {
+  type PipelineRow,
+  pipelineHandoverRowSchema,
+  pipelineInstanceRowSchema,
+  pipelineLinkRowSchema,
+  pipelineRunRowSchema,
+} from "./pipelineRows.ts";
 import {
   cutPlanRowSchema,
   deploymentPlanRowSchema,
@@ -33,12 +50,14 @@ import { type SimulateRow, simulateRowSchema } from "./simulateRows.ts";
 import { type MeasurementRow, measurementRowSchema, type SummaryRow, summaryRowSchema } from "./validateRows.ts";
 
 export type BenchDocument = Document<"bench", BenchRow>;
+export type IntensityDocument = Document<"intensity", IntensityRow>;
 export type ModelsDocument = Document<"models", ModelRow | LayersRow>;
 export type HardwareDocument = Document<"hardware", HardwareRow>;
 export type CostDocument = Document<"cost", CostRow>;
 export type CodesignDocument = Document<"codesign", CodesignRow>;
 export type PaperDocument = Document<"paper", PaperRow>;
 export type PlanDocument = Document<"plan", PlanRow>;
+export type PipelineDocument = Document<"pipeline", PipelineRow>;
 export type SimulateDocument = Document<"simulate", SimulateRow>;
 export type RooflineDocument = Document<"roofline", RooflineRow>;
 export type ProjectDocument = Document<"project", LatencyRow | PartRow>;
@@ -49,6 +68,7 @@ export type EnvDocument = Document<"env", EnvRow>;
 export type AnyDocument =
   | BenchDocument
   | RooflineDocument
+  | IntensityDocument
   | ModelsDocument
   | HardwareDocument
   | CostDocument
@@ -56,6 +76,7 @@ export type AnyDocument =
   | PaperDocument
   | PlanDocument
   | SimulateDocument
+  | PipelineDocument
   | ProjectDocument
   | ValidateDocument
   | EnvDocument;
@@ -69,6 +90,7 @@ const SCHEMAS = {
     "roofline",
     z.discriminatedUnion("row", [roofRowSchema, placedRowSchema, acceleratorRoofRowSchema]),
   ),
+  intensity: documentSchema("intensity", intensityRowSchema),
   models: documentSchema("models", z.discriminatedUnion("row", [modelRowSchema, layersRowSchema])),
   hardware: documentSchema("hardware", hardwareRowSchema),
   cost: documentSchema("cost", costRowSchema),
@@ -81,6 +103,15 @@ const SCHEMAS = {
     z.discriminatedUnion("row", [deploymentPlanRowSchema, cutPlanRowSchema, turnPlanRowSchema, frontPlanRowSchema]),
   ),
   simulate: documentSchema("simulate", simulateRowSchema),
+  pipeline: documentSchema(
+    "pipeline",
+    z.discriminatedUnion("row", [
+      pipelineRunRowSchema,
+      pipelineInstanceRowSchema,
+      pipelineLinkRowSchema,
+      pipelineHandoverRowSchema,
+    ]),
+  ),
   env: documentSchema("env", envRowSchema),
 } as const;
 
@@ -96,6 +127,14 @@ const ROW_KEYS: Readonly<Record<RecordedCommand, Readonly<Record<string, readonl
     kernel: Object.keys(placedRowSchema.shape),
     accelerator: Object.keys(acceleratorRoofRowSchema.shape),
   },
+  intensity: {
+    kernel: Object.keys(intensityKernelRowSchema.shape),
+    term: Object.keys(intensityTermRowSchema.shape),
+    range: Object.keys(intensityRangeRowSchema.shape),
+    cause: Object.keys(intensityCauseRowSchema.shape),
+    call: Object.keys(moduleCallRowSchema.shape),
+    callRange: Object.keys(moduleRangeRowSchema.shape),
+  },
   models: { model: Object.keys(modelRowSchema.shape), layers: Object.keys(layersRowSchema.shape) },
   hardware: { accelerator: Object.keys(hardwareRowSchema.shape) },
   cost: { cost: Object.keys(costRowSchema.shape) },
@@ -110,6 +149,12 @@ const ROW_KEYS: Readonly<Record<RecordedCommand, Readonly<Record<string, readonl
     front: Object.keys(frontPlanRowSchema.shape),
   },
   simulate: { deployment: Object.keys(simulateRowSchema.shape) },
+  pipeline: {
+    run: Object.keys(pipelineRunRowSchema.shape),
+    instance: Object.keys(pipelineInstanceRowSchema.shape),
+    link: Object.keys(pipelineLinkRowSchema.shape),
+    handover: Object.keys(pipelineHandoverRowSchema.shape),
+  },
   env: { environment: Object.keys(envRowSchema.shape) },
 };
 

@@ -5,8 +5,10 @@ import type { Block } from "./block.ts";
 import { envBlocks, hardwareBlocks, modelsBlocks } from "./catalogBlocks.ts";
 import { codesignBlocks, costBlocks } from "./costBlocks.ts";
 import { csvText } from "./csv.ts";
+import { intensityBlocks } from "./intensityBlocks.ts";
 import { markdownText } from "./markdown.ts";
 import { paperBlocks } from "./paperBlocks.ts";
+import { pipelineBlocks } from "./pipelineBlocks.ts";
 import { planBlocks } from "./planBlocks.ts";
 import { projectBlocks, validateBlocks } from "./projectBlocks.ts";
 import { rooflineBlocks } from "./rooflineBlocks.ts";
@@ -49,7 +51,11 @@ function onlyShape(document: AnyDocument, shape: string): AnyDocument {
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "roofline":
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
+    case "intensity":
+      return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "models":
+      return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
+    case "pipeline":
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "plan":
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
@@ -68,6 +74,8 @@ function blocksOf(document: AnyDocument, columns: number): Block[] {
       return benchBlocks(document, columns);
     case "roofline":
       return rooflineBlocks(document);
+    case "intensity":
+      return intensityBlocks(document);
     case "models":
       return modelsBlocks(document);
     case "hardware":
@@ -86,6 +94,8 @@ function blocksOf(document: AnyDocument, columns: number): Block[] {
       return planBlocks(document);
     case "simulate":
       return simulateBlocks(document);
+    case "pipeline":
+      return pipelineBlocks(document);
     case "env":
       return envBlocks(document);
   }

@@ -2,7 +2,6 @@ import type { Accelerator } from "../hardware/accelerator.ts";
 import { readCaches } from "../host/caches.ts";
 import { type ResidentPool, startResidentPool } from "../host/pool.ts";
 import { settleVectorBits } from "../host/vectorWidth.ts";
-import { memoryLimitBytes } from "../kernels/load.ts";
 import type { PassCount } from "../measure/roofPasses.ts";
 import type { CacheSizes } from "../measure/roofPlan.ts";
 import { measureRoofs } from "../measure/roofs.ts";
@@ -12,12 +11,12 @@ import type { ModelCard } from "../model/card.ts";
 import type { BenchRow, DeploymentRow, KernelRow, ProjectionRow } from "../record/benchRows.ts";
 import { DOCUMENT_SCHEMA } from "../record/document.ts";
 import { projectKernel } from "../theory/projection.ts";
-import { InfeasibleError } from "../units/errors.ts";
 import { formatBytes } from "../units/format.ts";
 import { deploymentRows } from "./benchDeployment.ts";
 import { planRows } from "./benchPlan.ts";
 import { roofRows } from "./benchRoofs.ts";
 import { type Bench, measureRow } from "./benchRow.ts";
+import { checkMemory } from "./checkMemory.ts";
 import { recordEnvironment } from "./environment.ts";
 import { chooseHardware } from "./hardware.ts";
 import { kernelsHere } from "./kernelsHere.ts";
@@ -113,20 +112,6 @@ export async function bench(settings: BenchSettings): Promise<BenchOutcome> {
 /** Passes over the roofs: rows take minutes, these take seconds, and a roof that is still refused says so. */
 const PASSES: PassCount = { least: 4, most: 16, passNs: 4e7 };
 const QUICK_PASSES: PassCount = { least: 3, most: 8, passNs: 1.5e7 };
-
-/** Refuses, before anything is allocated, what does not fit into a WASM memory or this machine. */
-function checkMemory(planned: readonly PlannedRow[], availableBytes: number): void {
-  for (const { fields, build } of planned) {
-    if (build === undefined) continue;
-    const { totalBytes } = build();
-    const limit = Math.min(memoryLimitBytes, availableBytes);
-    if (totalBytes <= limit) continue;
-    const why = limit === memoryLimitBytes ? "one WASM memory holds at most" : "this machine has free";
-    throw new InfeasibleError(
-      `${fields.kernel} ${fields.dtype} at ${fields.shape} needs ${formatBytes(totalBytes)}; ${why} ${formatBytes(limit)}: lower --batch, --context or --tokens-per-expert`,
-    );
-  }
-}
 
 function samplePlan({ quick, repetitions, warmups, minTimeNs }: BenchSettings): SamplePlan {
   const minSamples = repetitions ?? (quick ? 5 : 10);

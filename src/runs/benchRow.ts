@@ -17,6 +17,7 @@ import { attainableFlopsPerSecond, boundOf } from "../theory/roofline.ts";
 import { InfeasibleError } from "../units/errors.ts";
 import { formatPercent } from "../units/format.ts";
 import { revectorized, suspectReason } from "./benchRoofs.ts";
+import { scaleBetween } from "./benchTrace.ts";
 import type { Modeled, PlannedRow, TracedShape } from "./plannedRow.ts";
 
 /** What every row of a run is measured with. */
@@ -71,8 +72,10 @@ export async function measureRow(
         maxErrorFraction: timed.maxErrorFraction,
       };
     const { l2 } = bench.caches;
-    const trace: TracedShape = planned.trace?.() ?? { kernelCase, scaleOf: () => 1 };
-    const traffic = traceCase(bench.target, trace, cacheGeometry(l2.sizeBytes, l2.ways, l2.lineBytes));
+    const trace: TracedShape = planned.trace?.() ?? { kernelCase };
+    const scaleOf = scaleBetween(kernelCase, trace.kernelCase, l2.lineBytes);
+    const geometry = cacheGeometry(l2.sizeBytes, l2.ways, l2.lineBytes);
+    const traffic = traceCase(bench.target, { kernelCase: trace.kernelCase, scaleOf }, geometry);
     const workingSetBytes = kernelCase.buffers
       .filter(({ kind }) => kind === "kv" || kind === "weights")
       .reduce((sum, { bytes }) => sum + bytes, 0);
@@ -249,7 +252,8 @@ function steadiness({ medianNs, samplesNs }: Samples): Pick<KernelRow, "status" 
   };
 }
 
-function failure(error: unknown): Pick<KernelRow, "status" | "statusReason"> {
+/** What went wrong with a kernel, as its status. */
+export function failure(error: unknown): Pick<KernelRow, "status" | "statusReason"> {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof InfeasibleError || error instanceof RangeError)
     return { status: "outOfMemory", statusReason: message };

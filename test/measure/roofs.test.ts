@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { type ResidentPool, startResidentPool } from "../../src/host/pool.ts";
 import { readKernelModule } from "../../src/kernels/files.ts";
-import { compileKernels, createMemory, instantiateKernels } from "../../src/kernels/load.ts";
+import { compileKernels, createMemory, createPrivateMemory, instantiateKernels } from "../../src/kernels/load.ts";
 import { runSteps } from "../../src/kernels/program.ts";
 import { type clockLoop, float32Forms, int8Forms, readLoop } from "../../src/kernels/roofs.ts";
 import { targets } from "../../src/kernels/target.ts";
 import { dotsOf } from "../../src/measure/calibration.ts";
 import { readCounts, resetCounts } from "../../src/measure/counts.ts";
 import { SPREAD_LIMIT } from "../../src/measure/judgeRoofs.ts";
+import { ARENA_CHUNK_SHIFT, rangeMemoryBytes } from "../../src/measure/rangeCounts.ts";
 import { measurePasses } from "../../src/measure/roofPasses.ts";
 import { planReads, type RoofPlan } from "../../src/measure/roofPlan.ts";
 import { type BandwidthRoof, type HostRoofs, levelOf, measureRoofs } from "../../src/measure/roofs.ts";
@@ -23,7 +24,8 @@ describe.each(targets)("calibration loops of target %s", (target) => {
   /** Counts of one call of one loop. */
   function countsOf(loop: ReturnType<typeof clockLoop>) {
     const memory = createMemory(loop.totalBytes);
-    const exports = instantiateKernels(counted, memory);
+    const chunks = loop.totalBytes / 2 ** ARENA_CHUNK_SHIFT + 65536;
+    const exports = instantiateKernels(counted, memory, undefined, createPrivateMemory(rangeMemoryBytes(chunks)));
     loop.prepare(exports);
     resetCounts(exports);
     runSteps(exports, loop.steps(0));

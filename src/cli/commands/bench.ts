@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { type BenchOutcome, type BenchSettings, KERNELS } from "../../runs/settings.ts";
-import { type BenchOptions, resolveBench } from "../benchOptions.ts";
+import { addShapeOptions, type BenchOptions, resolveBench } from "../benchOptions.ts";
 import { interruptible } from "../interrupt.ts";
 import {
   addOutputOptions,
@@ -33,18 +33,8 @@ export function addBench(program: Command, context: CommandContext): void {
   const command = program
     .command("bench")
     .description("measure kernels on this machine, and project them to accelerators")
-    .argument("[kernel...]", "kernels to run (default: all but linear.gemm and wire.*)")
-    .option("--model <name>", "model of the catalog whose shapes to run (default: step3)")
-    .option("--config <file>", "config.json or model card whose shapes to run")
-    .option("--batch <list>", "sequences decoded together", "16")
-    .option("--context <list>", "cached tokens of each sequence", "8k")
-    .option("--dtype <list>", "what kernels compute in: f32, int8", "f32,int8")
-    .option("--kv-dtype <list>", "KV cache format: f32, bf16, fp8, int8, int4 (default: --dtype)")
-    .option("--weight-dtype <list>", "how weights are stored: f32, int8, int4 (default: as --dtype)")
-    .option("--tokens-per-expert <list>", "tokens that each expert computes in a step", "16")
-    .option("--m <list>", "rows of the left matrix, for moe.expertMatmul and linear.gemm")
-    .option("--n <list>", "columns of the right matrix, for the same")
-    .option("--k <list>", "inner dimension, for the same")
+    .argument("[kernel...]", "kernels to run (default: all but linear.gemm and wire.*)");
+  addShapeOptions(command)
     .option("--threads <list>", "threads that a kernel runs on", "1")
     .option("--target <name>", "WASM target: simd, relaxed, debug (default: the fastest this engine has)")
     .option("--revectorize", "let V8 fuse pairs of 128-bit vectors into 256 bits (Node 24 or newer, x64)")

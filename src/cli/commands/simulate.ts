@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Slice } from "../../record/slice.ts";
 import type { RecordChoice } from "../../runs/measuredStages.ts";
+import type { TimelineText } from "../../report/figures/timelineFigure.ts";
 import type { SimulateOutcome } from "../../runs/simulate.ts";
 import type { InstanceCounts, RequestChoice, SimulateSettings } from "../../runs/simulateSettings.ts";
 import { InvalidInputError } from "../../units/errors.ts";
@@ -106,7 +107,7 @@ async function runSimulate(options: SimulateOptions, terminal: Terminal): Promis
     await emit(outcome.document, output, options, terminal);
     if (options.svg !== undefined && drawn.length > 0) {
       const { timelineFigure } = await import("../../report/figures/timelineFigure.ts");
-      await saveFigure(options.svg, timelineFigure(outcome.document, drawn));
+      await saveFigure(options.svg, timelineFigure(timelineText(outcome), drawn));
     }
     return outcome.interrupted ? 130 : 0;
   } catch (error) {
@@ -168,6 +169,15 @@ async function arrivalsOf(arrivals: Arrivals): Promise<RequestChoice["arrivals"]
   if (!("file" in arrivals)) return arrivals;
   const { readArrivals } = await import("../../runs/arrivalsFile.ts");
   return readArrivals(arrivals.file);
+}
+
+function timelineText({ document: { rows, notes } }: SimulateOutcome): TimelineText {
+  const [row] = rows;
+  return {
+    title: `${row?.deployment}: the first layers of a step, as the pipeline fills`,
+    subtitle: `${row?.model}, ${row?.microBatches} micro-batches; numbers are layers, from 0`,
+    notes,
+  };
 }
 
 /** Layers and steps that a timeline has room for. */
