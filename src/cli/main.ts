@@ -23,6 +23,7 @@ Examples:
   $ afdbench bench                           one Step-3 layer, here and on accelerators
   $ afdbench bench --quick moe.expertMatmul  a first look at one kernel
   $ afdbench bench --json --save run.json    every sample, for other programs
+  $ afdbench roofline --svg roof.svg         the most that this machine does, as a picture
   $ afdbench project attention.layer         its time on accelerators, with a band
   $ afdbench cost step3 --context 8k,32k     $ per million tokens, attention and FFN apart
   $ afdbench models show deepseek-v3         a model's dimensions and what a decoded token costs

@@ -97,5 +97,5 @@ function isBelow(perSecond: number, other: number): boolean {
 }
 
 function percent(fraction: number): string {
-  return `${Math.round(fraction * 100)}%`;
+  return `${Number((fraction * 100).toFixed(1))}%`;
 }

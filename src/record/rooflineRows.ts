@@ -3,7 +3,7 @@ import { BOUNDS, STATUSES } from "./benchRows.ts";
 import { amount, text, whole } from "./quantity.ts";
 
 /** Every status a roof can end with; each leaves its rate. */
-export const ROOF_STATUSES = ["ok", "unstable", "roofSuspect"] as const;
+const ROOF_STATUSES = ["ok", "unstable", "roofSuspect"] as const;
 
 const measuredAt = z.iso.datetime().meta({ description: "When it was measured, UTC." });
 const target = z.enum(["simd", "relaxed", "debug"]).meta({ description: "WASM target." });

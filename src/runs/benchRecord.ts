@@ -2,18 +2,19 @@ import type { BenchDocument } from "../record/schemas.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import { type FileKind, parseJsonText, readSmallText } from "../units/files.ts";
 
-const KIND: FileKind = {
-  field: "--from",
+const KIND: Omit<FileKind, "field"> = {
   expected: "a record that `bench --save` wrote",
   largestBytes: 256 * 2 ** 20,
 };
 
 /**
  * The record of a run of `bench`.
+ * @param field the flag that named it
  * @throws InvalidInputError on a file that cannot be read, or is no such record
  */
-export async function readBenchRecord(path: string): Promise<BenchDocument> {
-  const value = parseJsonText(readSmallText(path, KIND), path, KIND);
+export async function readBenchRecord(path: string, field: string): Promise<BenchDocument> {
+  const kind = { ...KIND, field };
+  const value = parseJsonText(readSmallText(path, kind), path, kind);
   const { checkDocument } = await import("../record/schemas.ts");
   const command = typeof value === "object" && value !== null && "command" in value ? value.command : undefined;
   if (command !== "bench") {

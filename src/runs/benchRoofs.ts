@@ -59,7 +59,7 @@ export function revectorized(vectorBits: VectorBits): Pick<KernelRow, "revectori
 }
 
 /** A roof whose passes did not agree stands as it is, and says so. */
-export function statusOf({ unstable }: PassedRoof): Pick<KernelRow, "status" | "statusReason"> {
+function statusOf({ unstable }: PassedRoof): Pick<KernelRow, "status" | "statusReason"> {
   return unstable === undefined ? { status: "ok" } : { status: "unstable", statusReason: unstable };
 }
 

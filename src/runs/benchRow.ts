@@ -15,6 +15,7 @@ import { type SamplePlan, type Samples, sampleCall } from "../measure/sample.ts"
 import type { KernelRow } from "../record/benchRows.ts";
 import { attainableFlopsPerSecond, boundOf } from "../theory/roofline.ts";
 import { InfeasibleError } from "../units/errors.ts";
+import { formatPercent } from "../units/format.ts";
 import { revectorized, suspectReason } from "./benchRoofs.ts";
 import { scaleBetween } from "./benchTrace.ts";
 import type { Modeled, PlannedRow, TracedShape } from "./plannedRow.ts";
@@ -244,7 +245,7 @@ const steadyShare = 0.15;
 function steadiness({ medianNs, samplesNs }: Samples): Pick<KernelRow, "status" | "statusReason"> {
   const share = 1 - samplesNs.reduce((one, other) => Math.min(one, other), medianNs) / medianNs;
   if (share <= steadyShare) return { status: "ok" };
-  const [percent, limit] = [share, steadyShare].map((fraction) => `${Math.round(fraction * 100)}%`);
+  const [percent, limit] = [share, steadyShare].map((fraction) => formatPercent(fraction));
   return {
     status: "unstable",
     statusReason: `the fastest sample took ${percent} less than the median, above ${limit}: the machine was disturbed`,

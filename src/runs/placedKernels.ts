@@ -2,34 +2,24 @@ import { LEVELS } from "../measure/roofPlan.ts";
 import type { KernelRow } from "../record/benchRows.ts";
 import type { Environment } from "../record/document.ts";
 import type { PlacedRow, RoofRow } from "../record/rooflineRows.ts";
-import { type BenchDocument, checkDocument } from "../record/schemas.ts";
+import type { BenchDocument } from "../record/schemas.ts";
 import { attainableFlopsPerSecond, boundOf } from "../theory/roofline.ts";
 import { InvalidInputError } from "../units/errors.ts";
-import { type FileKind, parseJsonText, readSmallText } from "../units/files.ts";
-
-const RECORD: FileKind = {
-  field: "--kernels",
-  expected: "a record of this host that `afdbench bench --save` wrote",
-  largestBytes: 2 ** 28,
-};
 
 /**
- * A record of `bench` that was made on this host.
+ * Checks that a record was made on this host.
  *
- * @throws InvalidInputError where it can't be read, is no such record, or is another host's.
+ * @throws InvalidInputError where processor or caches are others: kernels of another host do not stand under this one's roofs.
  */
-export function readBenchRecord(path: string, here: Environment): BenchDocument {
-  const value = parseJsonText(readSmallText(path, RECORD), path, RECORD);
-  const record = benchDocumentOf(value, path);
+export function checkSameHost(record: Environment, here: Environment): void {
   for (const key of ["cpuModel", "cpuCores", "l1dBytes", "l2Bytes", "l3Bytes"] as const) {
-    if (record.environment[key] === here[key]) continue;
+    if (record[key] === here[key]) continue;
     throw new InvalidInputError({
-      field: `${RECORD.field} ${path}: environment.${key}`,
-      value: record.environment[key],
-      expected: `${JSON.stringify(here[key] ?? "none")}, as on this host (kernels of another host do not stand under its roofs)`,
+      field: `--kernels: environment.${key}`,
+      value: record[key],
+      expected: `a record of this host, ${JSON.stringify(here[key] ?? "none")}`,
     });
   }
-  return record;
 }
 
 /** Kernels of a record that have a rate and an intensity, each under the roofs that limit it. */
@@ -83,22 +73,4 @@ function limitOf(
     roofFraction: flopsPerSecond / roofFlopsPerSecond,
     bound: boundOf(machine, { flops: flopsPerByte, bytes: 1 }),
   };
-}
-
-function benchDocumentOf(value: unknown, path: string): BenchDocument {
-  const field = `${RECORD.field} ${path}`;
-  const command = typeof value === "object" && value !== null && "command" in value ? value.command : undefined;
-  if (command !== "bench") {
-    throw new InvalidInputError({
-      field: `${field}: command`,
-      value: command,
-      expected: `"bench" (${RECORD.expected})`,
-    });
-  }
-  try {
-    return checkDocument(value) as BenchDocument;
-  } catch (error) {
-    const fault = error instanceof Error ? error.message : String(error);
-    throw new InvalidInputError({ field, value: fault, expected: RECORD.expected });
-  }
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { revectorizeFlag } from "../host/vectorWidth.ts";
@@ -95,12 +95,19 @@ function writeCache(path: string, fingerprint: Fingerprint, rows: readonly RoofR
   const lines = [...others, ...rows].map((row) => `    ${JSON.stringify({ ...row, cached: true })}`).join(",\n");
   const text = `{\n  "format": ${JSON.stringify(FORMAT)},\n  "fingerprint": ${JSON.stringify(fingerprint)},\n  "rows": [\n${lines}\n  ]\n}\n`;
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     saveText(path, text);
     return [];
   } catch (error) {
     return [`Roofs are not cached: ${messageOf(error)}.`];
   }
+}
+
+/** Makes a folder and those above it, one by one: Node's own `recursive` never ends where the system makes none (/proc). */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  if (dirname(path) !== path) makeFolder(dirname(path));
+  mkdirSync(path);
 }
 
 function unusable(path: string, why: string): CachedRoofs {

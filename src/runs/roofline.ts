@@ -1,7 +1,7 @@
 import type { Accelerator } from "../hardware/accelerator.ts";
 import { settleVectorBits } from "../host/vectorWidth.ts";
 import { DOCUMENT_SCHEMA, type Environment } from "../record/document.ts";
-import type { AcceleratorRoofRow, PlacedRow, RoofRow } from "../record/rooflineRows.ts";
+import type { AcceleratorRoofRow, RoofRow } from "../record/rooflineRows.ts";
 import type { BenchDocument, RooflineDocument } from "../record/schemas.ts";
 import { roofsFor } from "../theory/projection.ts";
 import { ridgeFlopsPerByte } from "../theory/roofline.ts";
@@ -11,11 +11,11 @@ import { chooseHardware, type HardwareItem } from "./hardware.ts";
 import { hostRoofs, type RoofHost, type RoofSettings, roofName } from "./hostRoofs.ts";
 import { kernelsHere } from "./kernelsHere.ts";
 import { loadModel, type ModelChoice } from "./models.ts";
-import { placedRows, readBenchRecord } from "./placedKernels.ts";
+import { checkSameHost, placedRows } from "./placedKernels.ts";
 import { type BenchOutcome, DEFAULT_KERNELS } from "./settings.ts";
 
 /** Kernels to set under the roofs: those of a record of `bench`, or a model's, benched quickly. */
-export type RooflineKernels = { readonly recordFile: string } | { readonly model: ModelChoice };
+export type RooflineKernels = { readonly record: BenchDocument } | { readonly model: ModelChoice };
 
 /** What `roofline` measures. */
 export interface RooflineSettings extends RoofSettings {
@@ -71,7 +71,7 @@ export async function roofline(settings: RooflineSettings): Promise<RooflineOutc
         ...notices,
         ...notes,
         ...roofNotes(roofs),
-        ...(benched === undefined ? [] : kernelNotes(benched.document, placed, environment)),
+        ...(benched === undefined ? [] : kernelNotes(benched.document, environment)),
         ...(accelerators.length === 0 ? [] : [ACCELERATOR_NOTE]),
         ...hardwareNotes,
       ],
@@ -92,7 +92,7 @@ async function buildsHere(targets: readonly RoofTarget[] = []): Promise<RoofHost
 type Benched = Pick<BenchOutcome, "document" | "failed">;
 
 /**
- * Where kernels come from, once the roofs are there: a record is read, and a model looked up, before anything is measured.
+ * Where kernels come from, once the roofs are there: a record is checked, and a model looked up, before anything is measured.
  */
 async function kernelSource(
   settings: RooflineSettings,
@@ -100,8 +100,9 @@ async function kernelSource(
 ): Promise<() => Promise<Benched | undefined>> {
   const { kernels } = settings;
   if (kernels === undefined) return async () => undefined;
-  if ("recordFile" in kernels) {
-    const document = readBenchRecord(kernels.recordFile, environment);
+  if ("record" in kernels) {
+    const document = kernels.record;
+    checkSameHost(document.environment, environment);
     return async () => ({ document, failed: false });
   }
   await loadModel(kernels.model);
@@ -166,17 +167,20 @@ function roofNotes(rows: readonly RoofRow[]): string[] {
   ];
 }
 
-function kernelNotes(record: BenchDocument, placed: readonly PlacedRow[], here: Environment): string[] {
+function kernelNotes(record: BenchDocument, here: Environment): string[] {
   const kernels = record.rows.filter((row) => row.row === "kernel").filter(({ kernel }) => !kernel.startsWith("roof."));
-  const left = kernels.length - placed.length;
+  const left = kernels.filter((row) => row.flopsPerSecond === undefined || row.measuredFlopsPerByte === undefined);
+  const whys = [...Map.groupBy(left, ({ status }) => status)].map(([status, rows]) => `${rows.length} ${status}`);
   const { nodeVersion, date } = record.environment;
   return [
     `Kernels were measured at ${date}: measured FLOP/B are counted FLOPs over the bytes of KV cache and weights that miss this host's modeled L2; modeled FLOP/B are those of the formulas.`,
     ...(nodeVersion === here.nodeVersion
       ? []
       : [`The kernels' record was made on Node ${nodeVersion}, the roofs on ${here.nodeVersion}.`]),
-    ...(left === 0
+    ...(left.length === 0
       ? []
-      : [`${left} of the record's ${kernels.length} kernels have no rate or no intensity, and no place here.`]),
+      : [
+          `${left.length} of the record's ${kernels.length} kernels have no rate or no intensity, and no place here: ${whys.join(", ")}.`,
+        ]),
   ];
 }

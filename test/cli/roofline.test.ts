@@ -1,8 +1,9 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { RooflineOutcome, RooflineSettings } from "../../src/runs/roofline.ts";
+import { fixture } from "../report/fixture.ts";
 import { rooflineFixture } from "../report/rooflineFixture.ts";
 import { fakeTerminal, run } from "./terminal.ts";
 
@@ -37,13 +38,15 @@ describe("roofline settings", () => {
 
   it("follow the options", async () => {
     const options = ["--threads", "1..4*2", "--target", "simd,relaxed", "--revectorize", "--quick", "--recalibrate"];
-    expect(await settingsOf(...options, "--kernels", "run.json", "--hardware", "h800,h20")).toMatchObject({
+    writeFileSync(join(folder, "run.json"), JSON.stringify(fixture));
+    const record = ["--kernels", join(folder, "run.json")];
+    expect(await settingsOf(...options, ...record, "--hardware", "h800,h20")).toMatchObject({
       threads: [1, 2, 4],
       targets: ["simd", "relaxed"],
       revectorize: true,
       quick: true,
       calibration: "anew",
-      kernels: { recordFile: "run.json" },
+      kernels: { record: fixture },
       hardware: ["h800", "h20"],
     });
     expect(await settingsOf("--model", "qwen3-32b")).toMatchObject({ kernels: { model: { name: "qwen3-32b" } } });
@@ -55,6 +58,8 @@ describe("roofline settings", () => {
     [["--threads", "0"], /--threads/],
     [["--kernels", "run.json", "--model", "step3"], /--kernels: expected one of these alone/],
     [["--hardware", "nowhere.yaml"], /nowhere\.yaml/],
+    [["--kernels", "nowhere.json"], /--kernels.*nowhere\.json/],
+    [["--kernels", "package.json"], /package\.json: command: expected "bench"/],
   ])("refuse %j", async (args, message) => {
     const { exitCode, out, err } = await run(["roofline", ...args]);
     expect({ exitCode, out }).toEqual({ exitCode: 2, out: "" });

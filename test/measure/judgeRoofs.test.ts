@@ -66,7 +66,7 @@ describe("judgeRoofs", () => {
       "a level slower than a farther one",
       { level: "L1", threads: 1 },
       { perSecond: 50e9 },
-      /L1 is read 17% slower than L2/,
+      /L1 is read 16\.7% slower than L2/,
     ],
     [
       "threads that do less than one",

@@ -93,6 +93,18 @@ describe.runIf(process.platform === "linux")("the cache of roofs", () => {
     expect(cache.write(rows)).toEqual([expect.stringMatching(/^Roofs are not cached: /)]);
   });
 
+  it("is a note where the system makes no folder", async () => {
+    vi.stubEnv("XDG_CACHE_HOME", "/proc/none");
+    expect((await openRoofCache(fingerprint)).write(rows)).toEqual([expect.stringMatching(/^Roofs are not cached: /)]);
+  });
+
+  it("makes the folders above it", async () => {
+    vi.stubEnv("XDG_CACHE_HOME", join(folder, "some", "where"));
+    const cache = await openRoofCache(fingerprint);
+    expect(cache.write(rows)).toEqual([]);
+    expect(cache.read().rows).toHaveLength(rows.length);
+  });
+
   it("is a note where a folder stands in the file's place", async () => {
     const cache = await openRoofCache(fingerprint);
     cache.write(rows);

@@ -4,6 +4,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { RoofRow } from "../../src/record/rooflineRows.ts";
 import { checkDocument, type RooflineDocument } from "../../src/record/schemas.ts";
+import { recordEnvironment } from "../../src/runs/environment.ts";
+import { hostRoofs } from "../../src/runs/hostRoofs.ts";
+import { kernelsHere } from "../../src/runs/kernelsHere.ts";
 import { type RooflineSettings, roofline } from "../../src/runs/roofline.ts";
 import { InvalidInputError } from "../../src/units/errors.ts";
 import { fixture } from "../report/fixture.ts";
@@ -72,10 +75,11 @@ describe("roofline", () => {
     const cacheFolder = join(folder, "cache", "afdbench");
     const first = await roofline(settingsOf({ quick: false }));
     const steady = roofsOf(first.document).filter(({ status }) => status !== "unstable");
+    expect(steady.length, "no roof stands: is the machine overloaded?").toBeGreaterThan(0);
     const second = await roofline(settingsOf({ quick: false }));
     const kept = roofsOf(second.document).filter(({ cached }) => cached);
     expect(kept).toEqual(steady.map((row) => ({ ...row, cached: true })));
-    if (kept.length > 0) expect(second.document.notes.join(" ")).toContain(`From the cache: ${kept.length} of`);
+    expect(second.document.notes.join(" ")).toContain(`From the cache: ${kept.length} of`);
 
     const anew = await roofline(settingsOf({ calibration: "anew" }));
     expect(roofsOf(anew.document).every(({ cached }) => !cached)).toBe(true);
@@ -101,11 +105,39 @@ describe("roofline", () => {
     expect(checkDocument(JSON.parse(JSON.stringify(document)))).toEqual(document);
   });
 
+  it("leaves out what memory has no room for, and says so", async () => {
+    const build = await kernelsHere("simd");
+    const here = recordEnvironment("simd");
+    const environment = { ...here, availableMemoryBytes: 2 * here.l2Bytes };
+    const host = { builds: [build], environment, vectorBits: 128 } as const;
+    const { rows, notes } = await hostRoofs(settingsOf({ calibration: "anew" }), host);
+    expect(rows.map(({ dtype, level }) => dtype ?? level)).toEqual(["f32", "int8", "L1", "L2"]);
+    expect(notes.join(" ")).toMatch(/DRAM, 1 thread was not measured: it needs/);
+  });
+
+  it.each([
+    [3, [1, 2, 3]],
+    [8, [1, 2, 3, 4, 5, 6, 7, 8]],
+    [12, [1, 2, 4, 8, 12]],
+    [16, [1, 2, 4, 8, 16]],
+  ])("of %i cores uses %j threads", async (cpuCores, counts) => {
+    const build = await kernelsHere("simd");
+    const environment = { ...recordEnvironment("simd"), cpuCores, l3Bytes: undefined };
+    const stop = new AbortController();
+    const seen: string[] = [];
+    const onProgress = ({ text }: { text: string }) => {
+      seen.push(text);
+      stop.abort();
+    };
+    const { threads: _, ...settings } = settingsOf({ calibration: "anew", onProgress, signal: stop.signal });
+    await hostRoofs(settings, { builds: [build], environment, vectorBits: 128 });
+    // The clock; f32 and int8, L1, L2 and DRAM for each number of threads.
+    expect(seen).toEqual([`pass 1 over ${1 + 5 * counts.length} roofs`]);
+  });
+
   it("sets a record's kernels under the roofs, and accelerators beside", async () => {
-    const { environment } = (await roofline(settingsOf({}))).document;
-    const recordFile = join(folder, "run.json");
-    writeFileSync(recordFile, JSON.stringify({ ...fixture, environment }));
-    const { document } = await roofline(settingsOf({ kernels: { recordFile }, hardware: ["h800", "a800"] }));
+    const record = { ...fixture, environment: recordEnvironment("relaxed") };
+    const { document } = await roofline(settingsOf({ kernels: { record }, hardware: ["h800", "a800"] }));
     const kernels = document.rows.filter((row) => row.row === "kernel");
     expect(kernels.map(({ kernel, measuredFlopsPerByte }) => [kernel, measuredFlopsPerByte])).toEqual([
       ["attention.core", 126.03],
@@ -113,7 +145,7 @@ describe("roofline", () => {
     ]);
     // The record is of the relaxed target, these roofs are of simd: no share of another target's peak.
     for (const row of kernels) expect(row).not.toHaveProperty("roofFraction");
-    expect(document.notes.join(" ")).toContain("1 of the record's 3 kernels");
+    expect(document.notes.join(" ")).toMatch(/1 of the record's 3 kernels have no rate .*: 1 failedCheck\./);
     const accelerators = document.rows.filter((row) => row.row === "accelerator");
     expect(accelerators.map(({ accelerator, dtype, precision }) => [accelerator, dtype, precision])).toEqual([
       ["h800", "f32", "bf16"],
@@ -123,18 +155,36 @@ describe("roofline", () => {
     ]);
   });
 
-  it.each([
-    ["another host's record", { ...fixture }, /environment\.cpuModel: expected .* got "Example CPU"/],
-    ["another command's record", { ...fixture, command: "cost" }, /run\.json: command: expected "bench"/],
-    ["a record with a key that is none", { ...fixture, rows: [{ ...fixture.rows[0], medianMs: 1 }] }, /medianMs/],
-    ["a list", [], /command/],
-  ])("refuses %s before anything is measured", async (_, record, message) => {
-    const recordFile = join(folder, "run.json");
-    writeFileSync(recordFile, JSON.stringify(record));
+  it("runs a model's kernels where it is given one, on one thread", async () => {
+    const configFile = join(folder, "tiny.json");
+    const dense = {
+      model_type: "llama",
+      hidden_size: 64,
+      intermediate_size: 96,
+      num_hidden_layers: 1,
+      vocab_size: 256,
+    };
+    const heads = { num_attention_heads: 8, num_key_value_heads: 2, rms_norm_eps: 1e-5, max_position_embeddings: 8192 };
+    writeFileSync(configFile, JSON.stringify({ ...dense, ...heads }));
+    const { document, failed } = await roofline(settingsOf({ kernels: { model: { configFile } } }));
+    expect(failed).toBe(false);
+    const kernels = document.rows.filter((row) => row.row === "kernel");
+    expect(kernels.map(({ kernel, dtype, threads }) => [kernel, dtype, threads])).toEqual([
+      ["attention.core", "f32", 1],
+      ["attention.core", "int8", 1],
+    ]);
+    for (const { measuredFlopsPerByte, modeledFlopsPerByte, target } of kernels) {
+      expect(target).toBe("simd");
+      expect(measuredFlopsPerByte).toBeLessThanOrEqual(modeledFlopsPerByte ?? 0);
+    }
+    expect(document.notes.join(" ")).toMatch(/7 of the record's 9 kernels .*: 7 unsupported/);
+  });
+
+  it("refuses another host's record before anything is measured", async () => {
     const onProgress = vi.fn();
-    const run = roofline(settingsOf({ kernels: { recordFile }, calibration: "anew", onProgress }));
+    const run = roofline(settingsOf({ kernels: { record: fixture }, calibration: "anew", onProgress }));
     await expect(run).rejects.toThrow(InvalidInputError);
-    await expect(run).rejects.toThrow(message);
+    await expect(run).rejects.toThrow(/environment\.cpuModel: expected a record of this host, .* got "Example CPU"/);
     expect(onProgress).not.toHaveBeenCalled();
   });
 

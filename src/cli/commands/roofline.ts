@@ -61,7 +61,7 @@ export function addRoofline(program: Command, context: CommandContext): void {
     .addHelpText("after", HELP)
     .action(async (options: RooflineOptions) => {
       const hardware = options.hardware === undefined ? [] : parseNames(options.hardware, "--hardware");
-      const resolved = resolveRoofline(options);
+      const resolved = await resolveRoofline(options);
       const { readHardware } = await import("../../runs/hardware.ts");
       const settings = { ...resolved, hardware: await readHardware(hardware) };
       context.exitCode = await runRoofline(settings, options, context.terminal);
@@ -70,8 +70,8 @@ export function addRoofline(program: Command, context: CommandContext): void {
 
 type Resolved = Omit<RooflineSettings, "signal" | "onProgress">;
 
-function resolveRoofline(options: RooflineOptions): Omit<Resolved, "hardware"> {
-  const kernels = resolveKernels(options);
+async function resolveRoofline(options: RooflineOptions): Promise<Omit<Resolved, "hardware">> {
+  const kernels = await resolveKernels(options);
   return {
     ...(options.threads === undefined ? {} : { threads: parseList(options.threads, parseCount, "--threads") }),
     ...(options.target === undefined ? {} : { targets: resolveTargets(options.target) }),
@@ -86,14 +86,17 @@ function resolveTargets(names: string): readonly RoofTarget[] {
   return parseNames(names, "--target").map((name) => requireKnown("--target", name, TARGETS));
 }
 
-function resolveKernels({ kernels, model, config }: RooflineOptions): RooflineKernels | undefined {
+async function resolveKernels({ kernels, model, config }: RooflineOptions): Promise<RooflineKernels | undefined> {
   const given = Object.entries({ "--kernels": kernels, "--model": model, "--config": config }).flatMap(
     ([field, value]) => (value === undefined ? [] : [`${field} ${value}`]),
   );
   if (given.length > 1) {
     throw new InvalidInputError({ field: "--kernels", value: given.join(" with "), expected: "one of these alone" });
   }
-  if (kernels !== undefined) return { recordFile: kernels };
+  if (kernels !== undefined) {
+    const { readBenchRecord } = await import("../../runs/benchRecord.ts");
+    return { record: await readBenchRecord(kernels, "--kernels") };
+  }
   if (model !== undefined) return { model: { name: model } };
   return config === undefined ? undefined : { model: { configFile: config } };
 }

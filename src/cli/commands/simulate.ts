@@ -168,7 +168,7 @@ async function resolveSimulate(options: SimulateOptions): Promise<Resolved> {
 
 async function recordOf(path: string): Promise<RecordChoice["document"]> {
   const { readBenchRecord } = await import("../../runs/benchRecord.ts");
-  return readBenchRecord(path);
+  return readBenchRecord(path, "--from");
 }
 
 async function arrivalsOf(arrivals: Arrivals): Promise<RequestChoice["arrivals"]> {

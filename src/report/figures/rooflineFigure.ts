@@ -112,7 +112,7 @@ function hostFigure(roofs: readonly RoofRow[], kernels: readonly PlacedRow[]): L
   return {
     kind: "lines",
     title: kernels.length === 0 ? "Roofs of this machine" : "Kernels under the roofs of this machine",
-    subtitle: capitalized([...strokesText(counts), ...(kernels.length === 0 ? [] : [POINTS_TEXT])].join("; ")),
+    subtitle: capitalized([...strokesText(counts), ...pointsText(kernels)].join("; ")),
     x: INTENSITY,
     y: { label: "Rate", unit: { symbol: "GFLOP/s", size: 1e9 }, scale: "log" },
     lines: counts.flatMap((threads, index) =>
@@ -126,7 +126,10 @@ function hostFigure(roofs: readonly RoofRow[], kernels: readonly PlacedRow[]): L
   };
 }
 
-const POINTS_TEXT = "points at measured rate and intensity, ticks at modeled intensity";
+function pointsText(kernels: readonly PlacedRow[]): string[] {
+  const rings = kernels.some(({ status }) => status !== "ok") ? " (rings: disturbed or doubted)" : "";
+  return kernels.length === 0 ? [] : [`points at measured rate and intensity${rings}, ticks at modeled intensity`];
+}
 
 const DASHES = ["solid", "dashed", "dotted"] as const;
 
