@@ -146,7 +146,8 @@ module.exports = {
         "An install has no development dependencies: write `import type`, do the work in tools/ at build time, or ask for the package to become a dependency.",
       severity: "error",
       from: { path: "^dist/" },
-      to: { dependencyTypes: ["npm-dev"] },
+      // An optional peer is one, too, so that our own build and tests have it.
+      to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["npm-peer"] },
     },
     {
       name: "imports-resolve",

@@ -23,4 +23,7 @@ export * from "./wire/bf16";
 export * from "./wire/fp8";
 export * from "./wire/int8";
 export * from "./roofs/roofs";
-export { cacheAccess, cacheAccesses, cacheDistinctLines, cacheInit, cacheMisses, cacheSetRange } from "./cache/lru";
+export {
+  cacheAccess, cacheAccesses, cacheDistinctLines, cacheFetchedLines, cacheFlush, cacheInit, cacheLoadBytes, cacheSetLevel, cacheSetRange,
+  cacheStoreBytes, cacheWrittenLines,
+} from "./cache/lru";

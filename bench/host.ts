@@ -9,6 +9,7 @@ import { createMemory, instantiateKernels, type KernelModule } from "../src/kern
 import { pickTarget, type Target } from "../src/kernels/target.ts";
 import type { Dtype } from "../src/kernels/weights.ts";
 import { compileForHost } from "../src/measure/calibration.ts";
+import type { PassCount } from "../src/measure/roofPasses.ts";
 import { type HostRoofs, measureRoofs } from "../src/measure/roofs.ts";
 import { startRunner, workerUrl } from "../src/measure/runner.ts";
 import { type SamplePlan, type Samples, sampleCall } from "../src/measure/sample.ts";
@@ -41,6 +42,8 @@ const PLAN: SamplePlan = {
   minSampleNs: 5e6,
 };
 
+const PASSES: PassCount = { least: 4, most: 16, passNs: 4e7 };
+
 /** Starts the threads, measures the roofs, and ends the threads after `body`. */
 export async function onHost<Result>(threads: number, body: (host: BenchHost) => Promise<Result>): Promise<Result> {
   // 256 where Node was started with the flag.
@@ -52,7 +55,8 @@ export async function onHost<Result>(threads: number, body: (host: BenchHost) =>
   const { signal } = new AbortController();
   const pool = startResidentPool(workerUrl, threads);
   try {
-    const roofs = await measureRoofs(pool, target, module, sizes, availableParallelism(), signal, vectorBits);
+    const run = { pool, cores: availableParallelism(), vectorBits, signal };
+    const roofs = await measureRoofs(run, { target, module }, sizes, PASSES);
     const start = (kernelCase: KernelCase): Promise<StartedCase> => startAlone(threads, module, kernelCase, signal);
     return await body({
       target,

@@ -47,6 +47,16 @@ export { costRowSchema } from "./record/costRows.ts";
 export type { Document, Environment } from "./record/document.ts";
 export { DOCUMENT_SCHEMA, environmentSchema } from "./record/document.ts";
 export { saveDocument } from "./record/files.ts";
+export type {
+  IntensityCauseRow,
+  IntensityKernelRow,
+  IntensityRangeRow,
+  IntensityRow,
+  IntensityTermRow,
+  ModuleCallRow,
+  ModuleRangeRow,
+} from "./record/intensityRows.ts";
+export { intensityRowSchema } from "./record/intensityRows.ts";
 export type { PaperRow } from "./record/paperRows.ts";
 export { paperRowSchema } from "./record/paperRows.ts";
 export type { CutPlanRow, DeploymentPlanRow, FrontPlanRow, PlanRow, TurnPlanRow } from "./record/planRows.ts";
@@ -58,6 +68,8 @@ export {
 } from "./record/planRows.ts";
 export type { LatencyRow, PartRow } from "./record/projectRows.ts";
 export { latencyRowSchema, partRowSchema } from "./record/projectRows.ts";
+export type { AcceleratorRoofRow, PlacedRow, RooflineRow, RoofRow } from "./record/rooflineRows.ts";
+export { acceleratorRoofRowSchema, placedRowSchema, roofRowSchema } from "./record/rooflineRows.ts";
 export type {
   AnyDocument,
   BenchDocument,
@@ -65,11 +77,13 @@ export type {
   CostDocument,
   EnvDocument,
   HardwareDocument,
+  IntensityDocument,
   ModelsDocument,
   PaperDocument,
   PlanDocument,
   ProjectDocument,
   RecordedCommand,
+  RooflineDocument,
   ValidateDocument,
 } from "./record/schemas.ts";
 export { checkDocument, jsonSchemaOf, RECORDED_COMMANDS } from "./record/schemas.ts";
@@ -84,14 +98,20 @@ export { cost } from "./runs/cost.ts";
 export { env } from "./runs/environment.ts";
 export type { ChosenHardware, HardwareChoice, HardwareItem } from "./runs/hardware.ts";
 export { acceleratorFileSchema, chooseHardware, hardware, readHardware, showHardware } from "./runs/hardware.ts";
+export type { IntensityOutcome, IntensitySettings } from "./runs/intensity.ts";
+export { intensity } from "./runs/intensity.ts";
 export type { ModelChoice, ModelsSettings } from "./runs/models.ts";
 export { loadModel, models, showModel } from "./runs/models.ts";
+export type { ModuleIntensityOutcome, ModuleIntensitySettings } from "./runs/moduleIntensity.ts";
+export { moduleIntensity } from "./runs/moduleIntensity.ts";
 export type { PaperOutcome, PaperSettings } from "./runs/paper.ts";
 export { paper } from "./runs/paper.ts";
 export type { PlanSettings } from "./runs/plan.ts";
 export { plan } from "./runs/plan.ts";
 export type { ProjectSettings } from "./runs/project.ts";
 export { project } from "./runs/project.ts";
+export type { RooflineKernels, RooflineOutcome, RooflineSettings, RoofTarget } from "./runs/roofline.ts";
+export { roofline } from "./runs/roofline.ts";
 export type { BenchOutcome, BenchSettings, Dtype, KernelName, ProgressEvent, TargetName } from "./runs/settings.ts";
 export { DEFAULT_KERNELS, KERNELS } from "./runs/settings.ts";
 export type { ValidateSettings } from "./runs/validate.ts";

@@ -7,6 +7,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { relative } from "node:path";
 import { parseArgs } from "node:util";
 import { instrument } from "../src/measure/instrument.ts";
+import { ARENA_CHUNK_SHIFT } from "../src/measure/rangeCounts.ts";
 import { type BuildFiles, buildWhereStale, removeOthers } from "./freshness.ts";
 import { commandOf, ROOT, runScript } from "./program.ts";
 
@@ -24,8 +25,8 @@ const TARGETS = ["simd", "relaxed", "debug"] as const;
 
 /** The instrumented modules that ship beside each target. */
 const VARIANTS = [
-  { name: "counted", trace: false },
-  { name: "traced", trace: true },
+  { name: "counted", options: { trace: false, ranges: { chunkShift: ARENA_CHUNK_SHIFT } } },
+  { name: "traced", options: { trace: true } },
 ] as const;
 
 const WASM: BuildFiles = {
@@ -90,10 +91,10 @@ async function buildModule(target: (typeof TARGETS)[number]): Promise<void> {
   // It takes longer to load than a build that has nothing to do.
   const { default: binaryen } = await import("binaryen");
   const plain = readFileSync(ROOT + modulePath(target)(""));
-  for (const { name, trace } of VARIANTS) {
+  for (const { name, options } of VARIANTS) {
     const path = modulePath(target)(`.${name}`);
     try {
-      writeFileSync(ROOT + path, instrument(binaryen, plain, { trace }));
+      writeFileSync(ROOT + path, instrument(binaryen, plain, options));
     } catch (error) {
       throw new BuildError(`${path} could not be made from the plain module: ${(error as Error).message}`);
     }

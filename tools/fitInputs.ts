@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
+import { acceleratorNames, loadAccelerator } from "../src/hardware/catalog.ts";
+import { peaksOf } from "../src/theory/families.ts";
 import { ROOT } from "./program.ts";
 
-/** Everything that the fit's result follows from: data, reader, model, priors, solver. */
+/** Everything that the fit's result follows from beside the catalog: data, reader, model, priors, solver. */
 const INPUTS = [
   ...readdirSync(`${ROOT}src/evidence/data`).map((name) => `src/evidence/data/${name}`),
   ...["bands", "crossValidation", "dataSchema", "fit", "fitAll", "folds", "measurement", "priors", "reader"].map(
@@ -19,6 +21,7 @@ const INPUTS = [
 /** Checksum of what the generated constants were made from; a test compares it with the one that they carry. */
 export function inputsSha256(): string {
   const hash = createHash("sha256");
+  hash.update(JSON.stringify(acceleratorNames().map((name) => peaksOf(loadAccelerator(name)))));
   for (const path of INPUTS) hash.update(`${path}\n`).update(readFileSync(ROOT + path));
   return hash.digest("hex");
 }

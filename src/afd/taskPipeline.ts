@@ -55,17 +55,11 @@ export async function runTaskPipeline(plan: PipelinePlan): Promise<PipelineRun> 
           place,
           messages: messages[index] ?? [],
         });
-        const times = { waitNs: pushedNs, pushedNs, usableNs: pushedNs, beginNs: result.beginNs, endNs: result.endNs };
+        // It has waited since its stage before; a message that came during that one waited for the instance.
+        const waitNs = logs[side][index]?.at(-1)?.endNs ?? pushedNs;
+        const times = { waitNs, pushedNs, usableNs: pushedNs, beginNs: result.beginNs, endNs: result.endNs };
         if (job !== "prepare")
-          logs[side][index]?.push({
-            ...place,
-            ...times,
-            sentNs: clock(),
-            lastPeer: -1,
-            spreadNs: 0,
-            queued: 0,
-            redone: 0,
-          });
+          logs[side][index]?.push({ ...place, ...times, sentNs: clock(), lastPeer: -1, spreadNs: 0, queued: 0, redone: 0 });
         return result;
       }),
     );

@@ -1,3 +1,4 @@
+import type { Command } from "commander";
 import {
   type BenchSettings,
   DEFAULT_KERNELS,
@@ -6,6 +7,7 @@ import {
   type KernelName,
   KV_DTYPES,
   type KvDtype,
+  type ShapeSettings,
   type TargetName,
   type WeightDtype,
 } from "../runs/settings.ts";
@@ -17,8 +19,8 @@ const DTYPES: readonly Dtype[] = ["f32", "int8"];
 const WEIGHT_DTYPES: readonly WeightDtype[] = ["f32", "int8", "int4"];
 const TARGETS: readonly TargetName[] = ["simd", "relaxed", "debug"];
 
-/** Options of `bench` as commander gives them: text, not looked at yet. */
-export interface BenchOptions {
+/** Options that name kernels' shapes, as commander gives them: text, not looked at yet. */
+export interface ShapeOptions {
   model?: string;
   config?: string;
   batch: string;
@@ -30,15 +32,35 @@ export interface BenchOptions {
   m?: string;
   n?: string;
   k?: string;
-  threads: string;
   target?: string;
+  seed: string;
+}
+
+/** Options of `bench`. */
+export interface BenchOptions extends ShapeOptions {
+  threads: string;
   revectorize?: boolean;
   hardware?: string;
-  seed: string;
   quick?: boolean;
   repetitions?: string;
   warmup?: string;
   minTime?: string;
+}
+
+/** Adds the options that name kernels' shapes. */
+export function addShapeOptions(command: Command): Command {
+  return command
+    .option("--model <name>", "model of the catalog whose shapes to run (default: step3)")
+    .option("--config <file>", "config.json or model card whose shapes to run")
+    .option("--batch <list>", "sequences decoded together", "16")
+    .option("--context <list>", "cached tokens of each sequence", "8k")
+    .option("--dtype <list>", "what kernels compute in: f32, int8", "f32,int8")
+    .option("--kv-dtype <list>", "KV cache format: f32, bf16, fp8, int8, int4 (default: --dtype)")
+    .option("--weight-dtype <list>", "how weights are stored: f32, int8, int4 (default: as --dtype)")
+    .option("--tokens-per-expert <list>", "tokens that each expert computes in a step", "16")
+    .option("--m <list>", "rows of the left matrix, for moe.expertMatmul and linear.gemm")
+    .option("--n <list>", "columns of the right matrix, for the same")
+    .option("--k <list>", "inner dimension, for the same");
 }
 
 /**
@@ -50,9 +72,27 @@ export function resolveBench(
   kernels: readonly string[],
   options: BenchOptions,
 ): Omit<BenchSettings, "hardware" | "signal" | "onProgress"> & { readonly hardware: readonly string[] } {
+  return {
+    kernels: resolveKernels(kernels, BENCH_KERNELS, DEFAULT_KERNELS),
+    ...resolveShapes(options),
+    threads: parseList(options.threads, parseCount, "--threads"),
+    ...(options.revectorize === true ? { revectorize: true } : {}),
+    hardware: resolveHardware(options.hardware),
+    quick: options.quick === true,
+    ...resolveSampling(options),
+  };
+}
+
+/**
+ * Models, dimensions and formats of a run's kernels.
+ *
+ * @throws InvalidInputError naming the option.
+ */
+export function resolveShapes(
+  options: ShapeOptions,
+): Omit<ShapeSettings, "kernels" | "threads"> & { readonly target?: TargetName } {
   const dtypes = parseNames(options.dtype, "--dtype").map((name) => requireKnown("--dtype", name, DTYPES));
   return {
-    kernels: resolveKernels(kernels),
     ...resolveModel(options),
     batches: parseList(options.batch, parseCount, "--batch"),
     contexts: parseList(options.context, parseTokens, "--context"),
@@ -61,25 +101,29 @@ export function resolveBench(
     ...resolveWeightDtypes(options),
     tokensPerExpert: parseList(options.tokensPerExpert, parseTokens, "--tokens-per-expert"),
     ...resolveDimensions(options),
-    threads: parseList(options.threads, parseCount, "--threads"),
     ...(options.target === undefined ? {} : { target: requireKnown("--target", options.target, TARGETS) }),
-    ...(options.revectorize === true ? { revectorize: true } : {}),
-    hardware: resolveHardware(options.hardware),
     seed: parseSeed(options.seed, "--seed"),
-    quick: options.quick === true,
-    ...resolveSampling(options),
   };
 }
 
-/** Names and patterns to kernels, each once, in the order in which they run. */
-function resolveKernels(names: readonly string[]): readonly KernelName[] {
-  if (names.length === 0) return DEFAULT_KERNELS;
-  const chosen = new Set(names.flatMap(kernelsNamed));
-  return KERNELS.map(({ name }) => name).filter((name) => chosen.has(name));
+/**
+ * Names and patterns to kernels of `known`, each once, in the order in which they run.
+ *
+ * @throws InvalidInputError with the nearest name.
+ */
+export function resolveKernels(
+  names: readonly string[],
+  known: readonly KernelName[],
+  fallback: readonly KernelName[],
+): readonly KernelName[] {
+  if (names.length === 0) return fallback;
+  const chosen = new Set(names.flatMap((name) => kernelsNamed(name, known)));
+  return known.filter((name) => chosen.has(name));
 }
 
-function kernelsNamed(name: string): readonly KernelName[] {
-  const known = KERNELS.map((kernel) => kernel.name);
+const BENCH_KERNELS = KERNELS.map(({ name }) => name);
+
+function kernelsNamed(name: string, known: readonly KernelName[]): readonly KernelName[] {
   if (name.endsWith("*")) {
     const matching = known.filter((kernel) => kernel.startsWith(name.slice(0, -1)));
     if (matching.length > 0) return matching;
@@ -102,7 +146,7 @@ function resolveKvDtypes(names: string, dtypes: readonly Dtype[]): readonly KvDt
   });
 }
 
-function resolveModel({ model, config }: BenchOptions): Pick<BenchSettings, "model" | "configFile"> {
+function resolveModel({ model, config }: ShapeOptions): Pick<BenchSettings, "model" | "configFile"> {
   if (config === undefined) return { model: model ?? "step3" };
   if (model === undefined) return { configFile: config };
   throw new InvalidInputError({
@@ -112,7 +156,7 @@ function resolveModel({ model, config }: BenchOptions): Pick<BenchSettings, "mod
   });
 }
 
-function resolveWeightDtypes({ weightDtype }: BenchOptions): Pick<BenchSettings, "weightDtypes"> {
+function resolveWeightDtypes({ weightDtype }: ShapeOptions): Pick<BenchSettings, "weightDtypes"> {
   if (weightDtype === undefined) return {};
   const names = parseNames(weightDtype, "--weight-dtype");
   return { weightDtypes: names.map((name) => requireKnown("--weight-dtype", name, WEIGHT_DTYPES)) };
@@ -122,7 +166,7 @@ function resolveHardware(names: string | undefined): readonly string[] {
   return names === undefined ? [] : parseNames(names, "--hardware");
 }
 
-function resolveDimensions({ m, n, k }: BenchOptions): Pick<BenchSettings, "m" | "n" | "k"> {
+function resolveDimensions({ m, n, k }: ShapeOptions): Pick<BenchSettings, "m" | "n" | "k"> {
   return {
     ...(m === undefined ? {} : { m: parseList(m, parseCount, "--m") }),
     ...(n === undefined ? {} : { n: parseList(n, parseCount, "--n") }),

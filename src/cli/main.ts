@@ -6,10 +6,13 @@ import { addCodesign } from "./commands/codesign.ts";
 import { addCost } from "./commands/cost.ts";
 import { addEnv } from "./commands/env.ts";
 import { addHardware } from "./commands/hardware.ts";
+import { addIntensity } from "./commands/intensity.ts";
 import { addModels } from "./commands/models.ts";
 import { addPaper } from "./commands/paper.ts";
+import { addPipeline } from "./commands/pipeline.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addProject } from "./commands/project.ts";
+import { addRoofline } from "./commands/roofline.ts";
 import { addSchema } from "./commands/schema.ts";
 import { addSimulate } from "./commands/simulate.ts";
 import { addValidate } from "./commands/validate.ts";
@@ -52,6 +55,8 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
 /** In the order of the help. */
 const COMMANDS = [
   addBench,
+  addRoofline,
+  addIntensity,
   addProject,
   addValidate,
   addModels,
@@ -61,6 +66,7 @@ const COMMANDS = [
   addPaper,
   addPlan,
   addSimulate,
+  addPipeline,
   addEnv,
   addSchema,
 ] as const;

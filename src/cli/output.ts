@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import type { AnyDocument } from "../record/schemas.ts";
 import type { Figure } from "../report/figures/figure.ts";
 import type { Style } from "../report/style.ts";
-import { InvalidInputError } from "../units/errors.ts";
+import { InfeasibleError, InvalidInputError } from "../units/errors.ts";
 import type { Terminal } from "./terminal.ts";
 
 const FORMATS = ["table", "md", "csv", "json"] as const;
@@ -68,6 +68,18 @@ export async function resolveOutput(options: OutputOptions, command: AnyDocument
     ...(options.rows === undefined ? {} : { shape: options.rows }),
     ...(options.save === undefined ? {} : { savePath: options.save }),
   };
+}
+
+/** A run can be long: says at once that its record will have no place, but lets it measure and print all the same. */
+export async function warnUnlessSavable({ savePath }: Output, terminal: Terminal): Promise<void> {
+  if (savePath === undefined) return;
+  const { checkWritable } = await import("../record/files.ts");
+  try {
+    checkWritable(savePath);
+  } catch (error) {
+    if (!(error instanceof InfeasibleError)) throw error;
+    terminal.err(`afdbench: warning: ${error.message}; the results will still be printed\n`);
+  }
 }
 
 /**

@@ -1,8 +1,11 @@
+import type { RecordChoice } from "../runs/measuredStages.ts";
 import type { InstanceCounts, RequestChoice, SimulateSettings, Straggler } from "../runs/simulateSettings.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import {
+  type ParseItem,
   parseCount,
   parseDurationNs,
+  parseList,
   parseNamedValues,
   parseNames,
   parseNumber,
@@ -10,6 +13,8 @@ import {
   parseSeed,
   parseTokens,
 } from "../units/parse.ts";
+import { type NamedExperts, parseExperts } from "./expertOptions.ts";
+import { parseJitter } from "./jitterOption.ts";
 import { type OutputOptions, requireKnown } from "./output.ts";
 
 /** Options of `simulate`, as commander gives them. */
@@ -19,19 +24,25 @@ export interface SimulateOptions extends OutputOptions {
   config?: string;
   set: string[];
   stage?: string;
+  from?: string;
+  fromRows?: string;
+  dtype?: string;
   layers?: string;
   attentionOn: string;
   ffnOn: string;
-  cards: string;
+  cards?: string;
   context: string;
   batch: string;
   microBatches: string;
   net?: string;
+  netStage?: string;
   netLatency?: string;
+  netJitter?: string;
   link?: string;
   jitter?: string;
   straggler?: string;
   zipf?: string;
+  expertLoad?: string;
   fail?: string;
   arrivals?: string;
   rate?: string;
@@ -45,23 +56,32 @@ export interface SimulateOptions extends OutputOptions {
   steps: string;
   warmUp: string;
   seed: string;
+  threads?: string;
   trace?: string;
   traceSteps: string;
 }
 
-/** What the options say, but for hardware files and arrivals, which are read elsewhere. */
+/** What the options say, but for files, which are read elsewhere. */
 export type Parsed = Omit<
   SimulateSettings,
-  "attentionOn" | "ffnOn" | "requests" | "signal" | "onProgress" | "onSlice"
-> & { readonly requests: (Omit<RequestChoice, "arrivals"> & { readonly arrivals: Arrivals }) | undefined };
+  "attentionOn" | "ffnOn" | "requests" | "record" | "experts" | "signal" | "onProgress" | "onSlice"
+> & {
+  readonly requests: (Omit<RequestChoice, "arrivals"> & { readonly arrivals: Arrivals }) | undefined;
+  readonly record: Omit<RecordChoice, "document"> | undefined;
+  readonly experts: NamedExperts | undefined;
+};
 
 /** A file to read, or requests at random. */
 export type Arrivals = { readonly file: string } | Exclude<RequestChoice["arrivals"], readonly unknown[]>;
 
 /** @throws InvalidInputError on the first option that does not fit */
 export function parseSimulate(options: SimulateOptions): Parsed {
-  const cards = parseSides(options.cards, parseCount, "--cards");
-  const stages = parseStages(options.stage);
+  const latencyNs = options.netLatency === undefined ? 0 : parseDurationNs(options.netLatency, "--net-latency");
+  const stages = parseStages(options, latencyNs);
+  const record = parseRecord(options);
+  // A machine that measured is one card.
+  const cards = parseSides(options.cards ?? (record?.rows === "measured" ? "1" : "8"), parseCount, "--cards");
+  const isModeled = stages === undefined && record === undefined;
   const deployments = parseNames(options.deploy, "--deploy").map(parseDeployment);
   const optional = <Value>(text: string | undefined, parse: (text: string) => Value): Value | undefined =>
     text === undefined ? undefined : parse(text);
@@ -71,24 +91,45 @@ export function parseSimulate(options: SimulateOptions): Parsed {
     settings: options.set,
     attentionCards: cards.A,
     ffnCards: cards.F,
-    contextTokens: parseTokens(options.context, "--context"),
-    batch: parseCount(options.batch, "--batch"),
-    microBatches: parseCount(options.microBatches, "--micro-batches"),
+    contexts: parseSweep(options.context, parseTokens, "--context"),
+    batches: parseSweep(options.batch, parseCount, "--batch"),
+    microBatchCounts: parseSweep(options.microBatches, parseCount, "--micro-batches"),
     stages,
+    record,
     layers: optional(options.layers, (text) => parseCount(text, "--layers")),
-    linkUse: requireKnown("--link", options.link ?? (stages === undefined ? "shared" : "duplex"), ["duplex", "shared"]),
+    linkKind: requireKnown("--link", options.link ?? (isModeled ? "shared" : "duplex"), ["duplex", "shared", "pair"]),
     networkBytesPerSecond: optional(options.net, (text) => parseRateBytesPerSecond(text, "--net")),
-    networkLatencyNs: optional(options.netLatency, (text) => parseDurationNs(text, "--net-latency")) ?? 0,
+    networkLatencyNs: latencyNs,
+    latencyJitterNs: optional(options.netJitter, (text) => parseDurationNs(text, "--net-jitter")) ?? 0,
     jitter: optional(options.jitter, parseJitter) ?? { kind: "none" },
     stragglers: optional(options.straggler, parseStragglers) ?? [],
-    zipfExponent: optional(options.zipf, (text) => parseNumber(text, "--zipf", [0, 10])),
+    experts: parseExperts(options),
     outages: optional(options.fail, parseOutages) ?? [],
     requests: parseRequests(options),
     kvTokensPerInstance: optional(options.kvTokens, (text) => parseTokens(text, "--kv-tokens")),
     steps: parseCount(options.steps, "--steps"),
     warmUpSteps: parseCount(options.warmUp, "--warm-up"),
     seed: parseSeed(options.seed, "--seed"),
+    threads: optional(options.threads, parseThreads),
   };
+}
+
+/** Each value once. */
+function parseSweep(text: string, parseItem: ParseItem, field: string): readonly number[] {
+  return [...new Set(parseList(text, parseItem, field))];
+}
+
+/** Far above the cores of any machine. */
+const MOST_THREADS = 1024;
+
+function parseThreads(text: string): number {
+  const threads = parseCount(text, "--threads");
+  if (threads <= MOST_THREADS) return threads;
+  throw new InvalidInputError({
+    field: "--threads",
+    value: text,
+    expected: `a whole number from 1 to ${MOST_THREADS}`,
+  });
 }
 
 function modelOf({ model, config }: SimulateOptions): SimulateSettings["model"] {
@@ -106,13 +147,40 @@ function parseDeployment(text: string): InstanceCounts {
   throw new InvalidInputError({ field: "--deploy", value: text, expected });
 }
 
-function parseStages(text: string | undefined): SimulateSettings["stages"] {
-  const expected =
-    "times of a layer's attention and FFN for one micro-batch, such as A=200us,F=200us,A2F=90us,F2A=180us";
-  if (text === undefined) return undefined;
-  const { A, F, A2F, F2A } = parseNamedValues(text, ["A", "F", "A2F", "F2A"], parseDurationNs, "--stage");
-  if (A === undefined || F === undefined) throw new InvalidInputError({ field: "--stage", value: text, expected });
-  return { attentionNs: A, ffnNs: F, a2fNs: A2F, f2aNs: F2A };
+function parseStages({ stage, netStage }: SimulateOptions, latencyNs: number): SimulateSettings["stages"] {
+  if (stage === undefined) {
+    if (netStage === undefined) return undefined;
+    throw new InvalidInputError({ field: "--net-stage", value: netStage, expected: "--stage A=TIME,F=TIME beside it" });
+  }
+  const { A, F, A2F, F2A } = parseNamedValues(stage, ["A", "F", "A2F", "F2A"], parseDurationNs, "--stage");
+  if (A === undefined || F === undefined) {
+    const expected =
+      "times of a layer's attention and FFN for one micro-batch, such as A=200us,F=200us,A2F=90us,F2A=180us";
+    throw new InvalidInputError({ field: "--stage", value: stage, expected });
+  }
+  if (netStage === undefined) return { attentionNs: A, ffnNs: F, a2fNs: A2F, f2aNs: F2A };
+  if (A2F !== undefined || F2A !== undefined) {
+    throw new InvalidInputError({ field: "--net-stage", value: netStage, expected: "no A2F and F2A in --stage" });
+  }
+  const transferNs = parseDurationNs(netStage, "--net-stage") + latencyNs;
+  return { attentionNs: A, ffnNs: F, a2fNs: transferNs, f2aNs: transferNs };
+}
+
+function parseRecord({ from, fromRows, dtype, stage }: SimulateOptions): Parsed["record"] {
+  if (from === undefined) {
+    for (const [field, value] of Object.entries({ "--from-rows": fromRows, "--dtype": dtype })) {
+      if (value !== undefined) throw new InvalidInputError({ field, value, expected: "--from FILE beside it" });
+    }
+    return undefined;
+  }
+  if (stage !== undefined) {
+    throw new InvalidInputError({ field: "--from", value: "beside --stage", expected: "one of the two" });
+  }
+  return {
+    path: from,
+    rows: requireKnown("--from-rows", fromRows ?? "measured", ["measured", "projected"]),
+    dtype: requireKnown("--dtype", dtype ?? "int8", ["int8", "f32"]),
+  };
 }
 
 /** One value for both sides, or `A=8,F=4`. */
@@ -128,20 +196,6 @@ function parseSides(
   const { A, F } = parseNamedValues(text, ["A", "F"], parseItem, field);
   if (A !== undefined && F !== undefined) return { A, F };
   throw new InvalidInputError({ field, value: text, expected: "one value, or A=VALUE,F=VALUE" });
-}
-
-function parseJitter(text: string): SimulateSettings["jitter"] {
-  const [, kind = "", size = ""] = /^(\w+)=(.*)$/.exec(text.trim()) ?? [];
-  switch (kind) {
-    case "lognormal":
-      return { kind, sigma: parseNumber(size, "--jitter lognormal", [0, 3]) };
-    case "uniform":
-      return { kind, share: parseNumber(size, "--jitter uniform", [0, 1]) };
-    default: {
-      const expected = "lognormal=SIGMA or uniform=SHARE, such as lognormal=0.05";
-      throw new InvalidInputError({ field: "--jitter", value: text, expected, known: ["lognormal", "uniform"] });
-    }
-  }
 }
 
 /** `A0=1.5,F1=1.2` */
@@ -209,7 +263,7 @@ function parseArrivals(options: SimulateOptions): Arrivals | undefined {
     requestsPerSecond: parseNumber(rate, "--rate", [1e-6, 1e9]),
     burst: parseCount(options.burst ?? "1", "--burst"),
     requests: parseCount(options.requests ?? "1000", "--requests"),
-    promptTokens: parseTokens(options.prompt ?? options.context, "--prompt"),
+    promptTokens: options.prompt === undefined ? undefined : parseTokens(options.prompt, "--prompt"),
     outputTokens: parseTokens(options.decode ?? "256", "--decode"),
   };
 }

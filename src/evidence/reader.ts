@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { acceleratorNames, loadAccelerator } from "../hardware/catalog.ts";
-import type { AcceleratorPeaks } from "../theory/families.ts";
+import { type AcceleratorPeaks, peaksOf } from "../theory/families.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import { KERNEL_KINDS, type KernelShape, type Operand } from "../workload/kernelShape.ts";
 import {
@@ -82,7 +82,7 @@ function readRow(row: DataRow, place: Place, read: Collected): void {
   const kernelRow = { ...parsed.data, kernelKind: kind } as KernelRow;
   const operand = operandOf(kernelRow.dtype);
   const kvBytes = "kvDtype" in kernelRow ? elementBytes(kernelRow.kvDtype) : undefined;
-  const peaks = peaksOf(row.gpu, name, place.data.peaksUsed);
+  const peaks = rowPeaks(row.gpu, name, place.data.peaksUsed);
   const fault = { file: place.file, row: place.row };
   if (operand === undefined) read.faults.push({ ...fault, field: "dtype", expected: DTYPES });
   else if ("kvDtype" in kernelRow && kvBytes === undefined) {
@@ -185,20 +185,16 @@ function acceleratorName(gpu: string): string {
     .trim();
 }
 
-/** What the file states, for all of its rows or by accelerator; else what the catalog says. */
-function peaksOf(gpu: string, name: string, stated: DataFile["peaksUsed"]): AcceleratorPeaks | undefined {
-  if (stated !== undefined) {
-    const own = isPeaks(stated) ? stated : stated[gpu];
-    if (own !== undefined) return statedPeaks(name, own);
-  }
-  if (!acceleratorNames().includes(name)) return undefined;
-  const known = loadAccelerator(name);
+/** Peaks that the file states, for all of its rows or by accelerator, else the catalog's; cores and cache are the catalog's. */
+function rowPeaks(gpu: string, name: string, stated: DataFile["peaksUsed"]): AcceleratorPeaks | undefined {
+  const known = acceleratorNames().includes(name) ? peaksOf(loadAccelerator(name)) : undefined;
+  const own = stated === undefined || isPeaks(stated) ? stated : stated[gpu];
+  if (own === undefined) return known;
+  const { cores, l2Bytes } = known ?? {};
   return {
-    name,
-    bytesPerSecond: known.memoryBytesPerSecond,
-    bf16FlopsPerSecond: known.peakBf16FlopsPerSecond,
-    ...(known.peakFp8FlopsPerSecond === undefined ? {} : { fp8FlopsPerSecond: known.peakFp8FlopsPerSecond }),
-    ...(known.peakInt8FlopsPerSecond === undefined ? {} : { int8FlopsPerSecond: known.peakInt8FlopsPerSecond }),
+    ...statedPeaks(name, own),
+    ...(cores === undefined ? {} : { cores }),
+    ...(l2Bytes === undefined ? {} : { l2Bytes }),
   };
 }
 

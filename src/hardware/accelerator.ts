@@ -15,6 +15,10 @@ export interface Accelerator {
   readonly memoryBytesPerSecond: number;
   /** Absent where no public statement was found to cite. */
   readonly memoryBytes?: number;
+  /** The last cache before memory, which all cores share; absent where it has none, or nothing public states it. */
+  readonly l2Bytes?: number;
+  /** Streaming multiprocessors, AI cores or compute units in use; absent where nothing public states them. */
+  readonly cores?: number;
   /** What all NICs of a server of `cardsPerServer` cards carry together, in one direction. */
   readonly networkBytesPerSecond?: number;
   readonly cardsPerServer?: number;
@@ -33,6 +37,8 @@ export const FIGURE_NAMES = [
   "peakBf16FlopsPerSecond",
   "memoryBytesPerSecond",
   "memoryBytes",
+  "l2Bytes",
+  "cores",
   "networkBytesPerSecond",
   "cardsPerServer",
 ] as const;

@@ -11,6 +11,8 @@ export const MOST: Readonly<Record<FigureName, number>> = {
   peakBf16FlopsPerSecond: 1e21,
   memoryBytesPerSecond: 1e18,
   memoryBytes: 1e18,
+  l2Bytes: 1e12,
+  cores: 1e6,
   networkBytesPerSecond: 1e18,
   cardsPerServer: 65536,
 };
@@ -24,6 +26,8 @@ export const LEAST: Readonly<Record<FigureName, number>> = {
   peakBf16FlopsPerSecond: 1e3,
   memoryBytesPerSecond: 1e3,
   memoryBytes: 1,
+  l2Bytes: 4096,
+  cores: 1,
   networkBytesPerSecond: 1,
   cardsPerServer: 1,
 };
@@ -45,14 +49,19 @@ export function figureNamed(name: string, field: string): FigureName {
  */
 export function figureValue(figure: FigureName, value: unknown, field: string): number {
   const number = typeof value === "string" ? numberOf(figure, value, field) : value;
-  const whole = figure !== "cardsPerServer" || Number.isInteger(number);
+  const whole = !isCount(figure) || Number.isInteger(number);
   if (typeof number === "number" && number >= LEAST[figure] && number <= MOST[figure] && whole) return number;
   throw new InvalidInputError({ field, value, expected: allowed(figure) });
 }
 
+/** Whether a figure counts things. */
+export function isCount(figure: FigureName): boolean {
+  return figure === "cardsPerServer" || figure === "cores";
+}
+
 /** What a figure may be, as a noun phrase. */
 export function allowed(figure: FigureName): string {
-  const kind = figure === "cardsPerServer" ? "a whole number" : "a number";
+  const kind = isCount(figure) ? "a whole number" : "a number";
   return `${kind} above 0, from ${LEAST[figure]} to ${MOST[figure]}${EXAMPLES[figure] ?? ""}`;
 }
 
@@ -60,12 +69,13 @@ export function allowed(figure: FigureName): string {
 const EXAMPLES: Readonly<Partial<Record<FigureName, string>>> = {
   memoryBytesPerSecond: ", or a rate such as 3.35TB/s",
   memoryBytes: ", or a size such as 96GB",
+  l2Bytes: ", or a size such as 50MiB",
   networkBytesPerSecond: ", or a rate such as 400Gbps",
 };
 
 function numberOf(figure: FigureName, text: string, field: string): number {
   if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text.trim())) return Number(text);
-  if (figure === "memoryBytes") return parseSizeBytes(text, field);
+  if (figure === "memoryBytes" || figure === "l2Bytes") return parseSizeBytes(text, field);
   const isRate = figure === "memoryBytesPerSecond" || figure === "networkBytesPerSecond";
   return isRate ? parseRateBytesPerSecond(text, field) : Number.NaN;
 }

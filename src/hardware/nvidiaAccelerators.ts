@@ -1,5 +1,5 @@
 import type { Accelerator } from "./accelerator.ts";
-import { sourced } from "./sourced.ts";
+import { MEBIBYTE, sourced } from "./sourced.ts";
 
 const A100 = "NVIDIA A100 data sheet, 80GB SXM, without sparsity";
 const A40 = "NVIDIA A40 data sheet, without sparsity";
@@ -11,6 +11,13 @@ const H100_SHEET = "NVIDIA H100 data sheet, SXM";
 const H200 = "NVIDIA H200 data sheet, SXM";
 const BLACKWELL = "NVIDIA Blackwell data sheet, GB200 NVL72 and HGX B200";
 
+const GA102 = "NVIDIA GA102 white paper: all of the GPU";
+const A100_PAPER = "NVIDIA A100 white paper";
+const L20_GPU = "TopCPU, NVIDIA A40 PCIe vs L20 (2025)";
+const GH100 = "Chips and Cheese, Nvidia's H100 (2023-07-02)";
+const B200_DEVICE = "pytorch/ao pull request 4002: a B200 as CUDA describes it";
+const BLACKWELL_GUIDE = "NVIDIA Blackwell Tuning Guide: 126 MB, of which a B200 has 126.5 as CUDA describes it";
+
 const LAMBDA = "Lambda price list of 2026-09-20 (quoted by api-evangelist/lambda-labs), on-demand, 8x";
 
 /** Cards of NVIDIA beside those of the report. Peaks are dense rates; FP8 and BF16 ones accumulate in FP32. */
@@ -21,6 +28,8 @@ export const NVIDIA_ACCELERATORS: readonly Accelerator[] = [
     peakBf16FlopsPerSecond: [1.497e14],
     memoryBytesPerSecond: [6.96e11],
     memoryBytes: [48e9],
+    l2Bytes: [6 * MEBIBYTE, GA102],
+    cores: [84, GA102],
   }),
   sourced("a100", A100, {
     usdPerHour: [2.79, `${LAMBDA} A100 SXM 80 GB`],
@@ -28,6 +37,8 @@ export const NVIDIA_ACCELERATORS: readonly Accelerator[] = [
     peakBf16FlopsPerSecond: [3.12e14],
     memoryBytesPerSecond: [2.039e12],
     memoryBytes: [80e9],
+    l2Bytes: [40 * MEBIBYTE, A100_PAPER],
+    cores: [108, A100_PAPER],
     ...server("NVIDIA DGX A100 data sheet: 8 single-port InfiniBand NICs of 200 Gb/s for the cluster network", 8, 200),
   }),
   sourced("l4", L4, {
@@ -40,6 +51,8 @@ export const NVIDIA_ACCELERATORS: readonly Accelerator[] = [
     peakBf16FlopsPerSecond: [1.21e14, halved(L4)],
     memoryBytesPerSecond: [3.0e11],
     memoryBytes: [24e9],
+    l2Bytes: [48 * MEBIBYTE, "fpsbench.com, NVIDIA L4"],
+    cores: [58, "fpsbench.com, NVIDIA L4: 7424 shaders, 128 a core"],
   }),
   sourced("l20", L20, {
     peakFp8FlopsPerSecond: [2.39e14],
@@ -47,6 +60,8 @@ export const NVIDIA_ACCELERATORS: readonly Accelerator[] = [
     peakBf16FlopsPerSecond: [1.195e14],
     memoryBytesPerSecond: [8.64e11, "Step-3 report (arXiv 2507.19427), section 6"],
     memoryBytes: [48e9],
+    l2Bytes: [96 * MEBIBYTE, L20_GPU],
+    cores: [92, L20_GPU],
   }),
   sourced("rtx-4090", RTX_4090, {
     usdPerHour: [0.34, "RunPod price of 2026-03-21 as Deploybase quotes it (its pages differ on whether it is spot)"],
@@ -55,6 +70,8 @@ export const NVIDIA_ACCELERATORS: readonly Accelerator[] = [
     peakBf16FlopsPerSecond: [1.652e14],
     memoryBytesPerSecond: [1.008e12],
     memoryBytes: [24e9],
+    l2Bytes: [72 * MEBIBYTE],
+    cores: [128],
   }),
   sourced("h100", H100, {
     usdPerHour: [3.99, `${LAMBDA} H100 SXM`],
@@ -63,6 +80,8 @@ export const NVIDIA_ACCELERATORS: readonly Accelerator[] = [
     peakBf16FlopsPerSecond: [9.894e14],
     memoryBytesPerSecond: [3.35e12, H100_SHEET],
     memoryBytes: [80e9, H100_SHEET],
+    l2Bytes: [50 * MEBIBYTE],
+    cores: [132],
     ...server("NVIDIA DGX H100 data sheet: 8 single-port ConnectX-7 of 400 Gb/s", 8, 400),
   }),
   sourced("h200", H200, {
@@ -72,6 +91,11 @@ export const NVIDIA_ACCELERATORS: readonly Accelerator[] = [
     peakBf16FlopsPerSecond: [9.895e14, halved(H200)],
     memoryBytesPerSecond: [4.8e12],
     memoryBytes: [141e9],
+    l2Bytes: [
+      60 * MEBIBYTE,
+      `${GH100}: 60 MB for the 12 memory controllers of the die, all of which an H200 has (accel-sim-framework issue 534)`,
+    ],
+    cores: [132, `${H100}, whose die an H200 has`],
     ...server("NVIDIA DGX H200 data sheet: 8 single-port ConnectX-7 of 400 Gb/s", 8, 400),
   }),
   sourced("b200", BLACKWELL, {
@@ -82,6 +106,8 @@ export const NVIDIA_ACCELERATORS: readonly Accelerator[] = [
     peakBf16FlopsPerSecond: [2.25e15, halved(BLACKWELL)],
     memoryBytesPerSecond: [7.7e12],
     memoryBytes: [180e9],
+    l2Bytes: [126.5 * MEBIBYTE, B200_DEVICE],
+    cores: [148, B200_DEVICE],
     ...server("NVIDIA DGX B200 data sheet: 8 single-port ConnectX-7 of 400 Gb/s", 8, 400),
   }),
   sourced("gb200", BLACKWELL, {
@@ -91,6 +117,8 @@ export const NVIDIA_ACCELERATORS: readonly Accelerator[] = [
     peakBf16FlopsPerSecond: [2.5e15, halved(BLACKWELL)],
     memoryBytesPerSecond: [8.0e12],
     memoryBytes: [186e9],
+    l2Bytes: [126.5 * MEBIBYTE, BLACKWELL_GUIDE],
+    cores: [152, "FlashInfer, statistics of its MXFP8 x MXFP4 MoE kernel: a GB200 has 152"],
     ...server("NVIDIA DGX GB200 data sheet: 72 ConnectX-7 of 400 Gb/s for 18 compute trays of 4 GPUs; a tray", 4, 400),
   }),
 ];

@@ -1,8 +1,10 @@
 import type { Accelerator } from "./accelerator.ts";
-import { sourced } from "./sourced.ts";
+import { MEBIBYTE, sourced } from "./sourced.ts";
 
 const ASCEND_376 = "assumed: a 910B faster than the report's";
 const ASCEND_MEASURED = "published kernel times of a 910B (hudingyi688/aiconfigurator-npu, 90d7765, variant not named)";
+const ASCEND_910B2 = "assumed: a 910B2's, as of 910b";
+const CDNA_3 = "AMD CDNA 3 white paper, MI300X";
 const MI300X = "AMD Instinct MI300X data sheet, without sparsity";
 const ND_MI300X = "Microsoft Learn, ND MI300X v5: 8 GPUs, each with an InfiniBand NIC of 400 Gb/s";
 const TPU_V5E = "Google Cloud documentation, TPU v5e";
@@ -15,6 +17,8 @@ export const OTHER_ACCELERATORS: readonly Accelerator[] = [
     peakInt8FlopsPerSecond: [7.52e14, `${ASCEND_376}: twice BF16; ${ASCEND_MEASURED} reach 593 TOP/s`],
     peakBf16FlopsPerSecond: [3.76e14, `${ASCEND_376}: ${ASCEND_MEASURED} reach 327 TFLOP/s`],
     memoryBytesPerSecond: [1.6e12, `${ASCEND_376}: ${ASCEND_MEASURED} reach 1.50 TB/s`],
+    l2Bytes: [192 * MEBIBYTE, ASCEND_910B2],
+    cores: [24, ASCEND_910B2],
   }),
   sourced("mi300x", MI300X, {
     usdPerHour: [
@@ -26,6 +30,8 @@ export const OTHER_ACCELERATORS: readonly Accelerator[] = [
     peakBf16FlopsPerSecond: [1.3074e15],
     memoryBytesPerSecond: [5.3e12],
     memoryBytes: [192e9],
+    l2Bytes: [256 * MEBIBYTE, `${CDNA_3}: its last cache, called Infinity Cache`],
+    cores: [304, CDNA_3],
     networkBytesPerSecond: [4.0e11, ND_MI300X],
     cardsPerServer: [8, ND_MI300X],
   }),

@@ -1,5 +1,8 @@
 import type { Accelerator, FigureName } from "./accelerator.ts";
 
+/** Makers print the sizes of caches in MB, and mean this. */
+export const MEBIBYTE = 2 ** 20;
+
 /** A figure of the catalog, with its source where that is not the accelerator's own. */
 export type SourcedFigure = readonly [value: number, source?: string];
 

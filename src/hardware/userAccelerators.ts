@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { InvalidInputError } from "../units/errors.ts";
 import { type Accelerator, FIGURE_NAMES, type FigureName } from "./accelerator.ts";
-import { allowed, figureValue, LEAST, MOST } from "./figures.ts";
+import { allowed, figureValue, isCount, LEAST, MOST } from "./figures.ts";
 import { type SourcedFigure, sourced } from "./sourced.ts";
 
 /** Names that `--hardware` and `--set` can tell from files, lists and figures: a dot only before a digit. */
@@ -25,6 +25,8 @@ const accelerator = z
     peakBf16FlopsPerSecond: figure("peakBf16FlopsPerSecond", "Peak dense BF16 rate, FLOP/s."),
     memoryBytesPerSecond: figure("memoryBytesPerSecond", "Bandwidth of its memory, bytes a second."),
     memoryBytes: figure("memoryBytes", "Its memory, bytes.").optional(),
+    l2Bytes: figure("l2Bytes", "The last cache before memory, which all cores share, bytes.").optional(),
+    cores: figure("cores", "Streaming multiprocessors, AI cores or compute units in use.").optional(),
     networkBytesPerSecond: figure(
       "networkBytesPerSecond",
       "All NICs of a server of `cardsPerServer` cards together, one direction, bytes a second.",
@@ -86,7 +88,7 @@ function checkAccelerator(raw: unknown, path: string, place: string): Accelerato
 
 function figure(name: FigureName, description: string) {
   const number = z.number().min(LEAST[name]).max(MOST[name]);
-  return z.union([name === "cardsPerServer" ? number.int() : number, z.string()]).describe(description);
+  return z.union([isCount(name) ? number.int() : number, z.string()]).describe(description);
 }
 
 function keyError(raw: object, prefix: string, { issues }: z.ZodError): InvalidInputError {

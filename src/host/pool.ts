@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { Piscina } from "piscina";
 
 /** Worker threads that each take one task and stay with it until it ends. */
@@ -49,7 +48,7 @@ export function startResidentPool(moduleUrl: URL, threads: number, { heapMebibyt
       return await pool.run(task, { signal });
     } catch (error) {
       const leaving = [...alive].filter((thread) => !pool.threads.includes(thread));
-      await Promise.all(leaving.map((thread) => once(thread, "exit")));
+      await Promise.all(leaving.map((thread) => new Promise((resolve) => thread.once("exit", resolve))));
       throw error;
     }
   };
@@ -57,6 +56,23 @@ export function startResidentPool(moduleUrl: URL, threads: number, { heapMebibyt
     threads,
     run,
     start: (tasks, signal) => tasks.map((task) => run(task, signal)),
+    destroy: () => pool.destroy(),
+  };
+}
+
+/** Worker threads that take tasks as they come. */
+export interface TaskPool {
+  /** Gives what the module's default export makes of a task; an abort ends the thread at work. */
+  run(task: unknown, signal: AbortSignal): Promise<unknown>;
+  /** Ends all threads at once, whatever they do. */
+  destroy(): Promise<void>;
+}
+
+/** Starts a pool of `threads` worker threads that run the default export of a module (a file: URL), task after task. */
+export function startTaskPool(moduleUrl: URL, threads: number): TaskPool {
+  const pool = new Piscina({ filename: moduleUrl.href, minThreads: threads, maxThreads: threads, atomics: "disabled" });
+  return {
+    run: (task, signal) => pool.run(task, { signal }),
     destroy: () => pool.destroy(),
   };
 }

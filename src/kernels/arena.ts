@@ -16,8 +16,8 @@ export interface Arena {
   readonly totalBytes: () => number;
 }
 
-/** The first 64 KiB hold the module's own data. */
-const firstAddress = 65536;
+/** The first 64 KiB hold the module's own data; buffers begin behind them. */
+export const firstAddress = 65536;
 /** Buffers begin on a line of their own, two lines apart, so that no vector straddles and no line is shared. */
 const alignment = 128;
 

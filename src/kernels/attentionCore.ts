@@ -9,6 +9,7 @@ import { fillKvCache, fillScratchBytes, zeroPadding } from "./kvCache.ts";
 import { attend, attendErrors, attendRounded, roundedErrors } from "./reference/attention.ts";
 import { round7 } from "./reference/linear.ts";
 import { readKv, type StoredKv } from "./reference/storedKv.ts";
+import { coreWork } from "./work.ts";
 
 /** softmax(Q K^T x scale) V over a seeded cache, as a case. @throws InvalidInputError as resolveCore. */
 export function attentionCoreCase(shape: AttentionCoreShape): KernelCase {
@@ -16,7 +17,9 @@ export function attentionCoreCase(shape: AttentionCoreShape): KernelCase {
   const arena = createArena();
   const core = allocateCore(arena, dims);
   const fillScratch = arena.allocate("fillScratch", "scratch", fillScratchBytes(core.cache));
+  const work = workOf(core);
   return {
+    work: { term: "attention.core", products: work.products, tensors: [work.tensor] },
     buffers: arena.buffers,
     totalBytes: arena.totalBytes(),
     segmentWeights: [1],
@@ -34,6 +37,20 @@ export function attentionCoreCase(shape: AttentionCoreShape): KernelCase {
     steps: (rank, ranks) => coreSteps(core, rank, ranks),
     check: (memory) => checkCore(memory, core),
   };
+}
+
+/** Products and cache of a core, for the term attention.core. */
+export function workOf({ dims, cache }: CoreBuffers): ReturnType<typeof coreWork> {
+  const { attended, groupHeads, elements } = dims;
+  const widthOf = (ranges: readonly (readonly [number, number])[]): number =>
+    ranges.reduce((sum, [first, last]) => sum + last - first, 0);
+  return coreWork("attention.core", {
+    cache,
+    attended,
+    queryHeadsPerKvHead: groupHeads,
+    keyElements: widthOf(elements.key),
+    valueElements: widthOf(elements.value),
+  });
 }
 
 /** Samples heads of the first and the last sequence (all of them where there are few) against the float64 reference. */

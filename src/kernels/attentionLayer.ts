@@ -10,14 +10,14 @@ import {
 } from "./activations.ts";
 import { createArena } from "./arena.ts";
 import { allocateCore } from "./attentionBuffers.ts";
-import { coreReference } from "./attentionCore.ts";
+import { coreReference, workOf } from "./attentionCore.ts";
 import { type AttentionCoreShape, resolveCore } from "./attentionShape.ts";
 import { coreSteps } from "./attentionSteps.ts";
 import { type Check, compare, float32Tolerance, type KernelCase, requantizedTolerance } from "./case.ts";
 import { requireFits } from "./fit.ts";
 import { appendArguments, fillKvCache, fillScratchBytes } from "./kvCache.ts";
 import { addSteps, matmulSteps, packSteps, rmsNormSteps, rowSteps } from "./linear.ts";
-import { barrier, call, type Step, shareOf } from "./program.ts";
+import { barrier, call, type Step, shareOf, term } from "./program.ts";
 import { dot, matmul, rmsNorm, rope, round7 } from "./reference/linear.ts";
 import { readKv } from "./reference/storedKv.ts";
 import { fillRopeTable, ropeFrequencies } from "./rope.ts";
@@ -29,6 +29,7 @@ import {
   unpackColumn,
   weightSource,
 } from "./weights.ts";
+import { vectorWork, weightWork } from "./work.ts";
 
 /** Step-3's MFA attention: low-rank query, one shared KV head. headDim is a multiple of 8, queryRank of 8. */
 export interface AttentionLayerShape
@@ -40,6 +41,9 @@ export interface AttentionLayerShape
   readonly ropeTheta: number;
   readonly epsilon: number;
 }
+
+/** Norms, RoPE, append and residual: in no formula. */
+const restTerm = "attention.rest";
 
 /**
  * A whole MFA attention layer of one decode step, out = x + Attention(RMSNorm(x)):
@@ -86,6 +90,23 @@ export function attentionLayerCase(shape: AttentionLayerShape): KernelCase {
   const attended: Rows = { ...core.out, rows: batch, width: queryWidth, strideBytes: queryWidth * 4 };
   const position = shape.kvTokens - 1;
 
+  const projections = [down, up, output].map((weight) => weightWork("attention.projections", weight, batch));
+  const coreWork = workOf(core);
+  const work = {
+    term: restTerm,
+    products: [...projections.map(({ product }) => product), ...coreWork.products],
+    tensors: [
+      ...projections.map(({ tensor }) => tensor),
+      ...[inputNorm, queryNorm].map((rows) => vectorWork(restTerm, rows)),
+      coreWork.tensor,
+    ],
+  };
+  const project = (weight: PackedWeight, from: PackedRows, to: Rows, rank: number, ranks: number): Step[] => [
+    term("attention.projections"),
+    ...matmulSteps(weight, from, to, batch, rank, ranks),
+    term(restTerm),
+  ];
+
   function steps(rank: number, ranks: number): Step[] {
     const share = shareOf(batch, rank, ranks);
     const appends: Step[] = [];
@@ -104,22 +125,24 @@ export function attentionLayerCase(shape: AttentionLayerShape): KernelCase {
       ...rmsNormSteps(x, inputNorm, normed, shape.epsilon, rank, ranks),
       ...packSteps(normed, normedPacked, rank, ranks),
       barrier,
-      ...matmulSteps(down, normedPacked, projected, batch, rank, ranks),
+      ...project(down, normedPacked, projected, rank, ranks),
       barrier,
       ...rmsNormSteps(queries, queryNorm, latent, shape.epsilon, rank, ranks),
       ...packSteps(latent, latentPacked, rank, ranks),
       ...ropeOf(keys, kvHeads),
       ...appends,
       barrier,
-      ...matmulSteps(up, latentPacked, q, batch, rank, ranks),
+      ...project(up, latentPacked, q, rank, ranks),
       barrier,
       ...ropeOf(q, queryHeads),
       barrier,
+      term("attention.core"),
       ...coreSteps(core, rank, ranks),
+      term(restTerm),
       barrier,
       ...packSteps(attended, attendedPacked, rank, ranks),
       barrier,
-      ...matmulSteps(output, attendedPacked, out, batch, rank, ranks),
+      ...project(output, attendedPacked, out, rank, ranks),
       barrier,
       ...addSteps(x, out, rank, ranks),
     ];
@@ -174,6 +197,7 @@ export function attentionLayerCase(shape: AttentionLayerShape): KernelCase {
   }
 
   return {
+    work,
     buffers: arena.buffers,
     totalBytes: arena.totalBytes(),
     segmentWeights: [1],

@@ -1,9 +1,12 @@
 import type { Buffer } from "./arena.ts";
 import type { KernelExports } from "./exports.ts";
 import type { Step } from "./program.ts";
+import type { CaseWork } from "./work.ts";
 
 /** A kernel at one shape, laid out in memory: what it needs, how to fill it, what each thread does, how to check it. */
 export interface KernelCase {
+  /** What it multiplies and reads; absent where no count is held against it. */
+  readonly work?: CaseWork;
   readonly buffers: readonly Buffer[];
   readonly totalBytes: number;
   /** Makes seeded inputs, packs weights once, fills the KV cache. Runs on one thread, on zeroed memory. */

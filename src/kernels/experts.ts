@@ -14,6 +14,7 @@ import {
   type WeightDtype,
   weightSource,
 } from "./weights.ts";
+import { type CaseWork, vectorWork, weightWork } from "./work.ts";
 
 /** Gated experts of one layer that stand in memory: down(act(x Wgate) x (x Wup)). */
 export interface Experts {
@@ -144,6 +145,30 @@ export function packExperts(
   packSeededWeight(exports, experts.down, weightSource(seed, tensor + 1, expertDim), scratch, down);
   if (experts.gateUpBias !== undefined) fillRows(exports, experts.gateUpBias, seed, tensor + 100, 0.5);
   if (experts.downBias !== undefined) fillRows(exports, experts.downBias, seed, tensor + 101, 0.5);
+}
+
+/**
+ * Both products of the experts, their weights and biases.
+ *
+ * @param rows of all experts together that are computed here.
+ * @param busy how many of the experts have any.
+ * @param times how often these experts stand for as many of the whole.
+ */
+export function expertWork(
+  term: string,
+  { gateUp, down, gateUpBias, downBias, expertDim }: Experts,
+  { rows, busy, times = 1 }: { readonly rows: number; readonly busy: number; readonly times?: number },
+): Pick<CaseWork, "products" | "tensors"> {
+  const use = { experts: busy, times };
+  const products = [
+    weightWork(term, gateUp, rows, { ...use, columns: 2 * expertDim }),
+    weightWork(term, down, rows, use),
+  ];
+  const biases = [gateUpBias, downBias].filter((bias) => bias !== undefined);
+  return {
+    products: products.map(({ product }) => product),
+    tensors: [...products.map(({ tensor }) => tensor), ...biases.map((bias) => vectorWork(term, bias, use))],
+  };
 }
 
 const activationKernels: Readonly<Record<Activation, string>> = {

@@ -37,11 +37,15 @@ export function compileKernels(wasm: Uint8Array<ArrayBuffer>, tiles: Tiles = pla
 /** Reports one access of a traced module: address, bytes, 1 for a store. */
 export type TraceAccess = (address: number, bytes: number, isStore: number) => void;
 
-/** Instantiates a kernel module on a memory; a traced module reports to `trace` (best another module's export: no JS between). */
+/**
+ * Instantiates a kernel module on a memory; a traced module reports to `trace` (best another module's export: no JS between), a
+ * counted one counts bytes by range in the memory `ranges`.
+ */
 export function instantiateKernels(
   { module, tiles }: KernelModule,
   memory: WebAssembly.Memory,
   trace?: TraceAccess,
+  ranges?: WebAssembly.Memory,
 ): KernelExports {
   const imports: WebAssembly.Imports = {
     env: {
@@ -53,7 +57,13 @@ export function instantiateKernels(
     tiles: tileImports(tiles),
   };
   if (trace !== undefined) imports.trace = { access: trace };
+  if (ranges !== undefined) imports.ranges = { memory: ranges };
   return new WebAssembly.Instance(module, imports).exports as KernelExports;
+}
+
+/** A WASM memory of at least `bytes` for one thread. */
+export function createPrivateMemory(bytes: number): WebAssembly.Memory {
+  return new WebAssembly.Memory({ initial: Math.ceil(bytes / pageBytes), maximum: memoryLimitBytes / pageBytes });
 }
 
 /** A shared WASM memory that begins small and grows on demand (the cache model's state). */

@@ -13,6 +13,7 @@ import {
   type WeightDtype,
   weightSource,
 } from "./weights.ts";
+import { weightWork } from "./work.ts";
 
 /** y [m x n] = x [m x k] W [k x n], weights packed once; x is packed (int8, int4: in 7 bits) inside the timed call. */
 export interface MatmulShape {
@@ -24,6 +25,9 @@ export interface MatmulShape {
   readonly seed: number;
 }
 
+/** Term of a single product. */
+export const matmulTerm = "product";
+
 export function matmulCase(shape: MatmulShape): KernelCase {
   const { m, n, k, dtype, seed } = shape;
   checkDimensions({ m, n, k });
@@ -33,6 +37,8 @@ export function matmulCase(shape: MatmulShape): KernelCase {
   const weight = allocateWeight(arena, "weight", { dtype, columns: n, k });
   const y = allocateRows(arena, "y", m, n);
   const scratch = arena.allocate("packScratch", "scratch", packScratchBytes(k));
+
+  const work = weightWork(matmulTerm, weight, m);
 
   function check(memory: WebAssembly.Memory): Check {
     const few = m * n * k <= 4e6;
@@ -55,6 +61,7 @@ export function matmulCase(shape: MatmulShape): KernelCase {
   }
 
   return {
+    work: { term: matmulTerm, products: [work.product], tensors: [work.tensor] },
     buffers: arena.buffers,
     totalBytes: arena.totalBytes(),
     segmentWeights: [1],

@@ -3,13 +3,22 @@ import { allocatePacked, allocateRows, fillNormWeight, fillRows, readRow } from 
 import { createArena } from "./arena.ts";
 import { type Bounded, type Check, compareBounded, type KernelCase, worst } from "./case.ts";
 import { checkDimensions } from "./dimensions.ts";
-import { allocateExperts, type Experts, expertReference, expertSteps, packExperts } from "./experts.ts";
+import { allocateExperts, type Experts, expertReference, expertSteps, expertWork, packExperts } from "./experts.ts";
 import { addSteps, packSteps, rmsNormSteps, rowSteps } from "./linear.ts";
-import { barrier, call, type Step, segment, shareOf } from "./program.ts";
+import { barrier, call, type Step, segment, shareOf, term } from "./program.ts";
 import { boundedMatmul, boundedNorm, boundedScale, boundedTotal, exactly } from "./reference/bounded.ts";
 import type { Activation } from "./reference/linear.ts";
-import { allocateRouter, checkRouted, packRouter, type RouterShape, routerSteps, spread } from "./router.ts";
+import {
+  allocateRouter,
+  checkRouted,
+  packRouter,
+  type RouterShape,
+  routerSteps,
+  routerWork,
+  spread,
+} from "./router.ts";
 import { packScratchBytes, type WeightDtype } from "./weights.ts";
+import { type CaseWork, vectorWork } from "./work.ts";
 
 /** Routed experts alone: `count` distinct experts, tokensPerExpert rows each. */
 export interface ExpertMatmulShape {
@@ -36,7 +45,9 @@ export function expertMatmulCase(shape: ExpertMatmulShape): KernelCase {
     "scratch",
     Math.max(packScratchBytes(hidden), packScratchBytes(expertDim)),
   );
+  const load = { rows: count * tokensPerExpert, busy: tokensPerExpert === 0 ? 0 : count };
   return {
+    work: { term: "moe.experts", ...expertWork("moe.experts", experts, load) },
     buffers: arena.buffers,
     totalBytes: arena.totalBytes(),
     segmentWeights: [1],
@@ -72,6 +83,9 @@ export function expertMatmulCase(shape: ExpertMatmulShape): KernelCase {
     },
   };
 }
+
+/** Norm, grouping, gathering and residual: in no formula. */
+const restTerm = "moe.rest";
 
 /** One MoE layer, of which the first `residentExperts` stand in memory, as on one rank of expert parallelism. */
 export interface MoeLayerShape extends RouterShape {
@@ -157,6 +171,32 @@ export function moeLayerCase(shape: MoeLayerShape): KernelCase {
   );
   const rowLimit = offsets.address + residentExperts * 4;
 
+  const load = {
+    rows: residentRows,
+    busy: Math.min(residentExperts, assignments),
+    times: shape.experts / residentExperts,
+  };
+  const parts = [
+    routerWork(router),
+    expertWork("moe.experts", experts, load),
+    ...(shared === undefined ? [] : [expertWork("moe.shared", shared, { rows: tokens, busy: 1 })]),
+  ];
+  const combined = {
+    term: "moe.combine",
+    fraction: residentRows / assignments,
+    detail: `${residentExperts} of ${shape.experts} experts stand here`,
+  };
+  const work: CaseWork = {
+    term: restTerm,
+    partial: [combined],
+    products: parts.flatMap(({ products }) => products),
+    tensors: [
+      ...parts.flatMap(({ tensors }) => tensors),
+      vectorWork(restTerm, norm),
+      ...(sharedGate === undefined ? [] : [vectorWork("moe.shared", sharedGate, { form: "matrix" })]),
+    ],
+  };
+
   function steps(rank: number, ranks: number): Step[] {
     const group =
       rank === 0
@@ -166,20 +206,26 @@ export function moeLayerCase(shape: MoeLayerShape): KernelCase {
       ...rmsNormSteps(x, norm, normed, shape.epsilon, rank, ranks),
       ...packSteps(normed, normedPacked, rank, ranks),
       barrier,
+      term("moe.router"),
       ...routerSteps(router, normedPacked, rank, ranks),
+      term(restTerm),
       barrier,
       ...group,
       barrier,
       gatherStep(rank, ranks),
       barrier,
       segment(1),
+      term("moe.experts"),
       ...expertSteps(experts, rank, ranks),
       barrier,
       segment(0),
+      term("moe.shared"),
       ...(shared === undefined ? clearSteps(rank, ranks) : expertSteps(shared, rank, ranks)),
       barrier,
       ...sharedGateSteps(rank, ranks),
+      term(restTerm),
       ...addSteps(x, y, rank, ranks),
+      term("moe.combine"),
       ...rowSteps(tokens, rank, ranks, ({ first, last }) =>
         call(
           "combineRows",
@@ -263,6 +309,8 @@ export function moeLayerCase(shape: MoeLayerShape): KernelCase {
   }
 
   return {
+    // Where the router deals the tokens, nobody knows what each expert gets before it ran.
+    ...(shape.routing === "balanced" ? { work } : {}),
     buffers: arena.buffers,
     totalBytes: arena.totalBytes(),
     segmentWeights: [1, shape.experts / residentExperts],

@@ -1,10 +1,14 @@
 import { type KernelExports, kernelFunction } from "./exports.ts";
 
-/** One thing a thread does: a kernel call, a wait for all other threads, or the start of a segment that is timed apart. */
+/**
+ * One thing a thread does: a kernel call, a wait for all other threads, the start of a segment that is timed apart, or the start of a
+ * term of the workload that is counted apart.
+ */
 export type Step =
   | { readonly kind: "call"; readonly name: string; readonly args: readonly number[] }
   | { readonly kind: "barrier" }
-  | { readonly kind: "segment"; readonly segment: number };
+  | { readonly kind: "segment"; readonly segment: number }
+  | { readonly kind: "term"; readonly term: string };
 
 /** A share of [0, count) for one of `ranks` threads. */
 export interface Share {
@@ -25,6 +29,10 @@ export function call(name: string, ...args: number[]): Step {
 
 export function segment(index: number): Step {
   return { kind: "segment", segment: index };
+}
+
+export function term(label: string): Step {
+  return { kind: "term", term: label };
 }
 
 /** Runs a one-thread program: barriers have nobody to wait for. */

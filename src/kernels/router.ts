@@ -15,6 +15,7 @@ import {
   unpackColumn,
   weightSource,
 } from "./weights.ts";
+import { type CaseWork, vectorWork, weightWork } from "./work.ts";
 
 /** Scores of all experts for `tokens` tokens, and the choice of topK. */
 export interface RouterShape {
@@ -50,6 +51,7 @@ export function routerCase(shape: RouterShape): KernelCase {
   const router = allocateRouter(arena, shape);
   const scratch = arena.allocate("packScratch", "scratch", packScratchBytes(hidden));
   return {
+    work: { term: "moe.router", ...routerWork(router) },
     buffers: arena.buffers,
     totalBytes: arena.totalBytes(),
     segmentWeights: [1],
@@ -67,6 +69,13 @@ export function routerCase(shape: RouterShape): KernelCase {
         spread(tokens, 16).map((token) => checkRouted(memory, router, token, exactly(readRow(memory, x, token))).check),
       ),
   };
+}
+
+/** The gate's product, its weights and biases. */
+export function routerWork({ shape, gate, logitBias, choiceBias }: Router): Pick<CaseWork, "products" | "tensors"> {
+  const { product, tensor } = weightWork("moe.router", gate, shape.tokens);
+  const biases = [logitBias, choiceBias].filter((rows) => rows !== undefined);
+  return { products: [product], tensors: [tensor, ...biases.map((rows) => vectorWork("moe.router", rows))] };
 }
 
 /** @throws InvalidInputError where the rule can't choose topK experts. */

@@ -13,8 +13,20 @@ export function computeDtype(stored: WeightDtype): Dtype {
   return stored === "f32" ? "f32" : "int8";
 }
 
+/** Bytes of one weight stored so, its scale left out. */
+export function bytesPerWeightOf(stored: WeightDtype): number {
+  switch (stored) {
+    case "f32":
+      return 4;
+    case "int8":
+      return 1;
+    case "int4":
+      return 0.5;
+  }
+}
+
 /** Columns of a panel: two vectors of four. */
-const panelColumns = 8;
+export const panelColumns = 8;
 
 /**
  * A weight of `columns` outputs x `k` inputs, packed for the micro-kernels; `experts` of them lie `strideBytes` apart.

@@ -43,6 +43,7 @@ export function wireCase(shape: WireShape): KernelCase {
   const message = allocateMessage(arena, shape);
   const y = isQuantize ? undefined : allocateRows(arena, "y", rows, width);
   return {
+    work: { term: "message", products: [], tensors: [] },
     buffers: arena.buffers,
     totalBytes: arena.totalBytes(),
     segmentWeights: [1],

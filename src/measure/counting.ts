@@ -1,18 +1,9 @@
 import type { KernelCase } from "../kernels/case.ts";
-import { kernelFunction } from "../kernels/exports.ts";
-import { readKernelModule } from "../kernels/files.ts";
-import { compileKernels, createGrowingMemory, createMemory, instantiateKernels } from "../kernels/load.ts";
-import { runSteps } from "../kernels/program.ts";
 import type { Target } from "../kernels/target.ts";
-import {
-  type AddressRange,
-  type CacheExports,
-  type CacheGeometry,
-  type RangeTraffic,
-  readCache,
-  startCache,
-} from "./cacheModel.ts";
-import { COUNT_NAMES, type Counts, readCounts, resetCounts, zeroCounts } from "./counts.ts";
+import type { AddressRange, CacheGeometry } from "./cacheModel.ts";
+import { countParts, totalCounts } from "./countParts.ts";
+import type { Counts } from "./counts.ts";
+import { replayCase } from "./replay.ts";
 
 /** A case that is traced in place of a larger one: each buffer's bytes stand for `scale` times as many. */
 export interface TracePlan {
@@ -20,11 +11,16 @@ export interface TracePlan {
   readonly scaleOf: (bufferName: string) => number;
 }
 
-/** Bytes that one call brings from memory through the modeled L2, by what they hold. */
-export interface Traffic {
+/** Bytes that one call brings from memory through the modeled L2. */
+interface BroughtBytes {
   readonly missedBytes: number;
   /** Every line once: what an endless cache would bring. */
   readonly distinctBytes: number;
+}
+
+/** What the buffers of KV cache and weights bring, together and each, scaled. */
+export interface Traffic extends BroughtBytes {
+  readonly buffers: readonly (BroughtBytes & { readonly name: string })[];
 }
 
 /**
@@ -32,24 +28,7 @@ export interface Traffic {
  * segment counts as often as its weight says.
  */
 export function countCase(target: Target, kernelCase: KernelCase, memory: WebAssembly.Memory): Counts {
-  const exports = instantiateKernels(compileKernels(readKernelModule(target, "counted")), memory);
-  const total = zeroCounts();
-  let segment = 0;
-  resetCounts(exports);
-  const flush = (): void => {
-    const counts = readCounts(exports);
-    const weight = kernelCase.segmentWeights[segment] ?? 1;
-    for (const name of COUNT_NAMES) total[name] += counts[name] * weight;
-    resetCounts(exports);
-  };
-  for (const step of kernelCase.steps(0, 1)) {
-    if (step.kind === "call") kernelFunction(exports, step.name)(...step.args);
-    if (step.kind !== "segment") continue;
-    flush();
-    segment = step.segment;
-  }
-  flush();
-  return total;
+  return totalCounts(countParts(target, kernelCase, memory));
 }
 
 /**
@@ -57,22 +36,21 @@ export function countCase(target: Target, kernelCase: KernelCase, memory: WebAss
  * cache and weights cost, scaled as the plan says.
  */
 export function traceCase(target: Target, plan: TracePlan, geometry: CacheGeometry): Traffic {
-  const { kernelCase } = plan;
-  const memory = createMemory(kernelCase.totalBytes);
-  const plain = compileKernels(readKernelModule(target, "plain"));
-  kernelCase.prepare(instantiateKernels(plain, memory), memory);
-  const cache = instantiateKernels(plain, createGrowingMemory()) as unknown as CacheExports;
-  const ranges: AddressRange[] = kernelCase.buffers
+  const ranges: AddressRange[] = plan.kernelCase.buffers
     .filter((buffer) => buffer.kind === "kv" || buffer.kind === "weights")
     .map(({ name, address, bytes }) => ({ name, begin: address, end: address + bytes }));
-  startCache(cache, geometry, ranges, memory.buffer.byteLength);
-  const traced = instantiateKernels(compileKernels(readKernelModule(target, "traced")), memory, cache.cacheAccess);
-  runSteps(traced, kernelCase.steps(0, 1));
-  const traffic = readCache(cache, geometry, ranges);
-  const sum = (bytes: (range: RangeTraffic) => number): number =>
-    traffic.ranges.reduce((total, range) => total + bytes(range) * plan.scaleOf(range.name), 0);
+  const { traffic } = replayCase(target, plan.kernelCase, [geometry], ranges);
+  const buffers = traffic.ranges.map(({ name, levels, distinctLines }) => {
+    const lineBytes = geometry.lineBytes * plan.scaleOf(name);
+    return {
+      name,
+      missedBytes: (levels[0]?.fetchedLines ?? 0) * lineBytes,
+      distinctBytes: distinctLines * lineBytes,
+    };
+  });
   return {
-    missedBytes: sum((range) => range.missedBytes),
-    distinctBytes: sum((range) => range.distinctLines * geometry.lineBytes),
+    missedBytes: buffers.reduce((sum, { missedBytes }) => sum + missedBytes, 0),
+    distinctBytes: buffers.reduce((sum, { distinctBytes }) => sum + distinctBytes, 0),
+    buffers,
   };
 }

@@ -1,6 +1,8 @@
 import { COUNT_NAMES, type CountName, type Counts, countGlobalName, zeroCounts } from "./counts.ts";
 import type { Expression, ExpressionReader, MemoryAccess } from "./instrument-expressions.ts";
 import type { Binaryen, OperationKind } from "./instrument-operations.ts";
+import { BULK_FUNCTION, countAccess } from "./instrument-ranges.ts";
+import type { RangeMap } from "./rangeCounts.ts";
 
 /** The import that a traced module calls, under its name inside the module. */
 export const TRACE_FUNCTION = "afdbench_traceAccess";
@@ -13,6 +15,8 @@ export interface FunctionContext {
   readonly module: InstanceType<Binaryen["Module"]>;
   readonly reader: ExpressionReader;
   readonly trace: boolean;
+  /** Absent where bytes are not told apart by range. */
+  readonly ranges: RangeMap | undefined;
 }
 
 /** Instructions that execute together, and the block that will hold their bump; none where nothing executes. */
@@ -44,6 +48,7 @@ class FunctionRewriter {
   private readonly classify: Classify;
   private readonly firstAddedLocal: number;
   private readonly freeLocals = new Map<number, number[]>();
+  private accessSites = 0;
   private readonly regions: Region[] = [];
   private readonly labels = new Map<string, { readonly depth: number; isTarget: boolean }>();
   private region: Region = { counts: zeroCounts(), holder: undefined };
@@ -156,8 +161,9 @@ class FunctionRewriter {
   private walkOperation(expression: Expression): Expression {
     const access = this.context.reader.memoryAccess(expression);
     const operation = this.context.reader.operation(expression);
-    const result =
-      access === undefined || !this.context.trace ? this.walkOperands(expression) : this.walkTraced(expression, access);
+    const { trace, ranges } = this.context;
+    const isObserved = access !== undefined && (trace || ranges !== undefined);
+    const result = isObserved ? this.walkObserved(expression, access) : this.walkOperands(expression);
     const { counts } = this.region;
     const name = operation && this.classify(operation.kind);
     if (operation !== undefined && name !== undefined) counts[name] += operation.count;
@@ -175,30 +181,41 @@ class FunctionRewriter {
     return expression;
   }
 
-  private walkTraced(expression: Expression, access: MemoryAccess): Expression {
-    const { module } = this.context;
+  private walkObserved(expression: Expression, access: MemoryAccess): Expression {
+    const { binaryen, module, trace, ranges } = this.context;
     return this.spillOperands(expression, ([address]) => {
       const effective = () =>
         access.offset === 0
           ? this.get(address)
           : module.i32.add(this.get(address), module.i32.const(access.offset | 0));
-      const calls: Expression[] = [];
-      if (access.loadBytes > 0) calls.push(this.traceCall(effective(), module.i32.const(access.loadBytes), 0));
-      if (access.storeBytes > 0) calls.push(this.traceCall(effective(), module.i32.const(access.storeBytes), 1));
-      return calls;
+      const before: Expression[] = [];
+      for (const [bytes, isStore] of [[access.loadBytes, 0] as const, [access.storeBytes, 1] as const]) {
+        if (bytes === 0) continue;
+        if (trace) before.push(this.traceCall(effective(), module.i32.const(bytes), isStore));
+        if (ranges === undefined) continue;
+        const scratch = this.takeLocal(binaryen.i32);
+        this.freeLocals.get(scratch.type)?.push(scratch.index);
+        const site = { index: this.accessSites++, bytes, isStore };
+        before.push(...countAccess(binaryen, module, ranges, effective(), scratch.index, site));
+      }
+      return before;
     });
   }
 
   /** memory.copy, memory.fill and memory.init: as many bytes as their last operand says. */
   private walkBulk(expression: Expression): Expression {
-    const { binaryen, module, trace } = this.context;
+    const { binaryen, module, trace, ranges } = this.context;
     const isCopy = binaryen.getExpressionId(expression) === binaryen.MemoryCopyId;
     return this.spillOperands(expression, ([destination, source, size]) => {
-      const bytes = () => module.i64.extend_u(this.get(size));
-      const before = [this.bump("storeBytes", bytes())];
-      if (isCopy) before.push(this.bump("loadBytes", bytes()));
-      if (trace && isCopy) before.push(this.traceCall(this.get(source), this.get(size), 0));
-      if (trace) before.push(this.traceCall(this.get(destination), this.get(size), 1));
+      const before: Expression[] = [];
+      const observe = (address: Local | undefined, isStore: 0 | 1): void => {
+        before.push(this.bump(isStore === 0 ? "loadBytes" : "storeBytes", module.i64.extend_u(this.get(size))));
+        const values = () => [this.get(address), this.get(size), module.i32.const(isStore)];
+        if (trace) before.push(module.call(TRACE_FUNCTION, values(), binaryen.none));
+        if (ranges !== undefined) before.push(module.call(BULK_FUNCTION, values(), binaryen.none));
+      };
+      if (isCopy) observe(source, 0);
+      observe(destination, 1);
       return before;
     });
   }
@@ -225,11 +242,19 @@ class FunctionRewriter {
         operand.write(this.get(local));
       });
     }
-    for (const local of locals) this.freeLocals.get(local.type)?.push(local.index);
-    if (!isReachable) return expression;
+    const release = (): void => {
+      for (const local of locals) this.freeLocals.get(local.type)?.push(local.index);
+    };
+    if (!isReachable) {
+      release();
+      return expression;
+    }
     for (const spill of spilled) spill();
+    // Only now are the locals free again: what stands between may need some of its own.
+    const inserted = between(locals);
+    release();
     const type = binaryen.getExpressionType(expression);
-    return module.block(null, [...sets, ...between(locals), expression], type);
+    return module.block(null, [...sets, ...inserted, expression], type);
   }
 
   /** Walks under a new label; says whether anything in it branches further out than to this label. */

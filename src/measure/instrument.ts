@@ -2,10 +2,16 @@ import { COUNT_NAMES, countGlobalName } from "./counts.ts";
 import { createExpressionReader } from "./instrument-expressions.ts";
 import { type Classify, rewriteFunction, TRACE_FUNCTION } from "./instrument-function.ts";
 import type { Binaryen } from "./instrument-operations.ts";
+import { addRangeCounting } from "./instrument-ranges.ts";
+import type { RangeMap } from "./rangeCounts.ts";
 
 export interface InstrumentOptions {
   /** Also calls the import `trace.access(address, bytes, isStore)` before every memory access. */
   readonly trace: boolean;
+  /** Also adds the bytes of every access to its range, in an imported memory (`rangeCounts.ts`); absent: ranges are not told apart. */
+  readonly ranges?: RangeMap;
+  /** What the module may use: what our own do (absent), or whatever it does, as far as its instructions are known. */
+  readonly features?: "all";
 }
 
 /** A function exported under a name that starts so is a matrix product in float, or in integers. */
@@ -27,17 +33,17 @@ type Matrix = keyof typeof MATRIX_PREFIXES;
  */
 export function instrument(binaryen: Binaryen, wasm: Uint8Array, options: InstrumentOptions): Uint8Array {
   const features = binaryen.Features;
-  const module = binaryen.readBinaryWithFeatures(
-    wasm,
+  const own =
     features.SIMD128 |
-      features.RelaxedSIMD |
-      features.Atomics |
-      features.BulkMemory |
-      features.BulkMemoryOpt |
-      features.SignExt |
-      features.NontrappingFPToInt |
-      features.MutableGlobals,
-  );
+    features.RelaxedSIMD |
+    features.Atomics |
+    features.BulkMemory |
+    features.BulkMemoryOpt |
+    features.SignExt |
+    features.NontrappingFPToInt |
+    features.MutableGlobals |
+    (options.ranges === undefined ? 0 : features.MultiMemory);
+  const module = binaryen.readBinaryWithFeatures(wasm, options.features === "all" ? features.All : own);
   try {
     const reader = createExpressionReader(binaryen);
     const matrices = matrixByFunction(binaryen, module);
@@ -46,9 +52,10 @@ export function instrument(binaryen: Binaryen, wasm: Uint8Array, options: Instru
       module.addGlobalExport(countGlobalName(name), countGlobalName(name));
     }
     for (const name of definedFunctions(binaryen, module)) {
-      const context = { binaryen, module, reader, trace: options.trace };
+      const context = { binaryen, module, reader, trace: options.trace, ranges: options.ranges };
       rewriteFunction(context, module.getFunction(name), classifier(matrices.get(name)));
     }
+    if (options.ranges !== undefined) addRangeCounting(binaryen, module, options.ranges);
     if (options.trace) {
       const parameters = binaryen.createType([binaryen.i32, binaryen.i32, binaryen.i32]);
       module.addFunctionImport(TRACE_FUNCTION, "trace", "access", parameters, binaryen.none);

@@ -45,7 +45,8 @@ export default function runKernelThread(thread: KernelThread): void {
 function bindSteps(thread: KernelThread, meeting: BarrierWords, times: Float64Array): () => void {
   const exports = instantiateKernels(thread.module, thread.memory);
   const wait = (): void => barrierWait(meeting, thread.threads, thread.maySpin);
-  const bound = thread.steps.map((step) => {
+  const timed = thread.steps.filter((step) => step.kind !== "term");
+  const bound = timed.map((step) => {
     if (step.kind === "call") {
       const kernel = kernelFunction(exports, step.name);
       const { args } = step;

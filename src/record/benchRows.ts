@@ -20,7 +20,8 @@ export type Bound = (typeof BOUNDS)[number];
 
 const bound = z.enum(BOUNDS).meta({ description: "What bounds it: compute or memory." });
 
-const kernelRowFields = z.strictObject({
+/** Keys of a kernel at a shape. */
+export const kernelRowFields = z.strictObject({
   row: z.literal("kernel"),
   kind: z.literal("measured"),
   kernel: text("Name of the kernel."),

@@ -78,6 +78,8 @@ export const hardwareRowSchema = z.strictObject({
   peakBf16FlopsPerSecond: amount("published", "FLOP/s", "Peak in BF16."),
   memoryBytesPerSecond: amount("published", "byte/s", "Bandwidth of its memory."),
   memoryBytes: amount("published", "byte", "Its memory.").optional(),
+  l2Bytes: amount("published", "byte", "The last cache before memory; absent where nothing states it.").optional(),
+  cores: whole("Streaming multiprocessors, AI cores or compute units; absent where nothing states them.").optional(),
   networkBytesPerSecond: amount("published", "byte/s", "All NICs of a server, one direction.").optional(),
   cardsPerServer: whole("Cards of that server.").optional(),
   precision: text("What 8-bit kernels are projected to: fp8 where the card has it, else bf16."),
@@ -94,6 +96,8 @@ export const hardwareRowSchema = z.strictObject({
   peakBf16FlopsPerSecondSource: text("Where the peak in BF16 is printed.").optional(),
   memoryBytesPerSecondSource: text("Where the bandwidth is printed.").optional(),
   memoryBytesSource: text("Where the memory is stated.").optional(),
+  l2BytesSource: text("Where the last cache is stated.").optional(),
+  coresSource: text("Where the cores are stated.").optional(),
   networkBytesPerSecondSource: text("Where the network is stated.").optional(),
   cardsPerServerSource: text("Where the cards of a server are stated.").optional(),
 });

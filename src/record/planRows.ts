@@ -33,6 +33,11 @@ export const deploymentPlanRowSchema = z.strictObject({
     description: "How cards share FFN layers: whole experts on a card, or each split over the cards of an instance.",
   }),
   redundantExperts: whole("Copies of busy experts on each card beside its own.", 0),
+  hottestExpertLoad: amount(
+    "modeled",
+    "fraction",
+    "Tokens of the busiest FFN card's experts over the mean, by chance and by popularity; absent without experts.",
+  ).optional(),
   attentionPrecision: z
     .enum(["auto", "bf16"])
     .meta({ description: "auto: FP8 where the card has it, over the model's 8-bit cache; bf16: a 16-bit cache." }),

@@ -4,6 +4,18 @@ import { amount, text, whole } from "./quantity.ts";
 /** What a projection stands on. */
 const BASES = ["engine", "otherEngine", "otherFamily"] as const;
 
+/** What was counted here; absent where everything is modeled. */
+const counted = {
+  measuredFlops: amount("measured", "FLOP", "FLOPs that the kernels here execute at the shape.").optional(),
+  modeledFlops: amount("modeled", "FLOP", "FLOPs that they replace.").optional(),
+  measuredBytes: amount(
+    "measured",
+    "byte",
+    "Bytes of KV cache and weights that come from memory through the accelerator's L2 cache, as the kernels here read them.",
+  ).optional(),
+  modeledBytes: amount("modeled", "byte", "Bytes that they replace.").optional(),
+};
+
 const projection = {
   kind: z.literal("modeled"),
   kernel: text("Kernel, as `bench` names it."),
@@ -36,6 +48,7 @@ const projection = {
     .number()
     .min(0)
     .meta({ description: "How far the shape lies outside the measured ones, in doublings.", unit: "count" }),
+  ...counted,
 };
 
 /** A kernel on an accelerator; a layer is the sum of its kernels. */
@@ -53,6 +66,7 @@ export const partRowSchema = z.strictObject({
   ),
   l2Share: amount("modeled", "fraction", "Share of the bytes that the L2 cache serves."),
   coreShare: amount("modeled", "fraction", "Share of the cores that are busy, over all waves."),
+  measuredAs: text("What ran here in its place, and how often that counts; absent where nothing ran.").optional(),
 });
 
 export type LatencyRow = z.infer<typeof latencyRowSchema>;

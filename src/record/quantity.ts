@@ -11,6 +11,7 @@ export type Unit =
   | "FLOP/s"
   | "FLOP/byte"
   | "byte"
+  | "FLOP or byte"
   | "byte/s"
   | "Hz"
   | "tokens"

@@ -19,7 +19,24 @@ import {
 import { type CodesignRow, codesignRowSchema } from "./codesignRows.ts";
 import { type CostRow, costRowSchema } from "./costRows.ts";
 import { type Document, documentSchema } from "./document.ts";
+import {
+  type IntensityRow,
+  intensityCauseRowSchema,
+  intensityKernelRowSchema,
+  intensityRangeRowSchema,
+  intensityRowSchema,
+  intensityTermRowSchema,
+  moduleCallRowSchema,
+  moduleRangeRowSchema,
+} from "./intensityRows.ts";
 import { type PaperRow, paperRowSchema } from "./paperRows.ts";
+import {
+  type PipelineRow,
+  pipelineHandoverRowSchema,
+  pipelineInstanceRowSchema,
+  pipelineLinkRowSchema,
+  pipelineRunRowSchema,
+} from "./pipelineRows.ts";
 import {
   cutPlanRowSchema,
   deploymentPlanRowSchema,
@@ -28,17 +45,21 @@ import {
   turnPlanRowSchema,
 } from "./planRows.ts";
 import { type LatencyRow, latencyRowSchema, type PartRow, partRowSchema } from "./projectRows.ts";
+import { acceleratorRoofRowSchema, placedRowSchema, type RooflineRow, roofRowSchema } from "./rooflineRows.ts";
 import { type SimulateRow, simulateRowSchema } from "./simulateRows.ts";
 import { type MeasurementRow, measurementRowSchema, type SummaryRow, summaryRowSchema } from "./validateRows.ts";
 
 export type BenchDocument = Document<"bench", BenchRow>;
+export type IntensityDocument = Document<"intensity", IntensityRow>;
 export type ModelsDocument = Document<"models", ModelRow | LayersRow>;
 export type HardwareDocument = Document<"hardware", HardwareRow>;
 export type CostDocument = Document<"cost", CostRow>;
 export type CodesignDocument = Document<"codesign", CodesignRow>;
 export type PaperDocument = Document<"paper", PaperRow>;
 export type PlanDocument = Document<"plan", PlanRow>;
+export type PipelineDocument = Document<"pipeline", PipelineRow>;
 export type SimulateDocument = Document<"simulate", SimulateRow>;
+export type RooflineDocument = Document<"roofline", RooflineRow>;
 export type ProjectDocument = Document<"project", LatencyRow | PartRow>;
 export type ValidateDocument = Document<"validate", MeasurementRow | SummaryRow>;
 export type EnvDocument = Document<"env", EnvRow>;
@@ -46,6 +67,8 @@ export type EnvDocument = Document<"env", EnvRow>;
 /** Any document that a command of this version prints. */
 export type AnyDocument =
   | BenchDocument
+  | RooflineDocument
+  | IntensityDocument
   | ModelsDocument
   | HardwareDocument
   | CostDocument
@@ -53,6 +76,7 @@ export type AnyDocument =
   | PaperDocument
   | PlanDocument
   | SimulateDocument
+  | PipelineDocument
   | ProjectDocument
   | ValidateDocument
   | EnvDocument;
@@ -62,6 +86,11 @@ export type RecordedCommand = AnyDocument["command"];
 
 const SCHEMAS = {
   bench: documentSchema("bench", benchRowSchema),
+  roofline: documentSchema(
+    "roofline",
+    z.discriminatedUnion("row", [roofRowSchema, placedRowSchema, acceleratorRoofRowSchema]),
+  ),
+  intensity: documentSchema("intensity", intensityRowSchema),
   models: documentSchema("models", z.discriminatedUnion("row", [modelRowSchema, layersRowSchema])),
   hardware: documentSchema("hardware", hardwareRowSchema),
   cost: documentSchema("cost", costRowSchema),
@@ -74,6 +103,15 @@ const SCHEMAS = {
     z.discriminatedUnion("row", [deploymentPlanRowSchema, cutPlanRowSchema, turnPlanRowSchema, frontPlanRowSchema]),
   ),
   simulate: documentSchema("simulate", simulateRowSchema),
+  pipeline: documentSchema(
+    "pipeline",
+    z.discriminatedUnion("row", [
+      pipelineRunRowSchema,
+      pipelineInstanceRowSchema,
+      pipelineLinkRowSchema,
+      pipelineHandoverRowSchema,
+    ]),
+  ),
   env: documentSchema("env", envRowSchema),
 } as const;
 
@@ -83,6 +121,19 @@ const ROW_KEYS: Readonly<Record<RecordedCommand, Readonly<Record<string, readonl
     kernel: Object.keys(kernelRowSchema.shape),
     projection: Object.keys(projectionRowSchema.shape),
     deployment: Object.keys(deploymentRowSchema.shape),
+  },
+  roofline: {
+    roof: Object.keys(roofRowSchema.shape),
+    kernel: Object.keys(placedRowSchema.shape),
+    accelerator: Object.keys(acceleratorRoofRowSchema.shape),
+  },
+  intensity: {
+    kernel: Object.keys(intensityKernelRowSchema.shape),
+    term: Object.keys(intensityTermRowSchema.shape),
+    range: Object.keys(intensityRangeRowSchema.shape),
+    cause: Object.keys(intensityCauseRowSchema.shape),
+    call: Object.keys(moduleCallRowSchema.shape),
+    callRange: Object.keys(moduleRangeRowSchema.shape),
   },
   models: { model: Object.keys(modelRowSchema.shape), layers: Object.keys(layersRowSchema.shape) },
   hardware: { accelerator: Object.keys(hardwareRowSchema.shape) },
@@ -98,6 +149,12 @@ const ROW_KEYS: Readonly<Record<RecordedCommand, Readonly<Record<string, readonl
     front: Object.keys(frontPlanRowSchema.shape),
   },
   simulate: { deployment: Object.keys(simulateRowSchema.shape) },
+  pipeline: {
+    run: Object.keys(pipelineRunRowSchema.shape),
+    instance: Object.keys(pipelineInstanceRowSchema.shape),
+    link: Object.keys(pipelineLinkRowSchema.shape),
+    handover: Object.keys(pipelineHandoverRowSchema.shape),
+  },
   env: { environment: Object.keys(envRowSchema.shape) },
 };
 

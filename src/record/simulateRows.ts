@@ -10,8 +10,12 @@ export const simulateRowSchema = z.strictObject({
   attentionInstances: whole("Attention instances."),
   ffnInstances: whole("FFN instances."),
   cards: whole("Cards of all instances."),
-  attentionOn: text("Accelerator of the attention side."),
+  attentionOn: text("Accelerator of the attention side, or the processor that a record was measured on."),
   ffnOn: text("Accelerator of the FFN side."),
+  stageTimes: z.enum(["modeled", "given", "measured", "measuredScaled", "projected", "projectedScaled"]).meta({
+    description:
+      "Where stage times come from: formulas, the user, or a record of bench, as measured on its host or projected to accelerators, as they are or scaled to this deployment.",
+  }),
   microBatches: whole("Micro-batches under way."),
   batch: whole("Sequences of all micro-batches at most, one token each in a step."),
   contextTokens: whole("Cached tokens of a sequence that the stage times are for."),

@@ -142,6 +142,8 @@ function hardwareFacts(row: HardwareRow): string[][] {
     ["peak BF16", sourcedText(row.peakBf16FlopsPerSecond, formatRate, row.peakBf16FlopsPerSecondSource)],
     ["bandwidth", sourcedText(row.memoryBytesPerSecond, formatBandwidth, row.memoryBytesPerSecondSource)],
     ["memory", sourcedText(row.memoryBytes, formatBytes, row.memoryBytesSource)],
+    ["L2 cache", sourcedText(row.l2Bytes, formatBytes, row.l2BytesSource)],
+    ["cores", sourcedText(row.cores, String, row.coresSource)],
     ["network", sourcedText(row.networkBytesPerSecond, formatBandwidth, row.networkBytesPerSecondSource)],
     ["cards per server", sourcedText(row.cardsPerServer, String, row.cardsPerServerSource)],
     ["ridge point", `${formatNumber(row.ridgeFlopsPerByte)} FLOPs/byte in ${row.precision}`],

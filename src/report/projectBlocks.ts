@@ -1,7 +1,7 @@
 import type { LatencyRow, PartRow } from "../record/projectRows.ts";
 import type { ProjectDocument, ValidateDocument } from "../record/schemas.ts";
 import type { MeasurementRow, SummaryRow } from "../record/validateRows.ts";
-import { formatDuration, formatNumber, formatPercent } from "../units/format.ts";
+import { formatBytes, formatDuration, formatFlops, formatNumber, formatPercent } from "../units/format.ts";
 import { type Block, blockOf, type ColumnOf, orAbsent } from "./block.ts";
 
 const TIMES: readonly ColumnOf<LatencyRow | PartRow>[] = [
@@ -15,6 +15,19 @@ const TIMES: readonly ColumnOf<LatencyRow | PartRow>[] = [
   { header: "fixed", align: "right", cell: (row) => formatDuration(row.fixedNs) },
   { header: "memory", align: "right", cell: (row) => formatDuration(row.memoryNs) },
   { header: "compute", align: "right", cell: (row) => formatDuration(row.computeNs) },
+];
+
+const COUNTED: readonly ColumnOf<LatencyRow | PartRow>[] = [
+  {
+    header: "measured FLOPs\n(to modeled)",
+    align: "right",
+    cell: (row) => countedText(row.measuredFlops, row.modeledFlops, formatFlops),
+  },
+  {
+    header: "measured bytes\n(to modeled)",
+    align: "right",
+    cell: (row) => countedText(row.measuredBytes, row.modeledBytes, formatBytes),
+  },
 ];
 
 const LATENCY_COLUMNS: readonly ColumnOf<LatencyRow>[] = [
@@ -50,9 +63,43 @@ export function projectBlocks({ rows, notes }: ProjectDocument): Block[] {
       ? "Kernels"
       : [first.kernel, ...(first.model === undefined ? [] : ["of", first.model])].join(" ");
   return [
-    ...(whole.length === 0 ? [] : [blockOf(`${title} (modeled)`, LATENCY_COLUMNS, whole, notes)]),
-    ...(whole.length === 0 && parts.length > 0 ? [blockOf("Its kernels", PART_COLUMNS, parts)] : []),
+    ...(whole.length === 0
+      ? []
+      : [
+          blockOf(
+            `${title} (modeled${isCounted(whole) ? " from measured counts" : ""})`,
+            [...LATENCY_COLUMNS, ...countedColumns(whole)],
+            whole,
+            notes,
+          ),
+        ]),
+    ...(whole.length === 0 && parts.length > 0
+      ? [blockOf("Its kernels", [...PART_COLUMNS, ...countedColumns(parts), ...ranColumns(parts)], parts)]
+      : []),
   ];
+}
+
+/** Only where something was counted. */
+function countedColumns(rows: readonly (LatencyRow | PartRow)[]): readonly ColumnOf<LatencyRow | PartRow>[] {
+  return isCounted(rows) ? COUNTED : [];
+}
+
+function isCounted(rows: readonly (LatencyRow | PartRow)[]): boolean {
+  return rows.some(({ measuredFlops }) => measuredFlops !== undefined);
+}
+
+function ranColumns(rows: readonly PartRow[]): readonly ColumnOf<PartRow>[] {
+  const ran: ColumnOf<PartRow> = { header: "measured as", align: "left", cell: (row) => row.measuredAs ?? "" };
+  return rows.some(({ measuredAs }) => measuredAs !== undefined) ? [ran] : [];
+}
+
+function countedText(
+  measured: number | undefined,
+  modeled: number | undefined,
+  format: (value: number) => string,
+): string {
+  if (measured === undefined || modeled === undefined) return "";
+  return `${format(measured)} (${(measured / modeled).toFixed(3)})`;
 }
 
 const SUMMARY_COLUMNS: readonly ColumnOf<SummaryRow>[] = [

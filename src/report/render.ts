@@ -5,10 +5,13 @@ import type { Block } from "./block.ts";
 import { envBlocks, hardwareBlocks, modelsBlocks } from "./catalogBlocks.ts";
 import { codesignBlocks, costBlocks } from "./costBlocks.ts";
 import { csvText } from "./csv.ts";
+import { intensityBlocks } from "./intensityBlocks.ts";
 import { markdownText } from "./markdown.ts";
 import { paperBlocks } from "./paperBlocks.ts";
+import { pipelineBlocks } from "./pipelineBlocks.ts";
 import { planBlocks } from "./planBlocks.ts";
 import { projectBlocks, validateBlocks } from "./projectBlocks.ts";
+import { rooflineBlocks } from "./rooflineBlocks.ts";
 import { simulateBlocks } from "./simulateBlocks.ts";
 import type { Style } from "./style.ts";
 import { tableText } from "./table.ts";
@@ -46,7 +49,13 @@ function onlyShape(document: AnyDocument, shape: string): AnyDocument {
   switch (document.command) {
     case "bench":
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
+    case "roofline":
+      return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
+    case "intensity":
+      return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "models":
+      return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
+    case "pipeline":
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
     case "plan":
       return { ...document, rows: document.rows.filter(({ row }) => row === shape) };
@@ -63,6 +72,10 @@ function blocksOf(document: AnyDocument, columns: number): Block[] {
   switch (document.command) {
     case "bench":
       return benchBlocks(document, columns);
+    case "roofline":
+      return rooflineBlocks(document);
+    case "intensity":
+      return intensityBlocks(document);
     case "models":
       return modelsBlocks(document);
     case "hardware":
@@ -81,6 +94,8 @@ function blocksOf(document: AnyDocument, columns: number): Block[] {
       return planBlocks(document);
     case "simulate":
       return simulateBlocks(document);
+    case "pipeline":
+      return pipelineBlocks(document);
     case "env":
       return envBlocks(document);
   }

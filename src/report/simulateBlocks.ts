@@ -3,8 +3,16 @@ import type { SimulateRow } from "../record/simulateRows.ts";
 import { formatDuration, formatNumber, formatPercent } from "../units/format.ts";
 import { type Block, blockOf, type ColumnOf, orAbsent } from "./block.ts";
 
-const DEPLOYMENT_COLUMNS: readonly ColumnOf<SimulateRow>[] = [
-  { header: "deployment", align: "left", cell: (row) => row.deployment },
+/** What a sweep goes over beside deployments: a column where rows differ in it. */
+const SWEPT_COLUMNS = {
+  contextTokens: { header: "context", align: "right", cell: (row) => String(row.contextTokens) },
+  batch: { header: "batch", align: "right", cell: (row) => String(row.batch) },
+  microBatches: { header: "micro-\nbatches", align: "right", cell: (row) => String(row.microBatches) },
+} as const satisfies Partial<Record<keyof SimulateRow, ColumnOf<SimulateRow>>>;
+
+const NAME_COLUMN: ColumnOf<SimulateRow> = { header: "deployment", align: "left", cell: (row) => row.deployment };
+
+const SPEED_COLUMNS: readonly ColumnOf<SimulateRow>[] = [
   { header: "cards", align: "right", cell: (row) => String(row.cards) },
   { header: "TPOT\nmean", align: "right", cell: (row) => formatDuration(row.tpotNs) },
   { header: "TPOT\np50", align: "right", cell: (row) => formatDuration(row.tpotP50Ns) },
@@ -18,7 +26,6 @@ const DEPLOYMENT_COLUMNS: readonly ColumnOf<SimulateRow>[] = [
 ];
 
 const USE_COLUMNS: readonly ColumnOf<SimulateRow>[] = [
-  { header: "deployment", align: "left", cell: (row) => row.deployment },
   { header: "attention", align: "right", cell: (row) => formatPercent(row.attentionUtilization) },
   { header: "FFN", align: "right", cell: (row) => formatPercent(row.ffnUtilization) },
   { header: "attention's\nlinks", align: "right", cell: (row) => formatPercent(row.attentionLinkUtilization) },
@@ -29,7 +36,6 @@ const USE_COLUMNS: readonly ColumnOf<SimulateRow>[] = [
 ];
 
 const REQUEST_COLUMNS: readonly ColumnOf<SimulateRow>[] = [
-  { header: "deployment", align: "left", cell: (row) => row.deployment },
   { header: "requests", align: "right", cell: (row) => String(row.requests) },
   { header: "tokens", align: "right", cell: (row) => String(row.decodedTokens) },
   { header: "tokens/s", align: "right", cell: (row) => formatNumber(row.tokensPerSecond, 4) },
@@ -45,17 +51,30 @@ const REQUEST_COLUMNS: readonly ColumnOf<SimulateRow>[] = [
 /** Simulated deployments, best first: speed beside the closed form, use of their parts, and requests where there were any. */
 export function simulateBlocks({ rows, notes }: SimulateDocument): Block[] {
   const arriving = rows.filter(({ requests }) => requests !== undefined);
+  const swept = SWEPT.filter((key) => new Set(rows.map((row) => row[key])).size > 1);
+  const names = [NAME_COLUMN, ...swept.map((key) => SWEPT_COLUMNS[key])];
   return [
-    blockOf(titleOf(rows), DEPLOYMENT_COLUMNS, rows),
-    ...(arriving.length === 0 ? [] : [blockOf("Requests (simulated)", REQUEST_COLUMNS, arriving)]),
-    blockOf("Share of time in use (simulated)", USE_COLUMNS, rows, notes),
+    blockOf(titleOf(rows, swept), [...names, ...SPEED_COLUMNS], rows),
+    ...(arriving.length === 0 ? [] : [blockOf("Requests (simulated)", [...names, ...REQUEST_COLUMNS], arriving)]),
+    blockOf("Share of time in use (simulated)", [...names, ...USE_COLUMNS], rows, notes),
   ];
 }
 
-function titleOf([first]: readonly SimulateRow[]): string {
+type Swept = keyof typeof SWEPT_COLUMNS;
+const SWEPT = Object.keys(SWEPT_COLUMNS) as readonly Swept[];
+
+function titleOf([first]: readonly SimulateRow[], swept: readonly Swept[]): string {
   if (first === undefined) return "Deployments (simulated)";
   const { model, attentionOn, ffnOn, batch, microBatches, contextTokens } = first;
-  return `${model}, attention on ${attentionOn}, FFN on ${ffnOn}: ${batch} sequences in ${microBatches} micro-batches, context ${contextTokens} (simulated)`;
+  const facts = [
+    ...(swept.includes("batch") ? [] : [`${batch} sequences`]),
+    ...(swept.includes("microBatches") ? [] : [`in ${microBatches} micro-batches`]),
+  ].join(" ");
+  const alike = [facts, ...(swept.includes("contextTokens") ? [] : [`context ${contextTokens}`])].filter(
+    (text) => text !== "",
+  );
+  const of = `${model}, attention on ${attentionOn}, FFN on ${ffnOn}`;
+  return alike.length === 0 ? `${of} (simulated)` : `${of}: ${alike.join(", ")} (simulated)`;
 }
 
 const BOUNDS = { attention: "attention", ffn: "FFN", network: "network", roundTrip: "round trip" } as const;

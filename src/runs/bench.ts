@@ -2,20 +2,21 @@ import type { Accelerator } from "../hardware/accelerator.ts";
 import { readCaches } from "../host/caches.ts";
 import { type ResidentPool, startResidentPool } from "../host/pool.ts";
 import { settleVectorBits } from "../host/vectorWidth.ts";
-import { memoryLimitBytes } from "../kernels/load.ts";
-import { type CacheSizes, measureRoofs } from "../measure/roofs.ts";
+import type { PassCount } from "../measure/roofPasses.ts";
+import type { CacheSizes } from "../measure/roofPlan.ts";
+import { measureRoofs } from "../measure/roofs.ts";
 import { workerUrl } from "../measure/runner.ts";
 import type { SamplePlan } from "../measure/sample.ts";
 import type { ModelCard } from "../model/card.ts";
 import type { BenchRow, DeploymentRow, KernelRow, ProjectionRow } from "../record/benchRows.ts";
 import { DOCUMENT_SCHEMA } from "../record/document.ts";
 import { projectKernel } from "../theory/projection.ts";
-import { InfeasibleError } from "../units/errors.ts";
 import { formatBytes } from "../units/format.ts";
 import { deploymentRows } from "./benchDeployment.ts";
 import { planRows } from "./benchPlan.ts";
 import { roofRows } from "./benchRoofs.ts";
 import { type Bench, measureRow } from "./benchRow.ts";
+import { checkMemory } from "./checkMemory.ts";
 import { recordEnvironment } from "./environment.ts";
 import { chooseHardware } from "./hardware.ts";
 import { kernelsHere } from "./kernelsHere.ts";
@@ -69,7 +70,14 @@ export async function bench(settings: BenchSettings): Promise<BenchOutcome> {
       const pool = startResidentPool(workerUrl, threads);
       try {
         progress(`roofs of this host (${threads} thread${threads === 1 ? "" : "s"})`);
-        const roofs = await measureRoofs(pool, target, run.module, sizes, run.cores, settings.signal, vectorBits);
+        const passes = settings.quick ? QUICK_PASSES : PASSES;
+        const { module, cores } = run;
+        const roofs = await measureRoofs(
+          { pool, cores, vectorBits, signal: settings.signal },
+          { target, module },
+          sizes,
+          passes,
+        );
         rows.push(...roofRows(roofs, target, vectorBits));
         for (const plannedRow of planned.filter(({ fields }) => fields.threads === threads)) {
           settings.signal.throwIfAborted();
@@ -101,19 +109,9 @@ export async function bench(settings: BenchSettings): Promise<BenchOutcome> {
   };
 }
 
-/** Refuses, before anything is allocated, what does not fit into a WASM memory or this machine. */
-function checkMemory(planned: readonly PlannedRow[], availableBytes: number): void {
-  for (const { fields, build } of planned) {
-    if (build === undefined) continue;
-    const { totalBytes } = build();
-    const limit = Math.min(memoryLimitBytes, availableBytes);
-    if (totalBytes <= limit) continue;
-    const why = limit === memoryLimitBytes ? "one WASM memory holds at most" : "this machine has free";
-    throw new InfeasibleError(
-      `${fields.kernel} ${fields.dtype} at ${fields.shape} needs ${formatBytes(totalBytes)}; ${why} ${formatBytes(limit)}: lower --batch, --context or --tokens-per-expert`,
-    );
-  }
-}
+/** Passes over the roofs: rows take minutes, these take seconds, and a roof that is still refused says so. */
+const PASSES: PassCount = { least: 4, most: 16, passNs: 4e7 };
+const QUICK_PASSES: PassCount = { least: 3, most: 8, passNs: 1.5e7 };
 
 function samplePlan({ quick, repetitions, warmups, minTimeNs }: BenchSettings): SamplePlan {
   const minSamples = repetitions ?? (quick ? 5 : 10);

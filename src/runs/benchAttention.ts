@@ -5,13 +5,14 @@ import { blockTokens } from "../kernels/kvCache.ts";
 import { kvFormats } from "../kernels/kvFormat.ts";
 import type { AttentionSpec, MfaSpec, SoftmaxSpec } from "../model/card.ts";
 import type { KernelRow } from "../record/benchRows.ts";
-import { attendedTokens } from "../workload/kv-cache.ts";
+import { attendedTokens, type KvFormat } from "../workload/kv-cache.ts";
 import { attentionFlopsPerCachedToken } from "../workload/per-token.ts";
 import { layerTerms, type Term } from "../workload/terms.ts";
 import { timesText, traceReduction } from "./benchTrace.ts";
 import {
   columnScaleBytes,
   type Modeled,
+  modeledTerms,
   type PlannedRow,
   type RowContext,
   totalOf,
@@ -44,6 +45,7 @@ export function attentionRow(kernel: "attention.core" | "attention.layer", conte
       model: card.name,
     },
     modeled: modeledOf(kernel, context),
+    terms: modeledTerms(termsOf(kernel, context)),
     ...(isLayer ? {} : { term: "attention.core" as const }),
   };
   if (!isLayer && attention.kind !== "linear") return { ...planned, ...coreRun(attention, context) };
@@ -69,7 +71,6 @@ function coreRun(attention: SoftmaxSpec, context: RowContext): Run {
     build: () => attentionCoreCase(shape),
     trace: () => ({
       kernelCase: attentionCoreCase({ ...shape, batch: 1, ...(traced === kvTokens ? {} : { kvTokens: traced }) }),
-      scaleOf: () => bytes,
       ...(bytes === 1 ? {} : { shape: `batch=1 kvTokens=${traced}, KV bytes times ${timesText(bytes)}` }),
     }),
   };
@@ -107,7 +108,6 @@ function layerRun(attention: MfaSpec, { settings, card, setting, dtype, kvDtype 
     build: () => attentionLayerCase(shape),
     trace: () => ({
       kernelCase: attentionLayerCase({ ...shape, kvTokens: traced }),
-      scaleOf: (name) => (name === "kvCache" ? kvTokens / traced : 1),
       ...(traced === kvTokens
         ? {}
         : { shape: `batch=${batch} kvTokens=${traced}, KV bytes times ${timesText(kvTokens / traced)}` }),
@@ -125,14 +125,17 @@ function kindText(attention: AttentionSpec): string {
   return attention.kind === "linear" ? `${attention.rule} attention` : attention.kind;
 }
 
-function modeledOf(kernel: string, { card, setting, dtype, kvDtype }: RowContext): Modeled {
-  const layer = typicalLayer(card);
-  const isWanted = (term: Term): boolean =>
-    kernel === "attention.core" ? term.label === "attention.core" : term.side === "attention";
-  const values = totalOf(layerTerms(card, layer, setting).filter(isWanted));
-  const stored = totalOf(
-    layerTerms(card, layer, setting, kvFormats[kvDtype].dtype === "int8" ? "scaledValues" : "values").filter(isWanted),
+function termsOf(kernel: string, { card, setting }: RowContext, format: KvFormat = "values"): readonly Term[] {
+  return layerTerms(card, typicalLayer(card), setting, format).filter((term) =>
+    kernel === "attention.core" ? term.label === "attention.core" : term.side === "attention",
   );
+}
+
+function modeledOf(kernel: string, context: RowContext): Modeled {
+  const { card, dtype, kvDtype } = context;
+  const layer = typicalLayer(card);
+  const values = totalOf(termsOf(kernel, context));
+  const stored = totalOf(termsOf(kernel, context, kvFormats[kvDtype].dtype === "int8" ? "scaledValues" : "values"));
   const scales =
     dtype === "int8" && kernel === "attention.layer"
       ? columnScaleBytes * layerColumns(layer.attention, card.hidden)

@@ -1,7 +1,8 @@
-import { type MatmulShape, matmulCase } from "../kernels/matmul.ts";
+import { type MatmulShape, matmulCase, matmulTerm } from "../kernels/matmul.ts";
+import { bytesPerWeightOf } from "../kernels/weights.ts";
 import { reducedWidth, timesText, traceReduction } from "./benchTrace.ts";
-import { bytesPerWeightOf, columnScaleBytes, dtypePairs, type PlannedRow, storedText } from "./plannedRow.ts";
-import type { BenchSettings, Dtype } from "./settings.ts";
+import { columnScaleBytes, dtypePairs, type PlannedRow, storedText } from "./plannedRow.ts";
+import type { Dtype, ShapeSettings } from "./settings.ts";
 
 /** Shapes where none are given: one expert product at decode sizes and beyond. */
 const ladder = { m: [1, 4, 16, 64, 256], n: [1280], k: [1792] } as const;
@@ -9,7 +10,7 @@ const ladder = { m: [1, 4, 16, 64, 256], n: [1280], k: [1792] } as const;
 /** Rows of single products [m, k] x [k, n], for every combination of dtype, n, k and m. */
 export function matmulRows(
   kernel: "moe.expertMatmul" | "linear.gemm",
-  settings: BenchSettings,
+  settings: ShapeSettings,
   threads: number,
 ): PlannedRow[] {
   const { m = ladder.m, n = ladder.n, k = ladder.k } = settings;
@@ -37,6 +38,7 @@ function matmulRow(kernel: string, shape: MatmulShape, dtype: Dtype, threads: nu
       valueBytes,
       storedBytes: valueBytes + (dtype === "int8" ? columnScaleBytes * n : 0),
     },
+    terms: [{ term: matmulTerm, flops: 2 * m * n * k, kvBytes: 0, weightBytes: valueBytes }],
     build: () => matmulCase(shape),
   };
   if (tracedN === n) return planned;
@@ -44,7 +46,6 @@ function matmulRow(kernel: string, shape: MatmulShape, dtype: Dtype, threads: nu
     ...planned,
     trace: () => ({
       kernelCase: matmulCase({ ...shape, n: tracedN }),
-      scaleOf: () => n / tracedN,
       shape: `m=${m} n=${tracedN} k=${k}, weight bytes times ${timesText(n / tracedN)}`,
     }),
   };

@@ -5,7 +5,15 @@ import type { MoeFfnSpec } from "../model/card.ts";
 import { ffnTokens } from "../workload/setting.ts";
 import { layerTerms } from "../workload/terms.ts";
 import { reducedWidth, timesText, traceReduction } from "./benchTrace.ts";
-import { columnScaleBytes, type PlannedRow, type RowContext, storedText, totalOf, typicalLayer } from "./plannedRow.ts";
+import {
+  columnScaleBytes,
+  modeledTerms,
+  type PlannedRow,
+  type RowContext,
+  storedText,
+  totalOf,
+  typicalLayer,
+} from "./plannedRow.ts";
 import type { Dtype } from "./settings.ts";
 
 /** A row of a model's typical MoE layer: its router, its routed experts, or the whole layer. */
@@ -16,6 +24,7 @@ export function moeRow(kernel: "moe.router" | "moe.expertMatmul" | "moe.layer", 
     return {
       fields: { kernel, shape: `hidden=${card.hidden}`, dtype, threads, model: card.name },
       modeled: { flops: 0, valueBytes: 0, storedBytes: 0 },
+      terms: [],
       unsupported: `${card.name} has no experts`,
     };
   }
@@ -44,6 +53,7 @@ function routerRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
       weightDtype: "f32",
     },
     modeled: { flops, valueBytes: bytes, storedBytes: bytes + routerBiasBytes(experts, ffn.router) },
+    terms: modeledTerms(termsOf(context, ["moe.router"])),
     term: "moe.router",
     build: () => routerCase(shape),
   };
@@ -77,6 +87,7 @@ function expertRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
       valueBytes,
       storedBytes: valueBytes + count * besideValuesBytes(dtype, ffn, hidden, expertDim),
     },
+    terms: [{ term: "moe.experts", flops: 2 * count * tokensPerExpert * weights, kvBytes: 0, weightBytes: valueBytes }],
     term: "moe.experts",
   };
   return {
@@ -84,7 +95,6 @@ function expertRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
     build: () => expertMatmulCase({ ...shape, count }),
     trace: () => ({
       kernelCase: expertMatmulCase({ ...shape, count: 1, expertDim: tracedDim }),
-      scaleOf: () => scale,
       ...(scale === 1
         ? {}
         : {
@@ -125,6 +135,7 @@ function layerRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
         : {}),
     },
     modeled: { flops, valueBytes: bytes, storedBytes: bytes + besideBytes },
+    terms: modeledTerms(termsOf(context, ["moe.router", "moe.experts", "moe.shared", "moe.combine"])),
   };
   const shape = {
     ...routerShape,
@@ -150,10 +161,6 @@ function layerRow(ffn: MoeFfnSpec, context: RowContext): PlannedRow {
     build: () => moeLayerCase(shape),
     trace: () => ({
       kernelCase: moeLayerCase(traced),
-      scaleOf(name) {
-        if (name.startsWith("experts.")) return (experts * expertDim) / traced.expertDim;
-        return name.startsWith("shared.") ? sharedDim / traced.sharedDim : 1;
-      },
       shape: `experts=1 of ${traced.expertDim}, shared of ${traced.sharedDim}, bytes scaled to ${experts} of ${expertDim} and ${sharedDim}`,
     }),
   };

@@ -7,14 +7,14 @@ import { matmulRows } from "./benchMatmul.ts";
 import { moeRow } from "./benchMoe.ts";
 import { wireRow } from "./benchWire.ts";
 import { dtypePairs, type PlannedRow, type RowContext, type SettingLists, settingsOf } from "./plannedRow.ts";
-import type { BenchSettings, Dtype, KernelName } from "./settings.ts";
+import type { Dtype, KernelName, ShapeSettings } from "./settings.ts";
 
 /**
- * All rows of a bench, in the order in which they run.
+ * All rows of a run, in the order in which they run.
  *
  * @throws InvalidInputError where weights are asked for in a dtype that nothing of the run multiplies.
  */
-export function planRows(settings: BenchSettings, card: ModelCard, cacheBytes: number): PlannedRow[] {
+export function planRows(settings: ShapeSettings, card: ModelCard, cacheBytes: number): PlannedRow[] {
   checkWeightDtypes(settings);
   return settings.threads.flatMap((threads) =>
     settings.kernels.flatMap((kernel) => kernelRows(kernel, settings, card, threads, cacheBytes)),
@@ -23,7 +23,7 @@ export function planRows(settings: BenchSettings, card: ModelCard, cacheBytes: n
 
 function kernelRows(
   kernel: KernelName,
-  settings: BenchSettings,
+  settings: ShapeSettings,
   card: ModelCard,
   threads: number,
   cacheBytes: number,
@@ -74,7 +74,7 @@ function kernelRows(
   }
 }
 
-function checkWeightDtypes({ dtypes, weightDtypes = [] }: BenchSettings): void {
+function checkWeightDtypes({ dtypes, weightDtypes = [] }: ShapeSettings): void {
   for (const stored of weightDtypes) {
     const needed = computeDtype(stored);
     if (dtypes.includes(needed)) continue;
@@ -84,12 +84,12 @@ function checkWeightDtypes({ dtypes, weightDtypes = [] }: BenchSettings): void {
 }
 
 /** The formats of the KV cache that a run asks for and that are multiplied in `dtype`. */
-function storedFormats({ kvDtypes }: BenchSettings, dtype: Dtype): readonly KvDtype[] {
+function storedFormats({ kvDtypes }: ShapeSettings, dtype: Dtype): readonly KvDtype[] {
   return kvDtypes === undefined ? [dtype] : kvDtypes.filter((kvDtype) => kvFormats[kvDtype].dtype === dtype);
 }
 
 /** Named alone or with dimensions, the expert matmul also runs single products. */
-function asksForLadder({ kernels, m, n, k }: BenchSettings): boolean {
+function asksForLadder({ kernels, m, n, k }: ShapeSettings): boolean {
   const named = kernels.filter((kernel) => kernel !== "roof.*");
   return named.length === 1 || m !== undefined || n !== undefined || k !== undefined;
 }

@@ -1,7 +1,9 @@
 import { median, medianAbsoluteDeviation } from "simple-statistics";
 import type { VectorBits } from "../host/vectorWidth.ts";
 import type { Target } from "../kernels/target.ts";
-import { flopsPerCycle, type HostRoofs, type Roof } from "../measure/roofs.ts";
+import type { PassedRoof } from "../measure/roofPasses.ts";
+import { flopsPerCycle } from "../measure/roofPlan.ts";
+import type { HostRoofs } from "../measure/roofs.ts";
 import type { KernelRow } from "../record/benchRows.ts";
 
 /** Rows of this host's roofs: multiply-add, int8 dot, and reads at each level. */
@@ -12,14 +14,14 @@ export function roofRows(roofs: HostRoofs, target: Target, vectorBits: VectorBit
     target,
     ...revectorized(vectorBits),
     threads: roofs.threads,
-    status: "ok" as const,
   };
-  const peak = (kernel: string, dtype: string, roof: Roof): KernelRow => ({
+  const peak = (kernel: string, dtype: string, roof: PassedRoof): KernelRow => ({
     ...base,
     kernel,
     dtype,
     shape: `tile=${roof.form}`,
-    ...spread(roof),
+    ...statusOf(roof),
+    ...sampleFields(roof),
     flops: roof.workPerCall,
     flopsPerSecond: roof.perSecond,
   });
@@ -27,7 +29,7 @@ export function roofRows(roofs: HostRoofs, target: Target, vectorBits: VectorBit
     {
       ...peak("roof.multiplyAdd", "f32", roofs.float32),
       clockHz: roofs.clockHz,
-      ...(roofs.suspect ? { status: "roofSuspect" as const, statusReason: suspectReason(target, vectorBits) } : {}),
+      ...(roofs.suspect ? { status: "roofSuspect", statusReason: suspectReason(target, vectorBits) } : {}),
     },
     peak("roof.int8Dot", "int8", roofs.int8),
     ...roofs.bandwidth.map(
@@ -38,7 +40,8 @@ export function roofRows(roofs: HostRoofs, target: Target, vectorBits: VectorBit
         shape: `level=${roof.level}`,
         level: roof.level,
         workingSetBytes: roof.workingSetBytes,
-        ...spread(roof),
+        ...statusOf(roof),
+        ...sampleFields(roof),
         bytesPerSecond: roof.perSecond,
       }),
     ),
@@ -55,8 +58,13 @@ export function revectorized(vectorBits: VectorBits): Pick<KernelRow, "revectori
   return vectorBits === 256 ? { revectorized: true } : {};
 }
 
-/** A roof's rate is that of its fastest sample, since disturbance only slows; median and spread say how steady it was. */
-function spread({ samplesNs }: Roof): Pick<KernelRow, "medianNs" | "madNs" | "samples" | "samplesNs"> {
+/** A roof whose passes did not agree stands as it is, and says so. */
+export function statusOf({ unstable }: PassedRoof): Pick<KernelRow, "status" | "statusReason"> {
+  return unstable === undefined ? { status: "ok" } : { status: "unstable", statusReason: unstable };
+}
+
+/** A roof's rate is that of its fastest sample, since disturbance only slows; median and deviation say how steady it was. */
+function sampleFields({ samplesNs }: PassedRoof): Pick<KernelRow, "medianNs" | "madNs" | "samples" | "samplesNs"> {
   return {
     medianNs: median([...samplesNs]),
     madNs: medianAbsoluteDeviation([...samplesNs]),

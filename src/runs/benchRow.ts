@@ -7,13 +7,16 @@ import type { Target } from "../kernels/target.ts";
 import { cacheGeometry } from "../measure/cacheModel.ts";
 import { countCase, type Traffic, traceCase } from "../measure/counting.ts";
 import type { Counts } from "../measure/counts.ts";
-import { type CacheSizes, type HostRoofs, levelOf } from "../measure/roofs.ts";
+import type { PassedRoof } from "../measure/roofPasses.ts";
+import type { CacheSizes } from "../measure/roofPlan.ts";
+import { type HostRoofs, levelOf } from "../measure/roofs.ts";
 import { startRunner, TimedOutError } from "../measure/runner.ts";
 import { type SamplePlan, type Samples, sampleCall } from "../measure/sample.ts";
 import type { KernelRow } from "../record/benchRows.ts";
 import { attainableFlopsPerSecond, boundOf } from "../theory/roofline.ts";
 import { InfeasibleError } from "../units/errors.ts";
 import { revectorized, suspectReason } from "./benchRoofs.ts";
+import { scaleBetween } from "./benchTrace.ts";
 import type { Modeled, PlannedRow, TracedShape } from "./plannedRow.ts";
 
 /** What every row of a run is measured with. */
@@ -68,8 +71,10 @@ export async function measureRow(
         maxErrorFraction: timed.maxErrorFraction,
       };
     const { l2 } = bench.caches;
-    const trace: TracedShape = planned.trace?.() ?? { kernelCase, scaleOf: () => 1 };
-    const traffic = traceCase(bench.target, trace, cacheGeometry(l2.sizeBytes, l2.ways, l2.lineBytes));
+    const trace: TracedShape = planned.trace?.() ?? { kernelCase };
+    const scaleOf = scaleBetween(kernelCase, trace.kernelCase, l2.lineBytes);
+    const geometry = cacheGeometry(l2.sizeBytes, l2.ways, l2.lineBytes);
+    const traffic = traceCase(bench.target, { kernelCase: trace.kernelCase, scaleOf }, geometry);
     const workingSetBytes = kernelCase.buffers
       .filter(({ kind }) => kind === "kv" || kind === "weights")
       .reduce((sum, { bytes }) => sum + bytes, 0);
@@ -97,7 +102,7 @@ function movedFields(
 ): Pick<KernelRow, "status"> & Partial<KernelRow> {
   const { elementwiseFlops, conversions, loadBytes: countedLoadBytes, storeBytes: countedStoreBytes } = counts;
   return {
-    status: "ok",
+    ...steadiness(samples),
     ...sampleFields(samples),
     elementwiseFlops,
     conversions,
@@ -211,20 +216,43 @@ function roofFields(
   const machine = { flopsPerSecond: peak.perSecond, bytesPerSecond: level.perSecond };
   const roofFlopsPerSecond =
     traffic.missedBytes === 0 ? peak.perSecond : attainableFlopsPerSecond(machine, flops / traffic.missedBytes);
-  const suspect = roofs.suspect && !isInt8 && roofFlopsPerSecond === peak.perSecond;
+  const isCompute = roofFlopsPerSecond === peak.perSecond;
+  const doubt = doubtOf(bench, roofs, isCompute ? peak : level);
   return {
-    status: suspect ? "roofSuspect" : "ok",
-    ...(suspect ? { statusReason: suspectReason(bench.target, bench.vectorBits) } : {}),
+    ...(doubt === undefined ? steadiness(samples) : { status: "roofSuspect", statusReason: doubt }),
     flopsPerSecond,
     bytesPerSecond: (traffic.missedBytes / samples.medianNs) * 1e9,
     roofFlopsPerSecond,
-    ...(suspect ? {} : { roofFraction: flopsPerSecond / roofFlopsPerSecond }),
+    ...(doubt === undefined ? { roofFraction: flopsPerSecond / roofFlopsPerSecond } : {}),
     bound: boundOf(machine, { flops, bytes: traffic.missedBytes }),
     level: level.level,
   };
 }
 
-function failure(error: unknown): Pick<KernelRow, "status" | "statusReason"> {
+/** Why the roof that limits a row says little; undefined where it stands. */
+function doubtOf({ target, vectorBits }: Bench, roofs: HostRoofs, limit: PassedRoof): string | undefined {
+  if (limit === roofs.float32 && roofs.suspect) return suspectReason(target, vectorBits);
+  return limit.unstable === undefined ? undefined : `its roof is unstable: ${limit.unstable}`;
+}
+
+/**
+ * A median that lies farther above the fastest sample than this share of it says more about the machine than about the kernel
+ * (docs/measuring.md).
+ */
+const steadyShare = 0.15;
+
+function steadiness({ medianNs, samplesNs }: Samples): Pick<KernelRow, "status" | "statusReason"> {
+  const share = 1 - samplesNs.reduce((one, other) => Math.min(one, other), medianNs) / medianNs;
+  if (share <= steadyShare) return { status: "ok" };
+  const [percent, limit] = [share, steadyShare].map((fraction) => `${Math.round(fraction * 100)}%`);
+  return {
+    status: "unstable",
+    statusReason: `the fastest sample took ${percent} less than the median, above ${limit}: the machine was disturbed`,
+  };
+}
+
+/** What went wrong with a kernel, as its status. */
+export function failure(error: unknown): Pick<KernelRow, "status" | "statusReason"> {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof InfeasibleError || error instanceof RangeError)
     return { status: "outOfMemory", statusReason: message };

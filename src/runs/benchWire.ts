@@ -30,6 +30,7 @@ export function wireRow(kernel: WireKernelName, { card, setting, settings, threa
       model: card.name,
     },
     modeled: { flops: 0, valueBytes: 0, storedBytes: 0 },
+    terms: [],
     movedBytes: wireBytes(shape),
     build: () => wireCase(shape),
   };

@@ -17,20 +17,22 @@ export interface KernelsHere {
  * Picks and compiles the kernels for this host: the target asked for, else the best that this engine computes right.
  *
  * @param isRight whether a compiled target's int8 dot gives the right sums; tests give their own.
+ * @param compile how: with the tiles that are fastest here, which takes a while to find out, or as counting has them.
  * @throws InfeasibleError where the target asked for can't run here, or computes wrongly.
  */
 export async function kernelsHere(
   asked: string | undefined,
   isRight: (kernels: KernelModule) => boolean = int8DotIsRight,
+  compile: (wasm: Uint8Array<ArrayBuffer>, target: Target) => KernelModule = compileForHost,
 ): Promise<KernelsHere> {
   const target = await pickTarget(asked);
-  const kernels = compileForHost(readKernelModule(target, "plain"), target);
+  const kernels = compile(readKernelModule(target, "plain"), target);
   if (target !== "relaxed" || isRight(kernels)) return { target, kernels, notices: [] };
   const wrong = "this engine's relaxed int8 dot gives wrong sums";
   if (asked !== undefined) throw new InfeasibleError(`${wrong}: use --target simd, or another version of Node`);
   return {
     target: "simd",
-    kernels: compileForHost(readKernelModule("simd", "plain"), "simd"),
+    kernels: compile(readKernelModule("simd", "plain"), "simd"),
     notices: [`${wrong}: kernels run on target simd instead, which is slower`],
   };
 }

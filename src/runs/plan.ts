@@ -1,6 +1,7 @@
 import { type Accelerator, type PricedAccelerator, requirePrice } from "../hardware/accelerator.ts";
 import { DOCUMENT_SCHEMA } from "../record/document.ts";
 import type { PlanDocument } from "../record/schemas.ts";
+import { hottestLoads } from "../simulate/expertLoad.ts";
 import { plan as planFor } from "../simulate/plan.ts";
 import type { Objective, PlanQuestion } from "../simulate/planQuestion.ts";
 import type { AttentionPrecision } from "../theory/attentionStage.ts";
@@ -9,6 +10,7 @@ import type { LinkUse } from "../theory/pipeline.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import { formatDuration } from "../units/format.ts";
 import { recordEnvironment } from "./environment.ts";
+import { type ExpertChoice, layersWithExperts, popularityFor, popularityNote } from "./expertChoice.ts";
 import type { HardwareItem } from "./hardware.ts";
 import { modelsAndHardware } from "./inUse.ts";
 import { cardNotes, type ModelChoice } from "./models.ts";
@@ -36,6 +38,10 @@ export interface PlanSettings {
   readonly microBatches: readonly number[];
   readonly instanceCards: readonly number[];
   readonly linkUse: LinkUse;
+  /** How popular experts are; absent: all alike. */
+  readonly experts?: ExpertChoice;
+  /** Seed of which experts are hot in which layer. */
+  readonly seed: number;
   /** Deployments to name. */
   readonly top: number;
   /** Fields of the model, figures of accelerators, and constants as `efficiency.NAME=VALUE`. */
@@ -58,6 +64,11 @@ export async function plan(settings: PlanSettings): Promise<PlanDocument> {
   if (card === undefined) throw new Error("no model to plan for");
   const usable = usableHardware(hardware.accelerators, hardware.unasked);
   checkInstanceCards(settings.instanceCards, usable);
+  const { experts } = settings;
+  const popularityFactor =
+    experts === undefined
+      ? undefined
+      : hottestLoads(popularityFor(experts, card), layersWithExperts(card), settings.seed);
   const answers = settings.contexts.map((contextTokens) => {
     const question: PlanQuestion = {
       card,
@@ -74,6 +85,7 @@ export async function plan(settings: PlanSettings): Promise<PlanDocument> {
       microBatches: settings.microBatches,
       instanceCards: settings.instanceCards,
       linkUse: settings.linkUse,
+      popularityFactor,
       efficiency,
     };
     return { question, answer: planFor(question, settings.top) };
@@ -88,6 +100,7 @@ export async function plan(settings: PlanSettings): Promise<PlanDocument> {
       ...answers.flatMap(({ question, answer }) => confirmationOf(question, answer)),
       "All values are modeled: stage times from the model's configuration and accelerators' figures, with one set of constants (docs/plan.md) that was checked against Table 8 of the Step-3 report on H800 alone.",
       `TPOT is a step's mean and has ${formatDuration(efficiency.jitterNs)} for jitter and stragglers in it; embeddings, output head and prefill are left out.`,
+      ...(experts === undefined ? [] : [popularityNote(experts)]),
       ...(Math.max(...settings.contexts) <= card.maxContextTokens
         ? []
         : [

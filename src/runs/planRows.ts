@@ -1,7 +1,10 @@
+import { moeOf } from "../model/moe.ts";
 import type { CutPlanRow, DeploymentPlanRow, FrontPlanRow, PlanRow, TurnPlanRow } from "../record/planRows.ts";
 import type { PlanAnswer, RankedPlan, Turn } from "../simulate/plan.ts";
 import { CUTS, type Plan, type PlanQuestion } from "../simulate/planQuestion.ts";
 import { stageSums } from "../simulate/planStages.ts";
+import { plainHottestExpertLoad } from "../theory/expertParallel.ts";
+import { hottestExpertLoad } from "../theory/ffnStage.ts";
 import { formatPercent } from "../units/format.ts";
 import { deploymentName } from "./planNames.ts";
 
@@ -43,6 +46,7 @@ function deploymentRow(
     ...placeOf(plan),
     cards,
     ...layoutOf(plan),
+    ...hottestOf(plan, question),
     microBatches,
     microBatchTokens,
     batch,
@@ -101,6 +105,17 @@ function layoutOf(
     parallelism: ffn.parallelism,
     redundantExperts: ffn.redundantExperts,
     attentionPrecision: attention.precision,
+  };
+}
+
+/** Of models with experts. */
+function hottestOf(plan: Plan, { card, efficiency }: PlanQuestion): Pick<DeploymentPlanRow, "hottestExpertLoad"> {
+  if (moeOf(card) === undefined) return {};
+  return {
+    hottestExpertLoad:
+      plan.kind === "plain"
+        ? plainHottestExpertLoad(plan.deployment, efficiency)
+        : hottestExpertLoad(plan.deployment.ffn, efficiency),
   };
 }
 

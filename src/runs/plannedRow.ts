@@ -1,12 +1,11 @@
 import type { KernelCase } from "../kernels/case.ts";
 import { type KvDtype, kvFormats } from "../kernels/kvFormat.ts";
-import { computeDtype } from "../kernels/weights.ts";
-import type { TracePlan } from "../measure/counting.ts";
+import { bytesPerWeightOf, computeDtype } from "../kernels/weights.ts";
 import type { ModelCard } from "../model/card.ts";
 import type { KernelRow } from "../record/benchRows.ts";
 import type { DecodeSetting } from "../workload/setting.ts";
 import type { Term, TermLabel } from "../workload/terms.ts";
-import type { BenchSettings, Dtype, WeightDtype } from "./settings.ts";
+import type { Dtype, ShapeSettings, WeightDtype } from "./settings.ts";
 
 /** One row to measure: its names and dimensions, how to make it, and what the formulas say of it. */
 export interface PlannedRow {
@@ -17,14 +16,32 @@ export interface PlannedRow {
   /** What is traced in place of the row, where the row itself would take too long. */
   readonly trace?: () => TracedShape;
   readonly modeled: Modeled;
+  /** The same by term. */
+  readonly terms: readonly ModeledTerm[];
   /** Bytes that one call reads and writes, where these are its work and there are no products: its rate is in bytes then. */
   readonly movedBytes?: number;
   /** The model's term that this row counts, where a deployment can use it. */
   readonly term?: TermLabel;
 }
 
-/** A trace plan; `shape` says what was traced where that is not the row itself. */
-export type TracedShape = TracePlan & { readonly shape?: string };
+/** A case to trace; `shape` says what it is where that is not the row itself. */
+export interface TracedShape {
+  readonly kernelCase: KernelCase;
+  readonly shape?: string;
+}
+
+/** What the formulas say of a term of a row; a case names its terms alike. */
+export interface ModeledTerm {
+  readonly term: string;
+  readonly flops: number;
+  readonly kvBytes: number;
+  readonly weightBytes: number;
+}
+
+/** Terms of a layer's step as a row has them. */
+export function modeledTerms(terms: readonly Term[]): ModeledTerm[] {
+  return terms.map(({ label, flops, kvBytes, weightBytes }) => ({ term: label, flops, kvBytes, weightBytes }));
+}
 
 /** FLOPs and bytes of one call by the formulas: values alone, and as stored with their scales. */
 export interface Modeled {
@@ -35,7 +52,7 @@ export interface Modeled {
 
 /** What a row of a model is made from: one combination of the settings' lists. */
 export interface RowContext {
-  readonly settings: BenchSettings;
+  readonly settings: ShapeSettings;
   readonly card: ModelCard;
   readonly threads: number;
   readonly dtype: Dtype;
@@ -49,7 +66,7 @@ export interface RowContext {
 }
 
 /** The lists of a run's settings that make decode settings. */
-export type SettingLists = Pick<BenchSettings, "batches" | "contexts" | "tokensPerExpert">;
+export type SettingLists = Pick<ShapeSettings, "batches" | "contexts" | "tokensPerExpert">;
 
 /** What is multiplied in, and how KV cache and weights are stored; absent: in the same. */
 export interface StoredDtypes {
@@ -80,23 +97,11 @@ export function settingsOf(
 export function dtypePairs({
   dtypes,
   weightDtypes,
-}: Pick<BenchSettings, "dtypes" | "weightDtypes">): { dtype: Dtype; weightDtype: WeightDtype }[] {
+}: Pick<ShapeSettings, "dtypes" | "weightDtypes">): { dtype: Dtype; weightDtype: WeightDtype }[] {
   const stored: readonly WeightDtype[] = weightDtypes ?? dtypes;
   return dtypes.flatMap((dtype) =>
     stored.filter((weightDtype) => computeDtype(weightDtype) === dtype).map((weightDtype) => ({ dtype, weightDtype })),
   );
-}
-
-/** Bytes of one weight (or cached value) stored so, its scale left out. */
-export function bytesPerWeightOf(stored: WeightDtype): number {
-  switch (stored) {
-    case "f32":
-      return 4;
-    case "int8":
-      return 1;
-    case "int4":
-      return 0.5;
-  }
 }
 
 /** What a row's shape says where weights are stored in another dtype than they are multiplied in. */

@@ -1,14 +1,15 @@
 import type { Accelerator } from "../hardware/accelerator.ts";
+import { pickTarget } from "../kernels/target.ts";
 import type { ModelCard, MoeFfnSpec, SoftmaxSpec } from "../model/card.ts";
 import { moeOf } from "../model/moe.ts";
 import { DOCUMENT_SCHEMA } from "../record/document.ts";
 import type { LatencyRow, PartRow } from "../record/projectRows.ts";
 import type { ProjectDocument } from "../record/schemas.ts";
-import type { AcceleratorPeaks } from "../theory/families.ts";
+import { type FamilyName, peaksOf, typicalOf } from "../theory/families.ts";
 import { type Basis, engineNames, type ProjectedLatency, projectLatency } from "../theory/projectLatency.ts";
 import { SHIPPED_CONSTANTS } from "../theory/shippedConstants.ts";
 import { InvalidInputError } from "../units/errors.ts";
-import { type KernelShape, type Operand, shapeText } from "../workload/kernelShape.ts";
+import { type KernelShape, kernelWork, type Operand, shapeText } from "../workload/kernelShape.ts";
 import {
   attentionCore,
   attentionLayer,
@@ -19,6 +20,7 @@ import {
 } from "../workload/layerKernels.ts";
 import { recordEnvironment } from "./environment.ts";
 import { chooseHardware, type HardwareItem } from "./hardware.ts";
+import { type MeasuredWork, type MeasureWork, withMeasured, workCounter } from "./measuredWork.ts";
 import { loadModel, type ModelChoice } from "./models.ts";
 import type { ProjectedKernel, ProjectedPrecision } from "./projectChoices.ts";
 
@@ -37,6 +39,8 @@ export interface ProjectSettings {
   readonly engine?: string;
   readonly precision: ProjectedPrecision;
   readonly kvBits: number;
+  /** Where FLOPs and bytes come from: the shape, or the kernels here, which run then. */
+  readonly counts: "modeled" | "measured";
   /** Dimensions of a product, in place of a model's. */
   readonly dimensions?: { readonly m: readonly number[]; readonly n: number; readonly k: number };
 }
@@ -49,15 +53,16 @@ interface Task {
 }
 
 /**
- * Times of a kernel on accelerators with their 80% bands; nothing is run.
- * @throws InvalidInputError on unknown names, or a model that has no such kernel
+ * Times of a kernel on accelerators with their 80% bands; nothing is run unless its counts shall be measured.
+ * @throws InvalidInputError on unknown names, a model that has no such kernel, or a shape that no kernel here can be counted at
  */
 export async function project(settings: ProjectSettings): Promise<ProjectDocument> {
   const tasks = await tasksOf(settings);
   const { accelerators, notes } = chooseHardware(settings);
   const engine = engineOf(settings);
+  const measure = settings.counts === "measured" ? workCounter(await pickTarget(undefined)) : undefined;
   const projected = tasks.flatMap((task) =>
-    accelerators.map((accelerator) => projectTask(task, accelerator, engine, settings)),
+    accelerators.map((accelerator) => projectTask(task, accelerator, engine, settings, measure)),
   );
   return {
     schema: DOCUMENT_SCHEMA,
@@ -67,6 +72,7 @@ export async function project(settings: ProjectSettings): Promise<ProjectDocumen
     notes: [
       ...notesOf(
         projected.map(({ whole }) => whole),
+        accelerators,
         settings,
       ),
       ...notes,
@@ -79,14 +85,15 @@ function projectTask(
   accelerator: Accelerator,
   engine: string | undefined,
   settings: ProjectSettings,
+  measure: MeasureWork | undefined,
 ): { readonly whole: LatencyRow; readonly parts: readonly PartRow[] } {
   const operand = operandFor(accelerator, settings.precision);
   const peaks = peaksOf(accelerator);
-  const kernels = task.parts(operand).map(({ part, shape }) => ({
-    part,
-    shape,
-    projected: projectLatency(shape, peaks, SHIPPED_CONSTANTS, engine),
-  }));
+  const kernels = task.parts(operand).map(({ part, shape }) => {
+    const measured = measure?.(shape, accelerator.l2Bytes);
+    const work = measured === undefined ? undefined : withMeasured(shape, measured);
+    return { part, shape, measured, projected: projectLatency(shape, peaks, SHIPPED_CONSTANTS, engine, work) };
+  });
   const common = {
     kind: "modeled" as const,
     kernel: settings.kernel,
@@ -94,7 +101,7 @@ function projectTask(
     accelerator: accelerator.name,
   };
   const parts = kernels.map(
-    ({ part, shape, projected }): PartRow => ({
+    ({ part, shape, measured, projected }): PartRow => ({
       row: "part",
       ...common,
       precision: shape.operand,
@@ -105,6 +112,7 @@ function projectTask(
       paddedM: projected.paddedM,
       l2Share: projected.l2Share,
       coreShare: projected.coreShare,
+      ...(measured === undefined ? {} : { ...countsOf([{ shape, measured }]), measuredAs: measured.text }),
     }),
   );
   const cached = kernels.map(({ shape }) => shape).find((shape) => "bytesPerKvElement" in shape);
@@ -116,11 +124,34 @@ function projectTask(
     shape: task.shape,
     ...(cached === undefined ? {} : kvBitsOf(cached)),
     ...timesOf(kernels.map(({ projected }) => projected)),
+    ...countsOf(kernels),
   };
   return { whole, parts };
 }
 
-type Times = Omit<LatencyRow, "row" | "kind" | "kernel" | "model" | "accelerator" | "shape" | "precision" | "kvBits">;
+type CountName = "measuredFlops" | "measuredBytes" | "modeledFlops" | "modeledBytes";
+
+/** Sums of what was counted and what it replaces; nothing where nothing was counted. */
+function countsOf(
+  kernels: readonly { readonly shape: KernelShape; readonly measured: MeasuredWork | undefined }[],
+): Partial<Record<CountName, number>> {
+  const counted = kernels.flatMap(({ shape, measured }) =>
+    measured === undefined ? [] : [{ measured, modeled: kernelWork(shape) }],
+  );
+  if (counted.length === 0) return {};
+  const sum = (of: (one: (typeof counted)[number]) => number) => counted.reduce((total, one) => total + of(one), 0);
+  return {
+    measuredFlops: sum(({ measured }) => measured.flops),
+    modeledFlops: sum(({ modeled }) => modeled.flops),
+    measuredBytes: sum(({ measured }) => measured.streamedBytes),
+    modeledBytes: sum(({ modeled }) => modeled.streamedBytes),
+  };
+}
+
+type Times = Omit<
+  LatencyRow,
+  CountName | "row" | "kind" | "kernel" | "model" | "accelerator" | "shape" | "precision" | "kvBits"
+>;
 
 /** Sums of a layer's kernels; their errors are taken as independent. */
 function timesOf(kernels: readonly ProjectedLatency[]): Times {
@@ -233,17 +264,6 @@ function operandFor(accelerator: Accelerator, precision: ProjectedPrecision): Op
   return accelerator.peakFp8FlopsPerSecond === undefined ? "int8" : "fp8";
 }
 
-function peaksOf(accelerator: Accelerator): AcceleratorPeaks {
-  const { peakFp8FlopsPerSecond: fp8, peakInt8FlopsPerSecond: int8 } = accelerator;
-  return {
-    name: accelerator.name,
-    bytesPerSecond: accelerator.memoryBytesPerSecond,
-    bf16FlopsPerSecond: accelerator.peakBf16FlopsPerSecond,
-    ...(fp8 === undefined ? {} : { fp8FlopsPerSecond: fp8 }),
-    ...(int8 === undefined ? {} : { int8FlopsPerSecond: int8 }),
-  };
-}
-
 function kvBitsOf(shape: KernelShape): { readonly kvBits?: number } {
   return "bytesPerKvElement" in shape ? { kvBits: shape.bytesPerKvElement * 8 } : {};
 }
@@ -261,11 +281,15 @@ function engineOf({ engine }: ProjectSettings): string | undefined {
   throw new InvalidInputError({ field: "--engine", value: engine, expected, known });
 }
 
-function notesOf(rows: readonly LatencyRow[], { engine, kernel }: ProjectSettings): string[] {
+function notesOf(
+  rows: readonly LatencyRow[],
+  accelerators: readonly Accelerator[],
+  { engine, kernel, counts }: ProjectSettings,
+): string[] {
   const nearest = [...new Map(rows.filter((row) => row.nearestFamily).map((row) => [row.accelerator, row])).values()];
   const outside = rows.some(({ outsideDoublings }) => outsideDoublings > 0);
   return [
-    "Modeled: nothing was run. The band holds 80% of measured rows that took no part in a fit; memory and compute overlap, so that terms do not add up.",
+    `${COUNTS_NOTE[counts]} The band holds 80% of measured rows that took no part in a fit; memory and compute overlap, so that terms do not add up.`,
     ...(engine === undefined
       ? ["Engine: the median of those measured in the family; --engine picks one, and the band is then its own."]
       : []),
@@ -276,6 +300,31 @@ function notesOf(rows: readonly LatencyRow[], { engine, kernel }: ProjectSetting
       ({ accelerator, family }) =>
         `${accelerator}: no such kernel was measured in its family; constants of ${family}, the nearest, carried by peaks, with a wider band.`,
     ),
+    ...accelerators
+      .filter(({ cores, l2Bytes }) => cores === undefined || l2Bytes === undefined)
+      .map((accelerator) => unstatedNote(accelerator, rows, counts)),
     ...(outside ? ["Some shapes lie outside the measured ones (outsideDoublings): their bands are wider."] : []),
   ];
+}
+
+const COUNTS_NOTE: Readonly<Record<ProjectSettings["counts"], string>> = {
+  modeled: "Modeled: nothing was run.",
+  measured:
+    "Measured: FLOPs, and bytes of KV cache and weights that come from memory, counted from the kernels here at the shape and traced through a model of each accelerator's L2 cache (measuredAs in --rows part says what ran). Modeled: times, and activations.",
+};
+
+/** What is missing of an accelerator, and what stands for it. */
+function unstatedNote(
+  { name, cores, l2Bytes }: Accelerator,
+  rows: readonly LatencyRow[],
+  counts: ProjectSettings["counts"],
+): string {
+  const missing = [...(cores === undefined ? ["cores"] : []), ...(l2Bytes === undefined ? ["l2Bytes"] : [])];
+  const row = rows.find(({ accelerator }) => accelerator === name);
+  const typical = row === undefined ? "its family" : typicalOf(row.family as FamilyName);
+  const traced =
+    counts === "measured" && l2Bytes === undefined
+      ? " Bytes are measured with an endless cache: every line of KV cache and weights once."
+      : "";
+  return `${name}: nothing states its ${missing.join(" and ")} (--set gives them); times take those of ${typical}.${traced}`;
 }

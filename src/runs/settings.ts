@@ -51,8 +51,8 @@ export interface ProgressEvent {
 /** A kernel that converts messages. */
 export type WireKernelName = Extract<KernelName, `wire.${string}`>;
 
-/** What `bench` runs; everything is checked by name already, combinations are not. */
-export interface BenchSettings {
+/** Kernels at shapes; everything is checked by name already, combinations are not. */
+export interface ShapeSettings {
   /** Never empty. */
   kernels: readonly KernelName[];
   /** Catalog name; absent where `configFile` is given. */
@@ -73,13 +73,17 @@ export interface BenchSettings {
   n?: readonly number[];
   k?: readonly number[];
   threads: readonly number[];
+  seed: number;
+}
+
+/** What `bench` runs. */
+export interface BenchSettings extends ShapeSettings {
   /** Absent: the best that this engine has. */
   target?: TargetName;
   /** Has V8 fuse pairs of 128-bit vectors into 256 bits: for all kernels of this process, before the first is compiled. */
   revectorize?: boolean;
   /** Accelerators to project to: names, `all`, or the caller's own; none: those of the Step-3 report. */
   hardware: readonly HardwareItem[];
-  seed: number;
   quick: boolean;
   /** Samples a row; absent: as many as `minTimeNs` needs, at least 10. */
   repetitions?: number;

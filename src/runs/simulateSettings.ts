@@ -1,9 +1,11 @@
 import type { Slice } from "../record/slice.ts";
 import type { DecodeRequest, RandomArrivals } from "../simulate/arrivals.ts";
 import type { Outage } from "../simulate/cluster.ts";
+import type { LinkKind } from "../simulate/linkKind.ts";
 import type { Jitter } from "../simulate/random.ts";
-import type { LinkUse } from "../theory/pipeline.ts";
+import type { ExpertChoice } from "./expertChoice.ts";
 import type { HardwareItem } from "./hardware.ts";
+import type { RecordChoice } from "./measuredStages.ts";
 import type { ModelChoice } from "./models.ts";
 import type { ProgressEvent } from "./settings.ts";
 
@@ -28,21 +30,25 @@ export interface Straggler {
   readonly factor: number;
 }
 
+/** Requests at random. */
+export interface ChosenArrivals extends Omit<RandomArrivals, "seed" | "promptTokens"> {
+  /** Undefined: the context of the point. */
+  readonly promptTokens: number | undefined;
+}
+
 /** Requests that come and go, in place of a batch that stays. */
 export interface RequestChoice {
-  readonly arrivals: readonly DecodeRequest[] | Omit<RandomArrivals, "seed">;
+  readonly arrivals: readonly DecodeRequest[] | ChosenArrivals;
   /** Part of the attention time that does not grow with cached tokens; undefined: none of a given time, and of a modeled one what it takes without a cache. */
   readonly attentionFixedNs: number | undefined;
   /** Part of the FFN time that does not grow with tokens; undefined: all of it. */
   readonly ffnFixedNs: number | undefined;
-  /** Whether attention instances are multiplied by the mean context over `contextTokens`. */
+  /** Whether attention instances are multiplied by the mean context of requests over that of the point. */
   readonly attentionScaling: "none" | "meanContext";
 }
 
-/** What `simulate` simulates. */
-export interface SimulateSettings {
-  /** Never empty. */
-  readonly deployments: readonly InstanceCounts[];
+/** What is alike for everything that a run of `simulate` simulates: plain data, which threads can be handed. */
+export interface SimulateConditions {
   readonly model: ModelChoice;
   readonly attentionOn: HardwareItem;
   readonly ffnOn: HardwareItem;
@@ -50,22 +56,20 @@ export interface SimulateSettings {
   readonly settings: readonly string[];
   readonly attentionCards: number;
   readonly ffnCards: number;
-  readonly contextTokens: number;
-  /** Sequences of all micro-batches together. */
-  readonly batch: number;
-  readonly microBatches: number;
-  /** Undefined: times follow from the model and the accelerators, as those of `plan` do. */
+  /** Undefined: times of a record, or those that follow from the model and the accelerators, as those of `plan` do. */
   readonly stages: GivenStages | undefined;
   /** Layers of a step; undefined: the model's. */
   readonly layers: number | undefined;
-  readonly linkUse: LinkUse;
+  readonly linkKind: LinkKind;
   /** Of an instance's NICs together, one direction; undefined: those of its accelerators. */
   readonly networkBytesPerSecond: number | undefined;
   readonly networkLatencyNs: number;
+  /** Added to latencies, uniform from 0 up to this. */
+  readonly latencyJitterNs: number;
   readonly jitter: Jitter;
   readonly stragglers: readonly Straggler[];
-  /** Exponent of Zipf's law for the popularity of experts; undefined: all are alike. */
-  readonly zipfExponent: number | undefined;
+  /** How popular experts are; undefined: all alike. */
+  readonly experts: ExpertChoice | undefined;
   readonly outages: readonly Outage[];
   readonly requests: RequestChoice | undefined;
   /** Cached tokens that an attention instance holds; undefined: what its cards' memory has room for. */
@@ -74,8 +78,33 @@ export interface SimulateSettings {
   readonly steps: number;
   readonly warmUpSteps: number;
   readonly seed: number;
+}
+
+/** One deployment under one load. */
+export interface SimulatePoint {
+  readonly deployment: InstanceCounts;
+  readonly contextTokens: number;
+  /** Sequences of all micro-batches together. */
+  readonly batch: number;
+  readonly microBatches: number;
+}
+
+/** One point under the conditions of all. */
+export type PointSettings = SimulateConditions & SimulatePoint;
+
+/** What `simulate` simulates: every combination of the lists, none of which is empty. */
+export interface SimulateSettings extends SimulateConditions {
+  readonly deployments: readonly InstanceCounts[];
+  readonly contexts: readonly number[];
+  readonly batches: readonly number[];
+  readonly microBatchCounts: readonly number[];
+  /** Record of measured kernels that stage times are taken from, where none are given; undefined: they are modeled. */
+  readonly record: RecordChoice | undefined;
+  /** That simulate at the same time; undefined: as many as this machine has, where there are points enough for them. */
+  readonly threads: number | undefined;
+  /** Ends the run; points that are done are kept. */
   readonly signal: AbortSignal;
   readonly onProgress: (event: ProgressEvent) => void;
-  /** Gets every piece of work; with several deployments, those of all. */
+  /** Gets every piece of work, of all points; everything is then simulated on this thread. */
   readonly onSlice?: (slice: Slice) => void;
 }

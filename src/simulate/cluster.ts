@@ -29,6 +29,8 @@ export interface Cluster {
   readonly expertLoads: readonly (readonly number[])[] | undefined;
   /** On every attention and FFN time. */
   readonly jitter: Jitter;
+  /** Added to the latency of what each instance receives, uniform from 0 up to this. */
+  readonly latencyJitterNs: number;
   readonly outages: readonly Outage[];
   readonly seed: number;
 }
@@ -55,6 +57,7 @@ export function clusterOf(choice: ClusterChoice): Cluster {
     ffnSlowdowns: Array.from({ length: choice.ffnInstances }, () => 1),
     expertLoads: undefined,
     jitter: NO_JITTER,
+    latencyJitterNs: 0,
     outages: [],
     seed: 1,
     ...choice,
@@ -62,6 +65,7 @@ export function clusterOf(choice: ClusterChoice): Cluster {
   checkTimes(cluster);
   checkFactors(cluster);
   checkJitter(cluster.jitter);
+  requireTime("latency jitter", cluster.latencyJitterNs);
   for (const outage of cluster.outages) checkOutage(outage, cluster);
   return cluster;
 }

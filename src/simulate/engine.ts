@@ -1,36 +1,14 @@
 import FlatQueue from "flatqueue";
 import type { Slice } from "../record/slice.ts";
-import type { TransferTimes } from "../theory/pipeline.ts";
 import { InfeasibleError } from "../units/errors.ts";
-import type { Cluster, ClusterSide, Outage } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
+import type { DecodeLoad } from "./decodeLoad.ts";
+import { outageSlice, startOutside } from "./outages.ts";
+import { PS_PER_NS } from "./picoseconds.ts";
 import { jitterFactors, seededRandom } from "./random.ts";
-
-/** What a cluster decodes: asked at the end of every step of a micro-batch. */
-export interface DecodeLoad {
-  /** Factors on the times of a full micro-batch: of attention [instance x micro-batches + micro-batch]. */
-  readonly attention: Float64Array;
-  /** Of the FFN, and of all transfers, [micro-batch]. */
-  readonly ffn: Float64Array;
-  readonly transfer: Float64Array;
-  /** Whether utilization is counted from here on: false while the pipeline fills and drains. */
-  readonly measuring: boolean;
-  /**
-   * Ends the step of a micro-batch that is under way, if one is. Gives `nowNs` to start the next one, a later time to be
-   * asked again then, undefined never to be. The factors hold for the step that starts.
-   */
-  nextStep(microBatch: number, nowNs: number): number | undefined;
-}
-
-/** Shares of the counted time in which instances and links were busy, means over those of a side. */
-export interface Utilization {
-  readonly attention: number;
-  readonly ffn: number;
-  readonly attentionLink: number;
-  readonly ffnLink: number;
-}
-
-/** Picoseconds are whole numbers, so that sums are exact and equal times equal, whatever the order. */
-const PS_PER_NS = 1000;
+import { type SideState, sideState } from "./sideState.ts";
+import { COLUMNS, transferTable } from "./transferTable.ts";
+import { type BusyPs, busyPs, type Utilization, utilizationOf } from "./utilization.ts";
 
 /** Kinds of events, in the order in which those of one time and micro-batch come. */
 const ATTENTION_READY = 0;
@@ -55,6 +33,7 @@ export class ClusterEngine {
   readonly #load: DecodeLoad;
   readonly #onSlice: ((slice: Slice) => void) | undefined;
   readonly #factor: (() => number) | undefined;
+  readonly #delayPs: (() => number) | undefined;
   readonly #queue: FlatQueue;
   readonly #mostInstances: number;
   /** Events of one time, to be taken in the order of their numbers. */
@@ -66,7 +45,7 @@ export class ClusterEngine {
   readonly #sides: { readonly attention: SideState; readonly ffn: SideState };
   readonly #layerOf: Uint32Array;
   readonly #stepOf: Int32Array;
-  #window: { readonly fromPs: number; readonly busyPs: Float64Array } | undefined;
+  #window: { readonly fromPs: number; readonly busyPs: BusyPs } | undefined;
   #utilization: Utilization | undefined;
 
   constructor(cluster: Cluster, load: DecodeLoad, onSlice?: (slice: Slice) => void) {
@@ -75,11 +54,12 @@ export class ClusterEngine {
     this.#load = load;
     this.#onSlice = onSlice;
     this.#factor = jitterFactors(cluster.jitter, seededRandom(cluster.seed, JITTER_STREAM));
+    this.#delayPs = delays(cluster);
     this.#mostInstances = Math.max(attentionInstances, ffnInstances);
     const mostEvents = microBatches * (this.#mostInstances + 1);
     this.#queue = new FlatQueue(mostEvents);
     this.#batch = new Uint32Array(mostEvents);
-    this.#layers = layerTable(cluster);
+    this.#layers = transferTable(cluster.layers);
     this.#sides = { attention: sideState("attention", cluster), ffn: sideState("ffn", cluster) };
     this.#layerOf = new Uint32Array(microBatches);
     this.#stepOf = new Int32Array(microBatches).fill(-1);
@@ -222,7 +202,8 @@ export class ClusterEngine {
       if (this.#onSlice !== undefined && occupiedPs > 0) {
         this.#slice(to, instance, "receiving", microBatch, startPs, endPs);
       }
-      const atPs = Math.max(endPs, lastEndPs) + latencyPs;
+      const delayPs = this.#delayPs === undefined ? 0 : this.#delayPs();
+      const atPs = Math.max(endPs, lastEndPs) + latencyPs + delayPs;
       if (kind === STEP_END) arrivedPs = Math.max(arrivedPs, atPs);
       else this.#push(kind, microBatch, instance, atPs);
     }
@@ -261,27 +242,12 @@ export class ClusterEngine {
 
   #closeWindow(): void {
     if (this.#window === undefined || this.#utilization !== undefined) return;
-    const spanPs = this.#nowPs - this.#window.fromPs;
-    const before = this.#window.busyPs;
-    const { attentionInstances, ffnInstances, linkUse } = this.#cluster;
-    const [attention = 0, ffn = 0, attentionLink = 0, ffnLink = 0] = this.#busyPs().map(
-      (busyPs, index) => busyPs - (before[index] as number),
-    );
-    // Work is counted where it begins, so that one piece may reach beyond the window's end.
-    const share = (busyPs: number, count: number) => (spanPs === 0 ? 0 : Math.min(1, busyPs / (spanPs * count)));
-    const directions = linkUse === "duplex" ? 2 : 1;
-    this.#utilization = {
-      attention: share(attention, attentionInstances),
-      ffn: share(ffn, ffnInstances),
-      attentionLink: share(attentionLink, attentionInstances * directions),
-      ffnLink: share(ffnLink, ffnInstances * directions),
-    };
+    const { fromPs, busyPs: before } = this.#window;
+    this.#utilization = utilizationOf(before, this.#busyPs(), this.#nowPs - fromPs, this.#cluster);
   }
 
-  #busyPs(): Float64Array {
-    const { attention, ffn } = this.#sides;
-    const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
-    return Float64Array.of(sum(attention.busyPs), sum(ffn.busyPs), sum(attention.linkBusyPs), sum(ffn.linkBusyPs));
+  #busyPs(): BusyPs {
+    return busyPs(this.#sides.attention, this.#sides.ffn);
   }
 
   #slice(
@@ -306,126 +272,13 @@ export class ClusterEngine {
 }
 
 const JITTER_STREAM = 1;
+const LATENCY_STREAM = 4;
 const TOO_LONG =
   "the simulated time exceeds 2.5 hours, beyond which picoseconds are not exact: take fewer steps or requests";
 
-/** Instances of one side and their links. */
-interface SideState {
-  readonly name: ClusterSide;
-  readonly instances: number;
-  readonly layers: number;
-  /** Time of a full micro-batch, [instance x layers + layer]. */
-  readonly workPs: Float64Array;
-  /** Whether loads differ between instances. */
-  readonly perInstance: boolean;
-  readonly outages: readonly (readonly OutagePs[] | undefined)[];
-  /** When each instance will have done what it has been given. */
-  readonly freePs: Float64Array;
-  readonly busyPs: Float64Array;
-  /** The two are one array where directions take turns. */
-  readonly sendFreePs: Float64Array;
-  readonly receiveFreePs: Float64Array;
-  readonly linkBusyPs: Float64Array;
-  readonly sendColumn: number;
-  readonly receiveColumn: number;
-  /** Of what this side sends. */
-  readonly latencyColumn: number;
-  readonly gather: Gather;
-}
-
-/** Parts of a micro-batch that a side has sent, [micro-batch]. */
-interface Gather {
-  readonly count: Uint32Array;
-  readonly firstStartPs: Float64Array;
-  readonly lastStartPs: Float64Array;
-  readonly lastEndPs: Float64Array;
-}
-
-function outageSlice({ side, instance, atNs, recoveryNs }: Outage): Slice {
-  const place = { microBatch: 0, step: 0, layer: 0 };
-  return { side, instance, lane: "outage", ...place, startNs: atNs, endNs: atNs + recoveryNs };
-}
-
-interface OutagePs {
-  readonly fromPs: number;
-  readonly toPs: number;
-}
-
-function sideState(name: ClusterSide, cluster: Cluster): SideState {
-  const { layers, linkUse } = cluster;
-  const attention = name === "attention";
-  const instances = attention ? cluster.attentionInstances : cluster.ffnInstances;
-  const slowdowns = attention ? cluster.attentionSlowdowns : cluster.ffnSlowdowns;
-  const workPs = new Float64Array(instances * layers.length);
-  for (let instance = 0; instance < instances; instance += 1) {
-    const loads = attention ? undefined : cluster.expertLoads?.[instance];
-    for (const [layer, times] of layers.entries()) {
-      const fullNs = attention ? times.attentionNs : times.ffnNs;
-      workPs[instance * layers.length + layer] =
-        fullNs * PS_PER_NS * (slowdowns[instance] as number) * (loads?.[layer] ?? 1);
-    }
-  }
-  const sendFreePs = new Float64Array(instances);
-  return {
-    name,
-    instances,
-    layers: layers.length,
-    workPs,
-    perInstance: attention,
-    outages: outagesOf(name, instances, cluster),
-    freePs: new Float64Array(instances),
-    busyPs: new Float64Array(instances),
-    sendFreePs,
-    receiveFreePs: linkUse === "shared" ? sendFreePs : new Float64Array(instances),
-    linkBusyPs: new Float64Array(instances),
-    sendColumn: attention ? A2F_ATTENTION_LINK : F2A_FFN_LINK,
-    receiveColumn: attention ? F2A_ATTENTION_LINK : A2F_FFN_LINK,
-    latencyColumn: attention ? A2F_LATENCY : F2A_LATENCY,
-    gather: gather(cluster.microBatches),
-  };
-}
-
-function gather(microBatches: number): Gather {
-  return {
-    count: new Uint32Array(microBatches),
-    firstStartPs: new Float64Array(microBatches),
-    lastStartPs: new Float64Array(microBatches),
-    lastEndPs: new Float64Array(microBatches),
-  };
-}
-
-/** Columns of the table of transfers, a row a layer. */
-const A2F_LATENCY = 0;
-const A2F_ATTENTION_LINK = 1;
-const A2F_FFN_LINK = 2;
-const F2A_LATENCY = 3;
-const F2A_ATTENTION_LINK = 4;
-const F2A_FFN_LINK = 5;
-const COLUMNS = 6;
-
-function layerTable({ layers }: Cluster): Float64Array {
-  const columns = ({ latencyNs, attentionLinkNs, ffnLinkNs }: TransferTimes) => [latencyNs, attentionLinkNs, ffnLinkNs];
-  const valuesNs = layers.flatMap(({ a2f, f2a }) => [...columns(a2f), ...columns(f2a)]);
-  return Float64Array.from(valuesNs, (valueNs) => Math.round(valueNs * PS_PER_NS));
-}
-
-function outagesOf(name: ClusterSide, instances: number, { outages }: Cluster): (OutagePs[] | undefined)[] {
-  const lists: (OutagePs[] | undefined)[] = new Array(instances).fill(undefined);
-  for (const { side, instance, atNs, recoveryNs } of outages) {
-    if (side !== name) continue;
-    const list = lists[instance] ?? [];
-    list.push({ fromPs: Math.round(atNs * PS_PER_NS), toPs: Math.round((atNs + recoveryNs) * PS_PER_NS) });
-    lists[instance] = list.sort((one, other) => one.fromPs - other.fromPs);
-  }
-  return lists;
-}
-
-/** The start of work that no outage interrupts; what an outage meets is lost, and begun anew after it. */
-function startOutside(outages: readonly OutagePs[] | undefined, readyPs: number, workPs: number): number {
-  if (outages === undefined) return readyPs;
-  let startPs = readyPs;
-  for (const { fromPs, toPs } of outages) {
-    if (fromPs < startPs + workPs && startPs < toPs) startPs = toPs;
-  }
-  return startPs;
+/** Draws what is added to latencies; undefined where nothing is. */
+function delays({ latencyJitterNs, seed }: Cluster): (() => number) | undefined {
+  if (latencyJitterNs === 0) return undefined;
+  const { uniform } = seededRandom(seed, LATENCY_STREAM);
+  return () => Math.round(latencyJitterNs * PS_PER_NS * uniform());
 }

@@ -2,14 +2,21 @@ import { InvalidInputError } from "../units/errors.ts";
 import { exactExp, exactLn } from "./exactMath.ts";
 import { seededRandom } from "./random.ts";
 
-/** Experts of a layer and the tokens that each gets, as relative numbers. */
-export interface ExpertWeights {
-  /** By popularity or in any order: every layer shuffles them, as its hot experts are others. */
-  readonly weights: readonly number[];
+/** How popular experts are: the tokens that each gets, as relative numbers. */
+export type ExpertPopularity =
+  /** Of a layer; which experts are hot is drawn for each layer. */
+  | { readonly kind: "anyLayer"; readonly weights: readonly number[] }
+  /** Of every layer with experts; those of one card have successive numbers. */
+  | { readonly kind: "byLayer"; readonly weights: readonly (readonly number[])[] };
+
+/** Experts over the cards of a deployment. */
+export interface ExpertPlacement {
+  readonly popularity: ExpertPopularity;
   /** FFN instances, and the ranks (cards) of each over which experts are spread. */
   readonly ffnInstances: number;
   readonly ranksPerInstance: number;
-  readonly layers: number;
+  /** Of each layer whether it has experts; the others have no hot ones. */
+  readonly layers: readonly ("experts" | "dense")[];
   readonly seed: number;
 }
 
@@ -27,25 +34,61 @@ export function zipfWeights(experts: number, exponent: number): readonly number[
  * or no multiple of them, a rank holds parts of experts. FFN time is taken as proportional to a rank's tokens.
  * @throws InvalidInputError unless the weights are numbers from 0, not all 0
  */
-export function expertLoads(setting: ExpertWeights): readonly (readonly number[])[] {
-  const { weights, ffnInstances, ranksPerInstance, layers, seed } = setting;
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  if (!(total > 0) || !Number.isFinite(total) || weights.some((weight) => weight < 0)) {
-    throw new InvalidInputError({ field: "expert weights", value: weights, expected: "numbers from 0, not all 0" });
-  }
-  const random = seededRandom(seed, EXPERT_STREAM);
+export function expertLoads(placement: ExpertPlacement): readonly (readonly number[])[] {
+  const { ffnInstances, ranksPerInstance, layers } = placement;
   const ranks = ffnInstances * ranksPerInstance;
   const byInstance: number[][] = Array.from({ length: ffnInstances }, () => []);
-  for (let layer = 0; layer < layers; layer += 1) {
-    const order = random.permutation(weights.length);
-    const shuffled = Array.from(order, (index) => (weights[index] as number) / total);
-    const loads = rankLoads(shuffled, ranks);
+  const sharesOf = layerShares(placement.popularity, placement.seed);
+  for (const layer of layers) {
+    const loads = layer === "dense" ? undefined : rankLoads(sharesOf(), ranks);
     for (const [instance, ofInstance] of byInstance.entries()) {
-      const own = loads.slice(instance * ranksPerInstance, (instance + 1) * ranksPerInstance);
-      ofInstance.push(Math.max(...own) * ranks);
+      const own = loads?.slice(instance * ranksPerInstance, (instance + 1) * ranksPerInstance);
+      ofInstance.push(own === undefined ? 1 : Math.max(...own) * ranks);
     }
   }
   return byInstance;
+}
+
+/**
+ * The load of the hottest group over the mean of all, the mean of so many layers, by the number of groups among which the
+ * experts are divided; each number is worked out once.
+ * @throws InvalidInputError unless the weights are numbers from 0, not all 0
+ */
+export function hottestLoads(popularity: ExpertPopularity, layers: number, seed: number): (groups: number) => number {
+  const sharesOf = layerShares(popularity, seed);
+  const shares = Array.from({ length: layers }, sharesOf);
+  const known = new Map<number, number>();
+  return (groups) => {
+    const before = known.get(groups);
+    if (before !== undefined) return before;
+    const sum = shares.reduce((total, ofLayer) => total + Math.max(...rankLoads(ofLayer, groups)) * groups, 0);
+    known.set(groups, sum / layers);
+    return sum / layers;
+  };
+}
+
+/** Shares of the tokens by place, one layer with experts after the other; from the first again after the last recorded one. */
+function layerShares(popularity: ExpertPopularity, seed: number): () => readonly number[] {
+  if (popularity.kind === "byLayer") {
+    const shares = popularity.weights.map(sharesOfTotal);
+    let next = 0;
+    return () => {
+      const own = shares[next % shares.length] as readonly number[];
+      next += 1;
+      return own;
+    };
+  }
+  const shares = sharesOfTotal(popularity.weights);
+  const random = seededRandom(seed, EXPERT_STREAM);
+  return () => Array.from(random.permutation(shares.length), (index) => shares[index] as number);
+}
+
+function sharesOfTotal(weights: readonly number[]): readonly number[] {
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  if (total > 0 && Number.isFinite(total) && weights.every((weight) => weight >= 0)) {
+    return weights.map((weight) => weight / total);
+  }
+  throw new InvalidInputError({ field: "expert weights", value: weights, expected: "numbers from 0, not all 0" });
 }
 
 const EXPERT_STREAM = 2;

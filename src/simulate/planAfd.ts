@@ -189,7 +189,11 @@ function ffnSides(question: PlanQuestion): HeldFfn[] {
       copiesFor(question, parallelism).flatMap((redundantExperts) =>
         cardsOfInstances(question, on).flatMap((cards) =>
           Array.from({ length: Math.floor((maxCards - 1) / cards) }, (_, index): HeldFfn => {
-            const group = { accelerator: on, instances: index + 1, cards, parallelism, redundantExperts };
+            const instances = index + 1;
+            const popularityFactor = question.popularityFactor?.(
+              parallelism === "expert" ? instances * cards : instances,
+            );
+            const group = { accelerator: on, instances, cards, parallelism, redundantExperts, popularityFactor };
             return {
               side: ffnSide(card, group, efficiency),
               on,

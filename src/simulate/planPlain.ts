@@ -92,6 +92,7 @@ function deploymentsOf(question: PlanQuestion, accelerator: PricedAccelerator, c
         precision,
         parallelism,
         redundantExperts,
+        popularityFactor: question.popularityFactor?.(cards),
       })),
     ),
   );

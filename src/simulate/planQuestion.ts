@@ -31,6 +31,8 @@ export interface PlanQuestion {
   /** Cards of an instance, of either side; those beyond a server are left out. */
   readonly instanceCards: readonly number[];
   readonly linkUse: LinkUse;
+  /** The popularity factor of experts that are divided among so many groups; absent: all experts are alike. */
+  readonly popularityFactor?: ((groups: number) => number) | undefined;
   readonly efficiency: Efficiency;
 }
 

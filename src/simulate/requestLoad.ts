@@ -1,6 +1,6 @@
 import { InfeasibleError, InvalidInputError } from "../units/errors.ts";
 import type { DecodeRequest } from "./arrivals.ts";
-import type { DecodeLoad } from "./engine.ts";
+import type { DecodeLoad } from "./decodeLoad.ts";
 
 /** How requests share the instances. */
 export interface RequestSettings {

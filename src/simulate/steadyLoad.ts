@@ -1,5 +1,5 @@
 import { InvalidInputError } from "../units/errors.ts";
-import type { DecodeLoad } from "./engine.ts";
+import type { DecodeLoad } from "./decodeLoad.ts";
 
 /** How long a steady load goes on. */
 export interface SteadySettings {

@@ -3,9 +3,18 @@ import type { FfnSpec, ModelCard } from "../model/card.ts";
 import { swigluParameters } from "../model/parameters.ts";
 import { type AttentionPrecision, type AttentionRates, attentionNs, attentionRates } from "./attentionStage.ts";
 import type { Efficiency } from "./efficiency.ts";
-import { COMBINE_BYTES, type FfnParallelism, type FfnRates, type FfnShare, ffnNs, shareRates } from "./ffnStage.ts";
+import {
+  COMBINE_BYTES,
+  type FfnParallelism,
+  type FfnRates,
+  type FfnShare,
+  ffnNs,
+  shareRates,
+  withCopies,
+} from "./ffnStage.ts";
+import { cardNetworkBytesPerSecond } from "./linkRates.ts";
 import { type LinkUse, type PipelineTimes, pipelineTime } from "./pipeline.ts";
-import { cardNetworkBytesPerSecond, layerKinds, ONE_NETWORK_STAGE } from "./stageTimes.ts";
+import { layerKinds, ONE_NETWORK_STAGE } from "./stageTimes.ts";
 import { timeNs } from "./timeNs.ts";
 
 /**
@@ -19,6 +28,8 @@ export interface PlainDeployment {
   readonly parallelism: FfnParallelism;
   /** Copies of busy experts beside its own on each card. */
   readonly redundantExperts: number;
+  /** Tokens of the busiest card's experts over the mean because experts are not equally popular; absent: 1. */
+  readonly popularityFactor?: number | undefined;
 }
 
 /** What the times of a plain deployment follow from, beside the sequences of a micro-batch. */
@@ -104,9 +115,10 @@ function plainTimes(ownNs: number, latencyNs: number, linkNs: number): PipelineT
 export function plainFfnShare(
   ffn: FfnSpec,
   hidden: number,
-  { accelerator, cards, parallelism, redundantExperts }: PlainDeployment,
-  { hottestCardFactor }: Pick<Efficiency, "hottestCardFactor">,
+  deployment: PlainDeployment,
+  efficiency: Pick<Efficiency, "hottestCardFactor">,
 ): FfnShare {
+  const { accelerator, cards, parallelism, redundantExperts } = deployment;
   if (ffn.kind === "dense") {
     const weights = swigluParameters(ffn.width, hidden);
     const heldBy = parallelism === "tensor" ? serverCards(accelerator, cards) : 1;
@@ -115,12 +127,19 @@ export function plainFfnShare(
   const expert = swigluParameters(ffn.expertDim, hidden);
   const shared = swigluParameters(ffn.sharedDim, hidden);
   const held = Math.ceil(ffn.experts / cards);
-  const hottest = cards === 1 ? 1 : 1 + (hottestCardFactor - 1) / (1 + redundantExperts);
-  const chosen = ((ffn.router.topK * held * cards) / ffn.experts) * hottest;
+  const chosen = ((ffn.router.topK * held * cards) / ffn.experts) * plainHottestExpertLoad(deployment, efficiency);
   return {
     weightBytes: (held + redundantExperts) * expert + shared,
     flopsPerToken: MULTIPLY_ADD * (chosen * expert + shared),
   };
+}
+
+/** Tokens of the busiest card's experts over the mean. */
+export function plainHottestExpertLoad(
+  { cards, redundantExperts, popularityFactor = 1 }: PlainDeployment,
+  { hottestCardFactor }: Pick<Efficiency, "hottestCardFactor">,
+): number {
+  return cards === 1 ? 1 : withCopies(hottestCardFactor * popularityFactor, redundantExperts);
 }
 
 /** Dispatch: to the servers of a token's experts over the card's NIC, and at the same time to cards of its own server. */

@@ -1,9 +1,11 @@
+import type { Accelerator } from "../hardware/accelerator.ts";
+import { loadAccelerator } from "../hardware/catalog.ts";
 import type { KernelHardware } from "./latencyModel.ts";
 
 /** Accelerators whose kernels behave alike, so that one fit serves them. */
 export type FamilyName = "ampere" | "hopper" | "h20" | "ga102" | "ascend";
 
-/** Peaks of an accelerator as a projection needs them. */
+/** What a projection needs of an accelerator: peaks, cores and cache. */
 export interface AcceleratorPeaks {
   readonly name: string;
   readonly bytesPerSecond: number;
@@ -11,40 +13,11 @@ export interface AcceleratorPeaks {
   /** Absent: 8-bit operands are multiplied at the BF16 rate. */
   readonly fp8FlopsPerSecond?: number;
   readonly int8FlopsPerSecond?: number;
+  /** Streaming multiprocessors, AI cores or compute units; absent: those of the family's typical accelerator. */
+  readonly cores?: number;
+  /** The last cache before memory; absent: as cores. */
+  readonly l2Bytes?: number;
 }
-
-/** Cores and second-level cache of an accelerator. */
-interface Structure {
-  readonly cores: number;
-  readonly l2Bytes: number;
-  readonly source: string;
-}
-
-const HOPPER = "NVIDIA H100 white paper (H100 SXM5; H800 and H200 have the same GPU)";
-const AMPERE = "NVIDIA A100 white paper (A800 has the same GPU)";
-const GA102 = "NVIDIA GA102 white paper";
-const ADA = "NVIDIA Ada white paper and data sheets";
-const ASCEND =
-  "published descriptions of the Ascend 910B: 24 AI cores (20 in slower variants), L2 of 192 MB; not in a data sheet";
-
-/** Streaming multiprocessors (AI cores, compute units) and L2, by accelerator. */
-const STRUCTURES: Readonly<Record<string, Structure>> = {
-  h100: { cores: 132, l2Bytes: 50e6, source: HOPPER },
-  h800: { cores: 132, l2Bytes: 50e6, source: HOPPER },
-  h200: { cores: 132, l2Bytes: 50e6, source: HOPPER },
-  h20: { cores: 78, l2Bytes: 60e6, source: "device properties that public threads print; no data sheet" },
-  a100: { cores: 108, l2Bytes: 40e6, source: AMPERE },
-  a800: { cores: 108, l2Bytes: 40e6, source: AMPERE },
-  a40: { cores: 84, l2Bytes: 6e6, source: GA102 },
-  l4: { cores: 58, l2Bytes: 48e6, source: ADA },
-  l20: { cores: 92, l2Bytes: 96e6, source: ADA },
-  "rtx-4090": { cores: 128, l2Bytes: 72e6, source: ADA },
-  b200: { cores: 148, l2Bytes: 126e6, source: "device properties that public threads print; no data sheet" },
-  gb200: { cores: 152, l2Bytes: 126e6, source: "device properties that public threads print; no data sheet" },
-  mi300x: { cores: 304, l2Bytes: 256e6, source: "AMD CDNA 3 white paper: 304 compute units, 256 MB of Infinity Cache" },
-  "910b": { cores: 24, l2Bytes: 192e6, source: ASCEND },
-  "910b-376": { cores: 24, l2Bytes: 192e6, source: ASCEND },
-};
 
 const FAMILY_OF: Readonly<Record<string, FamilyName>> = {
   h100: "hopper",
@@ -65,7 +38,7 @@ const FAMILY_OF: Readonly<Record<string, FamilyName>> = {
  */
 const KIN: Readonly<Partial<Record<FamilyName, FamilyName>>> = { hopper: "h20", ga102: "ampere" };
 
-/** What stands for a family where an accelerator has none of its own. */
+/** What stands for a family where an accelerator's figures are not stated. */
 const TYPICAL: Readonly<Record<FamilyName, { readonly accelerator: string; readonly ridgeFlopsPerByte: number }>> = {
   ampere: { accelerator: "a100", ridgeFlopsPerByte: 312e12 / 2.039e12 },
   hopper: { accelerator: "h100", ridgeFlopsPerByte: 989e12 / 3.35e12 },
@@ -108,15 +81,35 @@ export function ownFamily(name: string): FamilyName | undefined {
   return FAMILY_OF[name];
 }
 
+/** What an accelerator's catalog entry says for a projection. */
+export function peaksOf(accelerator: Accelerator): AcceleratorPeaks {
+  const { peakFp8FlopsPerSecond: fp8, peakInt8FlopsPerSecond: int8, cores, l2Bytes } = accelerator;
+  return {
+    name: accelerator.name,
+    bytesPerSecond: accelerator.memoryBytesPerSecond,
+    bf16FlopsPerSecond: accelerator.peakBf16FlopsPerSecond,
+    ...(fp8 === undefined ? {} : { fp8FlopsPerSecond: fp8 }),
+    ...(int8 === undefined ? {} : { int8FlopsPerSecond: int8 }),
+    ...(cores === undefined ? {} : { cores }),
+    ...(l2Bytes === undefined ? {} : { l2Bytes }),
+  };
+}
+
+/** The accelerator that stands for a family where one's own figures are not stated. */
+export function typicalOf(family: FamilyName): string {
+  return TYPICAL[family].accelerator;
+}
+
 /** Peaks, cores and cache as the latency model takes them; cores and cache of the family's typical card where unknown. */
 export function kernelHardware(peaks: AcceleratorPeaks, family: FamilyName, engine: string): KernelHardware {
-  const structure = STRUCTURES[peaks.name] ?? STRUCTURES[TYPICAL[family].accelerator];
-  if (structure === undefined) throw new Error(`no structure of ${TYPICAL[family].accelerator}`);
+  const typical = loadAccelerator(typicalOf(family));
+  const { cores = typical.cores, l2Bytes = typical.l2Bytes } = peaks;
+  if (cores === undefined || l2Bytes === undefined) throw new Error(`no cores or L2 of ${typical.name}`);
   const { bytesPerSecond, bf16FlopsPerSecond, fp8FlopsPerSecond, int8FlopsPerSecond } = peaks;
   return {
     bytesPerSecond,
-    cores: structure.cores,
-    l2Bytes: structure.l2Bytes / (ROTATED_OPERATORS[engine] ?? 1),
+    cores,
+    l2Bytes: l2Bytes / (ROTATED_OPERATORS[engine] ?? 1),
     flopsPerSecond: {
       bf16: bf16FlopsPerSecond,
       fp8: fp8FlopsPerSecond ?? bf16FlopsPerSecond,

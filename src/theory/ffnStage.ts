@@ -22,6 +22,11 @@ export interface FfnGroup {
   readonly parallelism: FfnParallelism;
   /** Copies of busy experts beside its own on each card, which share the excess of the hottest. */
   readonly redundantExperts: number;
+  /**
+   * Tokens of the busiest group of experts over the mean because experts are not equally popular: of a card's with `expert`,
+   * of an instance's with `tensor`. Absent: 1.
+   */
+  readonly popularityFactor?: number | undefined;
 }
 
 /** Times of one layer's FFN on its busiest card; `PerToken` of the tokens of a micro-batch. */
@@ -81,9 +86,10 @@ export function ffnNs(rates: FfnRates, tokens: number): number {
 export function ffnShare(
   ffn: FfnSpec,
   hidden: number,
-  { instances, cards, parallelism, redundantExperts }: Omit<FfnGroup, "accelerator">,
-  { hottestCardFactor }: Pick<Efficiency, "hottestCardFactor">,
+  group: Omit<FfnGroup, "accelerator">,
+  efficiency: Pick<Efficiency, "hottestCardFactor">,
 ): FfnShare {
+  const { instances, cards, parallelism, redundantExperts } = group;
   const allCards = instances * cards;
   if (ffn.kind === "dense") {
     const weights = swigluParameters(ffn.width, hidden);
@@ -92,19 +98,36 @@ export function ffnShare(
   }
   const expert = swigluParameters(ffn.expertDim, hidden);
   const shared = swigluParameters(ffn.sharedDim, hidden);
-  const excess = hottestCardFactor - 1;
-  // Experts of the fullest group, of which a card has its part. Groups of several cards level out more of the excess.
-  const [groups, part, hottest] =
-    parallelism === "expert"
-      ? [allCards, 1, allCards === 1 ? 1 : 1 + excess / (1 + redundantExperts)]
-      : [instances, 1 / cards, instances === 1 ? 1 : 1 + excess / Math.sqrt(cards)];
+  // Experts of the fullest group, of which a card has its part.
+  const [groups, part] = parallelism === "expert" ? [allCards, 1] : [instances, 1 / cards];
   const held = Math.ceil(ffn.experts / groups) * part;
   const copies = parallelism === "expert" ? redundantExperts : 0;
-  const chosen = ((ffn.router.topK * held) / ffn.experts) * hottest;
+  const chosen = ((ffn.router.topK * held) / ffn.experts) * hottestExpertLoad(group, efficiency);
   return {
     weightBytes: (held + copies) * expert + shared / allCards,
     flopsPerToken: MULTIPLY_ADD * (chosen * expert + shared / allCards),
   };
+}
+
+/**
+ * Tokens of the busiest card's experts over the mean: by chance, and as experts are popular. Copies of busy experts share the
+ * excess; groups of several cards level out more of what is chance.
+ */
+export function hottestExpertLoad(
+  { instances, cards, parallelism, redundantExperts, popularityFactor = 1 }: Omit<FfnGroup, "accelerator">,
+  { hottestCardFactor }: Pick<Efficiency, "hottestCardFactor">,
+): number {
+  switch (parallelism) {
+    case "expert":
+      return instances * cards === 1 ? 1 : withCopies(hottestCardFactor * popularityFactor, redundantExperts);
+    case "tensor":
+      return instances === 1 ? 1 : (1 + (hottestCardFactor - 1) / Math.sqrt(cards)) * popularityFactor;
+  }
+}
+
+/** A load of the hottest card whose excess copies of busy experts share. */
+export function withCopies(load: number, redundantExperts: number): number {
+  return 1 + (load - 1) / (1 + redundantExperts);
 }
 
 /** FFN instances that a token goes to: all, but no more than it chooses experts. */

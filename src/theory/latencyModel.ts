@@ -1,4 +1,4 @@
-import { type KernelShape, kernelWork, type Operand } from "../workload/kernelShape.ts";
+import { type KernelShape, type KernelWork, kernelWork, type Operand } from "../workload/kernelShape.ts";
 import { coreUse, paddedRows, type TileRows } from "./tiling.ts";
 
 /** What the model knows of an accelerator. */
@@ -60,11 +60,19 @@ const L2_STEEPNESS = 6;
 /** Steepness of the corner between one core's stream and the whole bandwidth. */
 const STREAM_STEEPNESS = 4;
 
-/** Time of a kernel: fixed time, and the smooth maximum of memory and compute time. */
-export function kernelLatency(shape: KernelShape, hardware: KernelHardware, constants: LatencyConstants): Latency {
+/**
+ * Time of a kernel: fixed time, and the smooth maximum of memory and compute time.
+ *
+ * @param work what it moves and computes; where it is not the shape's own, it was counted.
+ */
+export function kernelLatency(
+  shape: KernelShape,
+  hardware: KernelHardware,
+  constants: LatencyConstants,
+  work: KernelWork = kernelWork(shape),
+): Latency {
   const rows = paddedRows(shape, constants.tileRows);
   const use = coreUse(shape, hardware.cores, constants.tileRows);
-  const work = kernelWork(shape);
   const bytes = work.streamedBytes + constants.activationTraffic * (work.activationBytes + use.combineBytes);
   const l2Share = 1 / (1 + (bytes / hardware.l2Bytes) ** L2_STEEPNESS);
   const wave = use.busyShare ** Math.max(0, constants.waveWeight);

@@ -72,19 +72,30 @@ export function pipelineTime(
   linkUse: LinkUse = "duplex",
 ): PipelineTime {
   const sum = (ofLayer: (times: PipelineTimes) => number) => layers.reduce((total, times) => total + ofLayer(times), 0);
-  const limitsNs = {
+  return limitedBy({
     attention: microBatches * sum(({ attentionNs }) => attentionNs),
     ffn: microBatches * sum(({ ffnNs }) => ffnNs),
     network: microBatches * busiestLinkNs(layers, linkUse),
     roundTrip: sum(roundTripNs),
-  };
-  const timeNs = Math.max(...PIPELINE_BOUNDS.map((name) => limitsNs[name]));
-  return {
-    timeNs,
-    bound: PIPELINE_BOUNDS.find((name) => limitsNs[name] === timeNs) ?? "attention",
-    limitsNs,
-    communicationHidden: Math.max(limitsNs.attention, limitsNs.ffn) === timeNs,
-  };
+  });
+}
+
+/**
+ * The same for micro-batches that differ: each limit sums theirs, and the round trip is that of the slowest.
+ * @param microBatches times of each layer, [micro-batch][layer]
+ */
+export function unevenPipelineTime(
+  microBatches: readonly (readonly PipelineTimes[])[],
+  linkUse: LinkUse = "duplex",
+): PipelineTime {
+  const each = microBatches.map((layers) => pipelineTime(layers, 1, linkUse).limitsNs);
+  const sum = (name: "attention" | "ffn") => each.reduce((total, limitsNs) => total + limitsNs[name], 0);
+  return limitedBy({
+    attention: sum("attention"),
+    ffn: sum("ffn"),
+    network: busiestLinkNs(microBatches.flat(), linkUse),
+    roundTrip: each.reduce((longest, { roundTrip }) => Math.max(longest, roundTrip), 0),
+  });
 }
 
 /**
@@ -96,6 +107,16 @@ export function microBatchesToHide(layers: readonly PipelineTimes[], linkUse: Li
   if (limitsNs.network > stageNs) return undefined;
   // A sum of decimals may lie one bit above a whole multiple.
   return Math.max(1, Math.ceil((limitsNs.roundTrip / stageNs) * (1 - Number.EPSILON * 4)));
+}
+
+function limitedBy(limitsNs: PipelineTime["limitsNs"]): PipelineTime {
+  const timeNs = Math.max(...PIPELINE_BOUNDS.map((name) => limitsNs[name]));
+  return {
+    timeNs,
+    bound: PIPELINE_BOUNDS.find((name) => limitsNs[name] === timeNs) ?? "attention",
+    limitsNs,
+    communicationHidden: Math.max(limitsNs.attention, limitsNs.ffn) === timeNs,
+  };
 }
 
 function roundTripNs({ attentionNs, a2f, ffnNs, f2a }: PipelineTimes): number {

@@ -1,4 +1,4 @@
-import { type KernelShape, operandBytes, shapeDimensions } from "../workload/kernelShape.ts";
+import { type KernelShape, type KernelWork, operandBytes, shapeDimensions } from "../workload/kernelShape.ts";
 import { constantsOf } from "./constantVector.ts";
 import { type AcceleratorPeaks, type FamilyChoice, type FamilyName, familyOf, kernelHardware } from "./families.ts";
 import { doublingsOutside, type EngineFit, type FittedConstants } from "./fittedConstants.ts";
@@ -27,12 +27,14 @@ export interface ProjectedLatency extends Latency {
  * time is the median of the family's engines that compute in these operands.
  *
  * @param engine a name as `engineNames` gives them; one that the family has not got counts as none
+ * @param work what the kernel moves and computes; absent: what its shape says
  */
 export function projectLatency(
   shape: KernelShape,
   peaks: AcceleratorPeaks,
   fitted: FittedConstants,
   engine?: string,
+  work?: KernelWork,
 ): ProjectedLatency {
   const ofKind = fitted.engines.filter(({ kind }) => kind === shape.kind);
   const choice = familyOf(peaks, [...new Set(ofKind.map(({ family }) => family))]);
@@ -40,7 +42,7 @@ export function projectLatency(
   const named = ofFamily.filter((fit) => fit.engine === engine);
   const candidates = nearestOperands(named.length > 0 ? named : ofFamily, shape).map((fit) => ({
     fit,
-    latency: kernelLatency(shape, kernelHardware(peaks, choice.family, fit.engine), constantsOf(fit.constants)),
+    latency: kernelLatency(shape, kernelHardware(peaks, choice.family, fit.engine), constantsOf(fit.constants), work),
   }));
   candidates.sort((left, right) => left.latency.latencyNs - right.latency.latencyNs);
   const median = candidates[Math.floor((candidates.length - 1) / 2)];

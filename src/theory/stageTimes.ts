@@ -3,7 +3,8 @@ import type { AttentionSpec, FfnSpec, ModelCard } from "../model/card.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import { type AttentionPrecision, type AttentionRates, attentionNs, attentionRates } from "./attentionStage.ts";
 import type { Efficiency } from "./efficiency.ts";
-import { COMBINE_BYTES, type FfnGroup, type FfnRates, fanOut, ffnNs, ffnRates } from "./ffnStage.ts";
+import { COMBINE_BYTES, type FfnGroup, type FfnRates, ffnNs, ffnRates } from "./ffnStage.ts";
+import { cardNetworkBytesPerSecond, dispatchBytesPerToken, type LinkRates, linkRates } from "./linkRates.ts";
 import type { LinkUse, PipelineTimes } from "./pipeline.ts";
 import { timeNs } from "./timeNs.ts";
 
@@ -74,14 +75,12 @@ export interface LayerRates {
   readonly layers: number;
   readonly attention: AttentionRates;
   readonly ffn: FfnRates;
-  readonly link: LinkRates;
+  readonly link: MessageRates;
 }
 
 /** Times of one layer's messages in 8 bits; F2A, in 16, takes twice as long. */
-export interface LinkRates {
+interface MessageRates extends LinkRates {
   readonly latencyNs: number;
-  readonly attentionLinkNsPerToken: number;
-  readonly ffnLinkNsPerToken: number;
   readonly spreadNsPerToken: number;
 }
 
@@ -126,7 +125,7 @@ export function ffnSide(card: ModelCard, group: FfnGroup, efficiency: Efficiency
     kinds: layerKinds(card).map(({ layers, ffn }) => ({
       layers,
       rates: ffnRates(ffn, card.hidden, group, efficiency),
-      dispatchBytes: fanOut(ffn, group.instances) * card.hidden,
+      dispatchBytes: dispatchBytesPerToken(ffn, card.hidden, group.instances),
       spreadNsPerToken: timeNs(spreadCopies(ffn, group, efficiency) * card.hidden, serverLink),
       latencyNs: efficiency.linkLatencyNs,
     })),
@@ -145,8 +144,11 @@ export function joinedRates(attention: AttentionSide, ffn: FfnSide, attentionIns
       link: {
         latencyNs,
         spreadNsPerToken,
-        attentionLinkNsPerToken: timeNs(dispatchBytes / attentionInstances, attention.nicBytesPerSecond),
-        ffnLinkNsPerToken: timeNs(dispatchBytes / ffn.group.instances, ffn.nicBytesPerSecond),
+        ...linkRates(
+          dispatchBytes,
+          { instances: attentionInstances, nicBytesPerSecond: attention.nicBytesPerSecond },
+          { instances: ffn.group.instances, nicBytesPerSecond: ffn.nicBytesPerSecond },
+        ),
       },
     })),
   };
@@ -235,22 +237,6 @@ function spreadCopies(ffn: FfnSpec, group: FfnGroup, { hottestCardFactor }: Effi
   if (ffn.kind === "dense" || parallelism === "tensor") return 0;
   const choices = ffn.router.topK * hottestCardFactor + (ffn.sharedDim > 0 ? 1 : 0);
   return (choices * (cards - 1)) / cards / (instances * cards);
-}
-
-/**
- * A card's part of its server's network, one direction.
- * @throws InvalidInputError where the catalog has no network of it
- */
-export function cardNetworkBytesPerSecond({ name, networkBytesPerSecond, cardsPerServer }: Accelerator): number {
-  if (networkBytesPerSecond !== undefined && cardsPerServer !== undefined) {
-    return networkBytesPerSecond / cardsPerServer;
-  }
-  const figure = networkBytesPerSecond === undefined ? "networkBytesPerSecond" : "cardsPerServer";
-  throw new InvalidInputError({
-    field: `${name}.${figure}`,
-    value: undefined,
-    expected: `a figure that the catalog has not got: give it with --set ${name}.${figure}=VALUE`,
-  });
 }
 
 function checkCounts(side: string, { instances, cards }: { readonly instances: number; readonly cards: number }): void {

@@ -18,7 +18,7 @@ export interface FileKind {
  * @throws InvalidInputError when it can't be read, is no regular file, is too large, or holds other bytes
  */
 export function readSmallText(path: string, kind: FileKind): string {
-  const bytes = readSmallFile(path, kind);
+  const bytes = readSmallBytes(path, kind);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
@@ -50,7 +50,11 @@ export async function parseYamlText(text: string, path: string, kind: FileKind):
   return parseYaml(text, path);
 }
 
-function readSmallFile(path: string, kind: FileKind): Uint8Array {
+/**
+ * The bytes of a small regular file.
+ * @throws InvalidInputError when it can't be read, is no regular file, or is too large
+ */
+export function readSmallBytes(path: string, kind: FileKind): Uint8Array<ArrayBuffer> {
   try {
     // Looked at before it is opened: opening a pipe would wait for its writer.
     const stat = statSync(path);

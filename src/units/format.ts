@@ -16,6 +16,11 @@ export function formatDuration(durationNs: number, significantDigits = 3): strin
   return formatScaled(durationNs, DURATION_UNITS, "", significantDigits);
 }
 
+/** A count of floating-point operations: "56.0 GFLOP". */
+export function formatFlops(flops: number, significantDigits = 3): string {
+  return formatScaled(flops, DECIMAL_PREFIXES, "FLOP", significantDigits);
+}
+
 /** A rate of floating-point operations: "57.3 GFLOP/s". */
 export function formatRate(flopsPerSecond: number, significantDigits = 3): string {
   return formatScaled(flopsPerSecond, DECIMAL_PREFIXES, "FLOP/s", significantDigits);
@@ -29,6 +34,12 @@ export function formatBandwidth(bytesPerSecond: number, significantDigits = 3): 
 /** A size in bytes with binary prefixes: "105 MiB". */
 export function formatBytes(bytes: number, significantDigits = 3): string {
   return formatScaled(bytes, BINARY_PREFIXES, "B", significantDigits);
+}
+
+/** A count with a decimal prefix: "8.59 G". */
+export function formatCount(count: number, significantDigits = 3): string {
+  if (Math.abs(count) < 1000) return String(Number(count.toPrecision(significantDigits)));
+  return formatScaled(count, DECIMAL_PREFIXES, "", significantDigits);
 }
 
 /** A fraction as a percentage: 0.873 is "87.3%". */

@@ -5,6 +5,8 @@ describe("help", () => {
   it.each([
     [],
     ["bench"],
+    ["roofline"],
+    ["intensity"],
     ["project"],
     ["validate"],
     ["models"],
@@ -15,6 +17,7 @@ describe("help", () => {
     ["codesign"],
     ["paper"],
     ["plan"],
+    ["simulate"],
     ["env"],
     ["schema"],
   ])("of `afdbench %s %s` is what the golden file says", async (...words) => {
@@ -27,6 +30,8 @@ describe("help", () => {
     for (const words of [
       [],
       ["bench"],
+      ["roofline"],
+      ["intensity"],
       ["project"],
       ["validate"],
       ["models"],
@@ -35,6 +40,7 @@ describe("help", () => {
       ["codesign"],
       ["paper"],
       ["plan"],
+      ["simulate"],
     ]) {
       const { out } = await run([...words, "--help"]);
       expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);

@@ -77,6 +77,18 @@ describe("plan", () => {
     expect(await tokens("--link", "duplex")).toBeGreaterThanOrEqual(usual);
   });
 
+  it("has experts as popular as asked for: fewer tokens, and AFD's few large groups less hot than plain's many", async () => {
+    const alike = deployments(await planned(STEP3));
+    const { rows, notes } = await planned([...STEP3, "--zipf", "0.5"]);
+    const hot = rows.filter((row) => row.row === "deployment");
+    expect(hot[0]?.tokensPerSecondPerCard).toBeLessThan(alike[0]?.tokensPerSecondPerCard ?? 0);
+    expect(alike.every(({ hottestExpertLoad }) => (hottestExpertLoad ?? 0) <= 1.1)).toBe(true);
+    expect(hot.every(({ hottestExpertLoad }) => (hottestExpertLoad ?? 0) > 1.1)).toBe(true);
+    expect(notes).toContain("Experts are chosen by Zipf's law with exponent 0.5, others in each layer.");
+    // Splitting experts over cards, or copies, pay where a few are hot.
+    expect(hot[0]?.parallelism === "tensor" || (hot[0]?.redundantExperts ?? 0) > 0).toBe(true);
+  });
+
   it("says in its notes whether to disaggregate", async () => {
     expect((await planned(STEP3)).notes[0]).toMatch(/^At 4096 cached tokens: disaggregate \(3A2F\); a token of EP28/);
     expect((await planned([...STEP3, "--batch", "256"])).notes[0]).toMatch(/: do not disaggregate\. /);
@@ -99,6 +111,11 @@ describe("plan", () => {
     [["plan", "--model", "step3", "--attention-on", "h900"], /did you mean "h800"/],
     [["plan", "--model", "step3", "--instance-cards", "16"], /--instance-cards: expected .* 8 at most, got "16"/],
     [["plan", "--model", "step3", "--precision", "fp8"], /--precision: expected one of auto, bf16/],
+    [["plan", "--model", "qwen3-32b", "--zipf", "1"], /--zipf: expected a model with experts, got 1/],
+    [
+      ["plan", "--model", "step3", "--expert-load", "none.csv"],
+      /--expert-load: expected the path of a CSV or JSON file/,
+    ],
     [["plan", "--model", "step3", "--link", "half"], /--link: expected one of shared, duplex/],
   ])("refuses %j", async (words, message) => {
     const { exitCode, out, err } = await run(words);

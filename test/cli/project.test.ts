@@ -12,6 +12,11 @@ describe("project and validate", () => {
     ["project-parts", ["project", "attention.layer", "--model", "deepseek-v3", "--hardware", "h800", "--rows", "part"]],
     ["project-gemm", ["project", "linear.gemm", "--m", "1,64", "--n", "7168", "--k", "2048", "--hardware", "h20,b200"]],
     ["project-moe", ["project", "moe.layer", "--model", "deepseek-v3", "--expert-parallel", "32", "-o", "csv"]],
+    [
+      "project-measured",
+      ["project", "linear.gemm", "--m", "1", "--n", "1004", "--k", "256", "--measured", "--hardware", "h800,tpu-v6e"],
+    ],
+    ["project-measured-parts", ["project", "moe.layer", "--measured", "--hardware", "910b", "--rows", "part"]],
     ["validate", ["validate"]],
     ["validate-own", ["validate", "--data", "test/cli/kernels.json"]],
   ])("%s prints what the golden file says", async (name, words) => {
@@ -75,6 +80,10 @@ describe("project and validate", () => {
   });
 
   it.each([
+    [
+      ["project", "attention.core", "--measured", "--model", "gemma-3-27b", "--tensor-parallel", "3"],
+      /--tensor-parallel/,
+    ],
     [["project", "attention.cor"], /kernel: expected one of .* did you mean "attention.core"/],
     [["project", "attention.core", "--model", "step4"], /did you mean "step3"/],
     [["project", "attention.core", "--engine", "flash"], /--engine: expected a part of one name alone/],

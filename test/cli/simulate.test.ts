@@ -3,10 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { checkDocument, type SimulateDocument } from "../../src/record/schemas.ts";
+import { emulatedTpotNs } from "../../src/simulate/emulatedTpot.ts";
 import { run } from "./terminal.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "afdbench-simulate-"));
 afterAll(() => rmSync(folder, { recursive: true }));
+/** Of `bench attention.layer moe.layer --batch 4,16 --context 1k --tokens-per-expert 1,4`, without its samples. */
+const RECORD = ["--from", "test/runs/benchRecord.json", "--context", "1k", "--steps", "2"];
 const GIVEN = ["--stage", "A=200us,F=210us,A2F=90us,F2A=170us", "--steps", "4"];
 
 async function rowsOf(words: readonly string[]): Promise<SimulateDocument["rows"]> {
@@ -19,6 +22,8 @@ describe("simulate", () => {
   it.each([
     ["modeled", ["--deploy", "2A2F,3A2F", "--steps", "4"]],
     ["given", GIVEN],
+    ["sweep", ["--deploy", "2A2F,3A2F", "--batch", "1536..12288*2", "--context", "4k,8k", "--steps", "2", "--quiet"]],
+    ["measured", [...RECORD, "--deploy", "16A1F", "--batch", "192", "--net", "10GB/s"]],
     ["requests", [...GIVEN, "--rate", "500", "--burst", "8", "--decode", "16", "--requests", "200"]],
   ])("prints what the golden file of %s stages says", async (name, words) => {
     const { exitCode, out, err } = await run(["simulate", ...words]);
@@ -45,6 +50,39 @@ describe("simulate", () => {
     expect(slow?.tpotNs).toBeGreaterThan(1.5 * (at4k?.tpotNs ?? 0));
   });
 
+  it("takes stage times from a record's rows, as they are, between two of them, and in proportion", async () => {
+    const words = [...RECORD, "--net", "10GB/s", "--micro-batches", "1", "--layers", "2"];
+    const attentionNs = async (deploy: string, batch: string) => {
+      const [row] = await rowsOf([...words, "--deploy", deploy, "--batch", batch]);
+      if (row === undefined) throw new Error("no row");
+      // One micro-batch: busy for its share of a step of two layers.
+      return { stageNs: (row.attentionUtilization * row.tpotNs) / 2, stageTimes: row.stageTimes };
+    };
+    const [four, sixteen] = [18_069_912, 73_560_160];
+    const asItIs = await attentionNs("16A1F", "64");
+    expect(asItIs.stageTimes).toBe("measured");
+    expect(asItIs.stageNs).toBeCloseTo(four, -1);
+    const between = await attentionNs("4A1F", "40");
+    expect(between.stageTimes).toBe("measuredScaled");
+    expect(between.stageNs).toBeCloseTo((four + sixteen) / 2, -1);
+    expect((await attentionNs("1A1F", "32")).stageNs).toBeCloseTo(2 * sixteen, -1);
+    expect((await attentionNs("16A1F", "16")).stageNs).toBeCloseTo(four / 4, -1);
+    const [one, two] = await Promise.all(
+      ["16A1F", "16A2F"].map(async (deploy) => (await rowsOf([...words, "--deploy", deploy, "--batch", "64"]))[0]),
+    );
+    const ffnNs = (row: typeof one) => (row?.ffnUtilization ?? 0) * (row?.tpotNs ?? 0);
+    expect(ffnNs(two) / ffnNs(one)).toBeCloseTo(0.5, 6);
+    expect(two?.stageTimes).toBe("measuredScaled");
+  });
+
+  it("takes them from its projections to accelerators, which have prices and networks", async () => {
+    const words = [...RECORD, "--from-rows", "projected", "--cards", "1", "--deploy", "16A1F", "--batch", "192"];
+    const [row] = await rowsOf(words);
+    expect(row).toMatchObject({ attentionOn: "h800", ffnOn: "h800", stageTimes: "projected" });
+    expect(row?.boundNs).toBeCloseTo(3 * 61 * 1_616_236.36, -4);
+    expect(row?.usdPerMillionTokens).toBeGreaterThan(0);
+  });
+
   it("writes a trace and a timeline, and nothing beside them", async () => {
     const [trace, svg] = [join(folder, "t.json"), join(folder, "t.svg")];
     const { exitCode } = await run(["simulate", ...GIVEN, "--trace", trace, "--svg", svg, "--layers", "6"]);
@@ -63,6 +101,39 @@ describe("simulate", () => {
     expect(arrived.every((id) => sent.has(id))).toBe(true);
     expect(readFileSync(svg, "utf8")).toMatch(/micro-batch 2/);
     expect(readdirSync(folder).toSorted()).toEqual(["t.json", "t.svg"]);
+  });
+
+  it("emulates a pipeline with the flags of the threads' own, as the function for tests does", async () => {
+    const words = [
+      "--stage",
+      "A=2ms,F=1.5ms",
+      "--net-stage",
+      "700us",
+      "--net-latency",
+      "50us",
+      "--net-jitter",
+      "200us",
+    ];
+    const pipeline = {
+      ...{ attentionInstances: 2, ffnInstances: 3, microBatches: 2, layers: 5, attentionNs: 2e6, ffnNs: 1.5e6 },
+      ...{ a2fNs: 7e5, f2aNs: 7e5, latencyNs: 5e4, latencyJitterNs: 2e5, seed: 9, steps: 10 },
+    };
+    for (const linkUse of ["duplex", "shared", "pair"] as const) {
+      const more = ["--deploy", "2A3F", "--micro-batches", "2", "--layers", "5", "--steps", "10", "--seed", "9"];
+      const [row] = await rowsOf([...words, ...more, "--link", linkUse, "--jitter", "lognormal=0.1"]);
+      const expected = emulatedTpotNs({ ...pipeline, linkUse, jitter: { kind: "lognormal", sigma: 0.1 } });
+      expect(row?.tpotNs).toBe(expected);
+    }
+  });
+
+  it("has pairs of instances with links of their own carry as much as the instances' links do together", async () => {
+    const words = ["--deploy", "2A4F", "--steps", "2", "--net", "10GB/s"];
+    const [[duplex], [pair]] = [
+      await rowsOf([...words, "--link", "duplex"]),
+      await rowsOf([...words, "--link", "pair"]),
+    ];
+    expect(duplex?.bound).toBe("network");
+    expect((duplex?.boundNs ?? 0) / (pair?.boundNs ?? 1)).toBeGreaterThan(1.9);
   });
 
   it("scales attention from each deployment's own instances", async () => {
@@ -84,6 +155,29 @@ describe("simulate", () => {
     expect(same).toMatchObject({ tpotNs: alone?.tpotNs, events: alone?.events });
   });
 
+  it("spreads the bytes of requests over the attention instances that there are", async () => {
+    const words = ["--stage", "A=20us,F=20us", "--net", "40GB/s", "--batch", "384", "--decode", "16"];
+    const flood = [...words, "--rate", "1000000", "--requests", "384", "--deploy", "2A2F"];
+    const [asked] = await rowsOf(flood);
+    const [scaled] = await rowsOf([...flood, "--prompt", "16k", "--scale-attention"]);
+    expect(scaled?.attentionInstances).toBe(9);
+    // 128 tokens of 7168 bytes to two FFN instances: from two links they take as long as into two, from nine much less.
+    const intoFfnNs = ((128 * 7168 * 2) / 40e9) * 61 * 3 * 1e9;
+    expect(asked?.bound).toBe("network");
+    expect(asked?.boundNs).toBeCloseTo(intoFfnNs, -3);
+    expect(scaled?.boundNs).toBeCloseTo(intoFfnNs, -3);
+    expect(scaled?.attentionLinkUtilization).toBeLessThan(0.3 * (scaled?.ffnLinkUtilization ?? 0));
+  });
+
+  it("has one rate of a link, whether the stages are given or modeled", async () => {
+    const words = ["--deploy", "2A8F", "--net", "10GB/s", "--batch", "1536", "--link", "shared"];
+    const [given] = await rowsOf([...words, "--stage", "A=1us,F=1us", "--layers", "56"]);
+    const [modeled] = await rowsOf(words);
+    // Five dense layers go to all eight FFN instances, the 56 with experts to four: three that are chosen and the shared one.
+    expect(given?.bound).toBe("network");
+    expect(modeled?.boundNs).toBeCloseTo(((given?.boundNs ?? 0) / 56) * (56 + 5 * 2), -3);
+  });
+
   it("draws an outage no further than the work that is drawn", async () => {
     const svg = join(folder, "outage.svg");
     const { exitCode } = await run(["simulate", ...GIVEN, "--fail", "F1@200ms+50ms,A0@300us+1ms", "--svg", svg]);
@@ -93,6 +187,37 @@ describe("simulate", () => {
     // The axis ends with the first layers, some milliseconds, and not with the outage of FFN 1.
     expect(drawn).not.toMatch(/>(?:50000|100000|200000)</);
     rmSync(svg);
+  });
+
+  it("has experts as popular as recorded, beside Zipf's law, in layers that have experts", async () => {
+    const path = join(folder, "tokens.csv");
+    const tokens = (tokensOf: (expert: number) => number) =>
+      writeFileSync(
+        path,
+        `expert,tokens\n${Array.from({ length: 48 }, (_, one) => `${one},${tokensOf(one)}\n`).join("")}`,
+      );
+    const words = ["--steps", "2"];
+    const [alike] = await rowsOf(words);
+    tokens(() => 5);
+    expect((await rowsOf([...words, "--expert-load", path]))[0]?.tpotNs).toBeCloseTo(alike?.tpotNs ?? 0, -2);
+    tokens((expert) => (expert + 1) ** -0.3);
+    const recorded = (await rowsOf([...words, "--expert-load", path]))[0]?.tpotNs ?? 0;
+    expect(recorded).toBeGreaterThan(1.1 * (alike?.tpotNs ?? 0));
+    expect(recorded).toBeCloseTo((await rowsOf([...words, "--zipf", "0.3"]))[0]?.tpotNs ?? 0, -2);
+    const { exitCode, err } = await run([
+      "simulate",
+      "--model",
+      "deepseek-v3",
+      "--batch",
+      "600",
+      "--expert-load",
+      path,
+    ]);
+    expect(exitCode).toBe(2);
+    expect(err).toMatch(/--expert-load .*: expected the 256 experts of deepseek-v3, got "48 experts"/);
+    const both = await run(["simulate", "--zipf", "1", "--expert-load", path]);
+    expect(both.err).toMatch(/--expert-load: expected one of the two/);
+    rmSync(path);
   });
 
   it("reads requests from a file, and names a hole in it", async () => {
@@ -108,6 +233,30 @@ describe("simulate", () => {
   });
 
   it.each([
+    [[...RECORD, "--deploy", "16A1F", "--batch", "192"], 2, /--net: expected the network of an instance/],
+    [
+      [...RECORD, "--context", "2k", "--batch", "192"],
+      2,
+      /--from .*: expected a row of attention\.layer of step3 in int8 with a medianNs at kvTokens=2048, got "kvTokens=1024"/,
+    ],
+    [
+      [...RECORD, "--model", "deepseek-v3"],
+      2,
+      /expected a row of attention\.layer of deepseek-v3 in int8 with a medianNs/,
+    ],
+    [[...RECORD, "--dtype", "f32"], 2, /expected a row of moe\.layer of step3 in f32 with a medianNs/],
+    [[...RECORD, "--from-rows", "projected", "--ffn-on", "a800"], 2, /moe\.layer .* with a projection to a800/],
+    [[...RECORD, "--stage", "A=1ms,F=1ms"], 2, /--from: expected one of the two/],
+    [["--dtype", "f32"], 2, /--dtype: expected --from FILE beside it/],
+    [["--from", "package.json"], 2, /package\.json: command: expected "bench", got nothing/],
+    [["--from", "none.json"], 2, /--from: expected the path of a record/],
+    [["--net-stage", "1ms"], 2, /--net-stage: expected --stage A=TIME,F=TIME beside it/],
+    [[...GIVEN, "--net-stage", "1ms"], 2, /--net-stage: expected no A2F and F2A in --stage/],
+    [["--link", "mesh"], 2, /--link: expected one of duplex, shared, pair/],
+    [["--batch", "12..3"], 2, /--batch: expected a range/],
+    [["--context", "1..200", "--batch", "6101..6200"], 2, /20000 combinations/],
+    [["--threads", "0"], 2, /--threads: expected a whole number/],
+    [["--batch", "384,768", "--svg", join(tmpdir(), "a.svg")], 2, /--svg: expected one of each, got "with 2 comb/],
     [["--deploy", "0A2F"], 2, /--deploy: expected attention and FFN instances, at least one of each/],
     [["--stage", "A=200us"], 2, /--stage: expected times of a layer's attention and FFN/],
     [["--stage", "A=200,F=200us"], 2, /--stage/],

@@ -34,12 +34,14 @@ describe("a file of measurements", () => {
     });
   });
 
-  it("takes the peaks that it states before the catalog's", () => {
+  it("takes the peaks that it states before the catalog's, cores and cache from there", () => {
     const stated = { ...file(GEMM), peaksUsed: { memGBps: 1000, bf16TFLOPS: 100 } };
     expect(readMeasurements(stated, "own.json").measured[0]?.peaks).toEqual({
       name: "h100",
       bytesPerSecond: 1e12,
       bf16FlopsPerSecond: 1e14,
+      cores: 132,
+      l2Bytes: 50 * 2 ** 20,
     });
     const byName = { ...file({ ...GEMM, gpu: "MI210" }), peaksUsed: { MI210: { memGBps: 1600, bf16TFLOPS: 181 } } };
     expect(readMeasurements(byName, "own.json").measured[0]?.peaks.name).toBe("mi210");

@@ -42,6 +42,28 @@ describe("accelerators", () => {
     ]).toEqual([bf16, fp8, int8, fp4, bandwidth, memory]);
   });
 
+  // White papers, device properties and CANN's platform files: mebibytes of the last cache, cores.
+  it.each([
+    ["h800", 50, 132],
+    ["h20", 60, 78],
+    ["a800", 40, 108],
+    ["910b", 192, 24],
+    ["h100", 50, 132],
+    ["h200", 60, 132],
+    ["a100", 40, 108],
+    ["a40", 6, 84],
+    ["l4", 48, 58],
+    ["l20", 96, 92],
+    ["rtx-4090", 72, 128],
+    ["b200", 126.5, 148],
+    ["gb200", 126.5, 152],
+    ["mi300x", 256, 304],
+    ["tpu-v5e", undefined, undefined],
+  ])("%s has its maker's cache and cores", (name, l2, cores) => {
+    const card = loadAccelerator(name);
+    expect([card.l2Bytes && card.l2Bytes / 2 ** 20, card.cores]).toEqual([l2, cores]);
+  });
+
   it("have a source for every figure, and no source without one", () => {
     for (const accelerator of acceleratorNames().map(loadAccelerator)) {
       const given = FIGURE_NAMES.filter((figure) => accelerator[figure] !== undefined);

@@ -48,6 +48,8 @@ describe("readAcceleratorFile", () => {
         peakBf16FlopsPerSecond: 9.89e14,
         memoryBytesPerSecond: 3.35e12,
         memoryBytes: 80e9,
+        l2Bytes: 50 * 2 ** 20,
+        cores: 132,
         networkBytesPerSecond: 4e11,
         cardsPerServer: 8,
         source: "our contract of 2026",

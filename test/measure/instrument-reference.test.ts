@@ -145,11 +145,30 @@ it("counts random control flow as the reference does", () => {
         loadBytes: 4 * read(reference.exports, "loads"),
         storeBytes: 4 * read(reference.exports, "stores"),
       };
-      for (const trace of [false, true]) {
-        const module = instantiate(assemble(...SUPPORT, runFunction(plain)), { trace });
+      const counting = {
+        map: { chunkShift: 2 },
+        ranges: [
+          [0, 4],
+          [4, 8],
+        ],
+      } as const;
+      for (const [trace, ranges] of [
+        [false, undefined] as const,
+        [true, undefined] as const,
+        [false, counting] as const,
+      ]) {
+        const options = { trace, ...(ranges === undefined ? {} : { counting: ranges }) };
+        const module = instantiate(assemble(...SUPPORT, runFunction(plain)), options);
         module.run("run", seed);
         expect(read(module.exports, "state")).toBe(read(reference.exports, "state"));
         expect(module.counts()).toMatchObject(expected);
+        // Loads read address 0, stores write address 4.
+        const byRange = [
+          [expected.loadBytes, 0],
+          [0, expected.storeBytes],
+          [0, 0],
+        ];
+        if (ranges !== undefined) expect(module.rangeCounts()).toEqual(byRange);
         expect(module.accesses.length * 4).toBe(trace ? expected.loadBytes + expected.storeBytes : 0);
       }
     }),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Counts, readCounts, resetCounts, zeroCounts } from "../../src/measure/counts.ts";
-import { assemble, instantiate, MEMORY_IMPORT } from "./instrumentFixtures.ts";
+import { startRangeCounts } from "../../src/measure/rangeCounts.ts";
+import { assemble, instantiate, MEMORY_IMPORT, type TestRanges } from "./instrumentFixtures.ts";
 
 const ADD = "(f32.add (f32.const 1) (f32.const 2))";
 
@@ -234,5 +235,101 @@ describe("instrument", () => {
     const total = (store: number) =>
       expected.reduce((sum, [, bytes, isStore]) => sum + (isStore === store ? (bytes ?? 0) : 0), 0);
     expect(module.counts()).toMatchObject({ loadBytes: total(0), storeBytes: total(1) });
+  });
+});
+
+describe("bytes by range, by hand", () => {
+  const run = (body: string, counting: TestRanges, argument = 0) => {
+    const wasm = assemble(MEMORY_IMPORT, `(func (export "run") (param i32) (local i32) ${body})`);
+    const module = instantiate(wasm, { counting });
+    module.run("run", argument);
+    return module;
+  };
+  const chunksOf4: TestRanges = {
+    map: { chunkShift: 2 },
+    ranges: [
+      [0, 16],
+      [16, 32],
+      [64, 4096],
+    ],
+  };
+
+  it("sorts each access to the range of its first byte, with its offset", () => {
+    const body = `
+      (i32.store offset=16 (i32.load (i32.const 0)) (i32.load8_u offset=64 (local.get 0)))
+      (drop (v128.load (i32.const 12)))
+      (v128.store64_lane 1 (i32.const 20) (v128.load32_splat (i32.const 40)))
+      (drop (i64.atomic.rmw.add (i32.const 72) (i64.const 1)))`;
+    expect(run(body, chunksOf4, 8).rangeCounts()).toEqual([
+      [4 + 16, 0],
+      [0, 4 + 8],
+      [1 + 8, 8],
+      [4, 0],
+    ]);
+  });
+
+  it("sorts every byte of a copy and of a fill", () => {
+    const body = `
+      (memory.copy (i32.const 60) (i32.const 10) (local.get 0))
+      (memory.fill (i32.const 30) (i32.const 1) (i32.const 3))
+      (memory.fill (i32.const 0) (i32.const 1) (i32.const 0))`;
+    expect(run(body, chunksOf4, 20).rangeCounts()).toEqual([
+      [6, 0],
+      [14, 2],
+      [0, 16],
+      [0, 4 + 1],
+    ]);
+  });
+
+  it("counts what lies behind the map as its last chunk", () => {
+    const counting: TestRanges = { map: { chunkShift: 0, lastChunk: 9 }, ranges: [[3, 9]] };
+    const body = `
+      (loop $next
+        (i32.store8 (local.get 1) (i32.const 0))
+        (local.set 1 (i32.add (local.get 1) (i32.const 1)))
+        (br_if $next (i32.lt_u (local.get 1) (local.get 0))))
+      (drop (i64.load (i32.const 200000)))`;
+    expect(run(body, counting, 100).rangeCounts()).toEqual([
+      [0, 6],
+      [8, 94],
+    ]);
+  });
+
+  it("starts anew after each reading, and adds up to what was counted in all", () => {
+    const module = run("(i64.store (i32.const 8) (i64.load (i32.const 0)))", chunksOf4);
+    expect(module.rangeCounts()[0]).toEqual([8, 8]);
+    expect(module.rangeCounts()[0]).toEqual([0, 0]);
+    module.run("run", 0);
+    module.run("run", 0);
+    expect(module.rangeCounts()[0]).toEqual([16, 16]);
+    expect(module.counts()).toMatchObject({ loadBytes: 24, storeBytes: 24 });
+  });
+
+  it("gives overlapping bytes to the first range, and refuses ranges that no map can hold", () => {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 8 });
+    memory.grow(1);
+    const start = (begin: number, end: number) => () =>
+      startRangeCounts(memory, { chunkShift: 4 }, [{ name: "x", begin, end }]);
+    expect(start(8, 32)).toThrow(/range x: 8..32 does not fit/);
+    expect(start(16, 2 ** 30)).toThrow(/does not fit/);
+    expect(() =>
+      startRangeCounts(
+        memory,
+        { chunkShift: 4 },
+        Array.from({ length: 256 }, () => ({ name: "", begin: 0, end: 16 })),
+      ),
+    ).toThrow(/at most 255/);
+    const overlapping: TestRanges = {
+      map: { chunkShift: 2 },
+      ranges: [
+        [4, 8],
+        [0, 16],
+      ],
+    };
+    expect(run("(drop (v128.load (i32.const 4))) (drop (i32.load (i32.const 8)))", overlapping).rangeCounts()).toEqual([
+      [16, 0],
+      [4, 0],
+      [0, 0],
+    ]);
   });
 });

@@ -1,13 +1,15 @@
 import asc from "assemblyscript/asc";
 import binaryen from "binaryen";
+import { createPrivateMemory } from "../../src/kernels/load.ts";
 import { readCounts } from "../../src/measure/counts.ts";
 import { instrument } from "../../src/measure/instrument.ts";
+import { type RangeMap, startRangeCounts, takeRangeCounts } from "../../src/measure/rangeCounts.ts";
 
 /** What every module of these tests imports its memory as: four shared pages. */
 export const MEMORY_IMPORT = '(import "env" "memory" (memory 4 4 shared))';
 
-export function newMemory(): WebAssembly.Memory {
-  return new WebAssembly.Memory({ initial: 4, maximum: 4, shared: true });
+export function newMemory(pages = 4): WebAssembly.Memory {
+  return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
 }
 
 /** Assembles a module of the given fields, in the text format. */
@@ -28,21 +30,51 @@ export interface TracedAccess {
 
 type Access = (address: number, bytes: number, isStore: number) => void;
 
+/** Ranges of the tests' memory, as [begin, end], and how their map is made. */
+export interface TestRanges {
+  readonly map: RangeMap;
+  readonly ranges: readonly (readonly [number, number])[];
+}
+
 /** Instruments and instantiates a module; what it traces goes to `access`, or is collected where there is none. */
-export function instantiate(wasm: Uint8Array, options: { trace?: boolean; access?: Access } = {}) {
-  const { trace = false } = options;
-  const memory = newMemory();
+export function instantiate(
+  wasm: Uint8Array,
+  options: { trace?: boolean; access?: Access; pages?: number; counting?: TestRanges } = {},
+) {
+  const { trace = false, counting } = options;
+  const memory = newMemory(options.pages);
+  const rangeMemory = createPrivateMemory(2 ** 19);
+  const ranges = (counting?.ranges ?? []).map(([begin, end], index) => ({ name: `range${index}`, begin, end }));
+  if (counting !== undefined) startRangeCounts(rangeMemory, counting.map, ranges);
   const accesses: TracedAccess[] = [];
   const collect: Access = (address, bytes, isStore) => accesses.push({ address, bytes, isStore });
   const access = options.access ?? collect;
-  const counted = new WebAssembly.Module(new Uint8Array(instrument(binaryen, wasm, { trace })));
-  const instance = new WebAssembly.Instance(counted, { env: { memory, abort: fail }, trace: { access } });
+  const instrumented = new Uint8Array(
+    instrument(binaryen, wasm, { trace, ...(counting === undefined ? {} : { ranges: counting.map }) }),
+  );
+  const counted = new WebAssembly.Module(instrumented);
+  const instance = new WebAssembly.Instance(counted, {
+    env: { memory, abort: fail },
+    trace: { access },
+    ranges: { memory: rangeMemory },
+  });
   const run = (name: string, ...values: number[]): unknown => {
     const called = instance.exports[name];
     if (typeof called !== "function") throw new Error(`no export ${name}`);
     return called(...values);
   };
-  return { exports: instance.exports, memory, accesses, run, counts: () => readCounts(instance.exports) };
+  return {
+    exports: instance.exports,
+    memory,
+    accesses,
+    run,
+    counts: () => readCounts(instance.exports),
+    /** Bytes of each range since the last call: loaded, stored; those outside them last. */
+    rangeCounts: () => {
+      const { ranges: counted, other } = takeRangeCounts(rangeMemory, ranges.length);
+      return [...counted, other].map(({ loadBytes, storeBytes }) => [loadBytes, storeBytes]);
+    },
+  };
 }
 
 /** Compiles AssemblyScript as the kernels are compiled, but for the flags in which their targets differ. */

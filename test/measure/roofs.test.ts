@@ -1,13 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { startResidentPool } from "../../src/host/pool.ts";
+import { type ResidentPool, startResidentPool } from "../../src/host/pool.ts";
 import { readKernelModule } from "../../src/kernels/files.ts";
-import { compileKernels, createMemory, instantiateKernels } from "../../src/kernels/load.ts";
+import { compileKernels, createMemory, createPrivateMemory, instantiateKernels } from "../../src/kernels/load.ts";
 import { runSteps } from "../../src/kernels/program.ts";
 import { type clockLoop, float32Forms, int8Forms, readLoop } from "../../src/kernels/roofs.ts";
 import { targets } from "../../src/kernels/target.ts";
 import { dotsOf } from "../../src/measure/calibration.ts";
 import { readCounts, resetCounts } from "../../src/measure/counts.ts";
-import { type HostRoofs, levelOf, measureRoofs } from "../../src/measure/roofs.ts";
+import { SPREAD_LIMIT } from "../../src/measure/judgeRoofs.ts";
+import { ARENA_CHUNK_SHIFT, rangeMemoryBytes } from "../../src/measure/rangeCounts.ts";
+import { measurePasses } from "../../src/measure/roofPasses.ts";
+import { planReads, type RoofPlan } from "../../src/measure/roofPlan.ts";
+import { type BandwidthRoof, type HostRoofs, levelOf, measureRoofs } from "../../src/measure/roofs.ts";
 import { workerUrl } from "../../src/measure/runner.ts";
 
 const never = new AbortController().signal;
@@ -20,7 +24,8 @@ describe.each(targets)("calibration loops of target %s", (target) => {
   /** Counts of one call of one loop. */
   function countsOf(loop: ReturnType<typeof clockLoop>) {
     const memory = createMemory(loop.totalBytes);
-    const exports = instantiateKernels(counted, memory);
+    const chunks = loop.totalBytes / 2 ** ARENA_CHUNK_SHIFT + 65536;
+    const exports = instantiateKernels(counted, memory, undefined, createPrivateMemory(rangeMemoryBytes(chunks)));
     loop.prepare(exports);
     resetCounts(exports);
     runSteps(exports, loop.steps(0));
@@ -62,27 +67,61 @@ describe.each(targets)("calibration loops of target %s", (target) => {
 });
 
 describe("measureRoofs", () => {
+  const module = compileKernels(readKernelModule("simd", "plain"));
+
   it("measures every roof and level on one thread", async () => {
-    const pool = startResidentPool(workerUrl, 1);
-    try {
-      const module = compileKernels(readKernelModule("simd", "plain"));
-      const roofs = await measureRoofs(pool, "simd", module, sizes, 2, never);
+    await onPool(1, async (pool) => {
+      const run = { pool, cores: 2, vectorBits: 128 as const, signal: never };
+      const roofs = await measureRoofs(run, { target: "simd", module }, sizes, { least: 3, most: 4, passNs: 1e7 });
       expect(roofs.bandwidth.map(({ level }) => level)).toEqual(["L1", "L2", "L3", "DRAM"]);
       for (const roof of [roofs.float32, roofs.int8, ...roofs.bandwidth]) {
-        expect(roof.samplesNs.length).toBeGreaterThan(0);
+        expect(roof.passes === 3 || roof.passes === 4).toBe(true);
+        expect(roof.samplesNs.length).toBeGreaterThanOrEqual(7);
         expect(roof.perSecond).toBeCloseTo((roof.workPerCall / Math.min(...roof.samplesNs)) * 1e9, 0);
+        expect(roof.unstable === undefined ? (roof.spread ?? 1) <= SPREAD_LIMIT : roof.unstable.length > 0).toBe(true);
       }
       // The baseline target has multiply and add apart: 8 FLOP a cycle.
       expect(roofs.suspect).toBe(roofs.float32.perSecond < 0.85 * roofs.clockHz * 8);
-    } finally {
-      await pool.destroy();
-    }
+    });
+  });
+
+  it("gives what was passed over where it is interrupted, as unstable", async () => {
+    await onPool(2, async (pool) => {
+      const stop = new AbortController();
+      const build = { target: "simd" as const, module };
+      const plans = [planReads({ ...build, threads: 2 }, sizes), planReads({ ...build, threads: 1 }, sizes)].flat();
+      const run = { pool, cores: 2, vectorBits: 128 as const, signal: stop.signal };
+      const began: string[] = [];
+      const onRoof = ({ threads, level }: RoofPlan, pass: number) => {
+        began.push(`${threads} ${level} ${pass}`);
+        if (began.length === 4) stop.abort();
+      };
+      const roofs = await measurePasses({ ...run, onRoof }, plans, { least: 3, most: 9, passNs: 1e7 });
+      expect(began).toEqual(["2 L1 1", "2 L2 1", "2 L3 1", "2 DRAM 1"]);
+      expect(roofs.map(({ plan }) => plan.level)).toEqual(["L1", "L2", "L3"]);
+      for (const { passes, spread, unstable } of roofs) {
+        expect({ passes, spread }).toEqual({ passes: 1, spread: undefined });
+        expect(unstable).toMatch(/fewer than 3 passes/);
+      }
+    });
   });
 });
 
+async function onPool(threads: number, body: (pool: ResidentPool) => Promise<void>): Promise<void> {
+  const pool = startResidentPool(workerUrl, threads);
+  try {
+    await body(pool);
+  } finally {
+    await pool.destroy();
+  }
+}
+
 describe("levelOf", () => {
-  const roof = { form: "", perSecond: 1, samplesNs: [1], workPerCall: 1, workingSetBytes: 1 };
-  const bandwidth = (["L1", "L2", "L3", "DRAM"] as const).map((level) => ({ ...roof, level }));
+  const module = compileKernels(readKernelModule("simd", "plain"));
+  const plans = planReads({ target: "simd", module, threads: 1 }, sizes);
+  const passed = { form: "", perSecond: 1, samplesNs: [1], workPerCall: 1, passes: 3, workingSetBytes: 1 };
+  const roof: BandwidthRoof = { ...passed, plan: plans[0] as RoofPlan, level: "L1" };
+  const bandwidth = plans.map(({ level }): BandwidthRoof => ({ ...roof, level: level ?? "L1" }));
   const roofs: HostRoofs = { threads: 1, clockHz: 1, float32: roof, int8: roof, bandwidth, suspect: false };
 
   it.each([

@@ -32,6 +32,9 @@ const tinyConfig = {
   norm_expert_weight: false,
 };
 
+/** A row that was checked and timed, on a machine that may be disturbed. */
+const timed = /^(ok|roofSuspect|unstable)$/;
+
 let folder = "";
 let configFile = "";
 beforeAll(() => {
@@ -82,7 +85,7 @@ describe("bench", () => {
     const measured = rows.filter(({ kernel }) => !kernel.startsWith("roof."));
     expect(progress).toHaveLength(measured.length + 1);
     for (const row of measured) {
-      expect(row.status, `${row.kernel} ${row.dtype}: ${row.statusReason}`).toMatch(/^(ok|roofSuspect)$/);
+      expect(row.status, `${row.kernel} ${row.dtype}: ${row.statusReason}`).toMatch(timed);
       expect(row.samplesNs).toHaveLength(3);
       expect(row.maxErrorFraction).toBeLessThanOrEqual(1);
       expect(row.flopsPerSecond).toBeCloseTo(((row.flops ?? 0) / (row.medianNs ?? 0)) * 1e9, 0);
@@ -105,13 +108,14 @@ describe("bench", () => {
     const { document, failed } = await bench(settingsOf({ configFile, kernels }));
     const rows = kernelRows(document.rows).filter(({ kernel }) => kernel.startsWith("wire."));
     expect(failed).toBe(false);
-    expect(rows.map(({ kernel, dtype, shape, status }) => [kernel, dtype, shape, status])).toEqual([
-      ["wire.quantizeInt8", "int8", "batch=2 hidden=64", "ok"],
-      ["wire.dequantizeFp8", "fp8", "batch=2 hidden=64 block=128", "ok"],
-      ["wire.quantizeBf16", "bf16", "batch=2 hidden=64", "ok"],
+    expect(rows.map(({ kernel, dtype, shape }) => [kernel, dtype, shape])).toEqual([
+      ["wire.quantizeInt8", "int8", "batch=2 hidden=64"],
+      ["wire.dequantizeFp8", "fp8", "batch=2 hidden=64 block=128"],
+      ["wire.quantizeBf16", "bf16", "batch=2 hidden=64"],
     ]);
     const bytes = [2 * (64 * 5 + 4), 2 * (64 * 5 + 4), 2 * 64 * 6];
     for (const [index, row] of rows.entries()) {
+      expect(row.status).toMatch(timed);
       expect(row.bytesPerSecond).toBeCloseTo(((bytes[index] ?? 0) / (row.medianNs ?? 0)) * 1e9, 0);
       expect(row).not.toHaveProperty("flopsPerSecond");
       expect(row.maxErrorFraction).toBe(0);
@@ -133,7 +137,7 @@ describe("bench", () => {
     );
     expect(int4?.map(({ kernel }) => kernel)).toEqual(int8?.map(({ kernel }) => kernel));
     for (const [index, row] of (int4 ?? []).entries()) {
-      expect(row.status).toBe("ok");
+      expect(row.status).toMatch(timed);
       expect(row.shape).toBe(`${int8?.[index]?.shape} weights=int4`);
       expect(row.dtype).toBe("int8");
       expect(row.modeledFlops).toBe(int8?.[index]?.modeledFlops);
@@ -146,7 +150,7 @@ describe("bench", () => {
     const { document, failed } = await bench(settings);
     expect(failed).toBe(false);
     const row = kernelRows(document.rows).find(({ kernel }) => kernel === "moe.router");
-    expect(row?.status).toMatch(/^(ok|roofSuspect)$/);
+    expect(row?.status).toMatch(timed);
   });
 
   it("refuses weights that nothing of the run multiplies", async () => {
@@ -203,7 +207,7 @@ describe("bench", () => {
     const { document, failed } = await bench(settings);
     const row = kernelRows(document.rows).find(({ kernel }) => kernel === "attention.core");
     expect(row?.modeledFlopsPerByte).toBeCloseTo(flopsPerByte, 6);
-    expect(row?.status).toBe("ok");
+    expect(row?.status).toMatch(timed);
     expect(failed).toBe(false);
     expect(checkDocument(JSON.parse(JSON.stringify(document)))).toEqual(document);
   });

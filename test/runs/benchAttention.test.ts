@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { GroupedSpec, ModelCard } from "../../src/model/card.ts";
 import { loadCatalogModel } from "../../src/model/catalog.ts";
 import { attentionRow } from "../../src/runs/benchAttention.ts";
+import { scaleBetween } from "../../src/runs/benchTrace.ts";
 import type { RowContext } from "../../src/runs/plannedRow.ts";
 import { bufferOf, checked, machineOf, strayBytes } from "../kernels/machine.ts";
 
@@ -61,6 +62,8 @@ describe("attention rows of layers with a span", () => {
     expect(trace?.shape).toMatch(/^batch=1 kvTokens=\d+, KV bytes times \d+(\.\d+)?$/);
     const traced = Number(/kvTokens=(\d+)/.exec(trace?.shape ?? "")?.[1]);
     expect(traced % 256).toBe(0);
-    expect(trace?.scaleOf("kvCache")).toBe((2 * 2 ** 20) / traced);
+    const whole = row.build?.();
+    if (whole === undefined || trace === undefined) throw new Error("expected a case and its trace");
+    expect(scaleBetween(whole, trace.kernelCase, 64)("kvCache")).toBe((2 * 2 ** 20) / traced);
   });
 });

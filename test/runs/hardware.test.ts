@@ -73,7 +73,9 @@ describe("showHardware", () => {
   it("gives a source for each figure that stands there, and for no other", () => {
     for (const row of [...hardware().rows, ...showHardware({ hardware: [own("mine")] }).rows]) {
       const keys = Object.keys(row);
-      const figures = keys.filter((key) => /^(usd|peak|memory|network|cards)/.test(key) && !key.endsWith("Source"));
+      const figures = keys.filter(
+        (key) => /^(usd|peak|memory|l2|core|network|cards)/.test(key) && !key.endsWith("Source"),
+      );
       const sources = keys.filter((key) => key.endsWith("Source"));
       expect(sources.sort()).toEqual(figures.map((figure) => `${figure}Source`).sort());
     }

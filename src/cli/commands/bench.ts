@@ -1,9 +1,15 @@
 import type { Command } from "commander";
 import { type BenchOutcome, type BenchSettings, KERNELS } from "../../runs/settings.ts";
-import { InfeasibleError } from "../../units/errors.ts";
-import { type BenchOptions, resolveBench } from "../benchOptions.ts";
+import { addShapeOptions, type BenchOptions, resolveBench } from "../benchOptions.ts";
 import { interruptible } from "../interrupt.ts";
-import { addOutputOptions, emit, HARDWARE_HELP, type OutputOptions, resolveOutput } from "../output.ts";
+import {
+  addOutputOptions,
+  emit,
+  HARDWARE_HELP,
+  type OutputOptions,
+  resolveOutput,
+  warnUnlessSavable,
+} from "../output.ts";
 import { NO_PROGRESS, type Progress, startProgress } from "../progress.ts";
 import type { CommandContext, Terminal } from "../terminal.ts";
 
@@ -27,18 +33,8 @@ export function addBench(program: Command, context: CommandContext): void {
   const command = program
     .command("bench")
     .description("measure kernels on this machine, and project them to accelerators")
-    .argument("[kernel...]", "kernels to run (default: all but linear.gemm and wire.*)")
-    .option("--model <name>", "model of the catalog whose shapes to run (default: step3)")
-    .option("--config <file>", "config.json or model card whose shapes to run")
-    .option("--batch <list>", "sequences decoded together", "16")
-    .option("--context <list>", "cached tokens of each sequence", "8k")
-    .option("--dtype <list>", "what kernels compute in: f32, int8", "f32,int8")
-    .option("--kv-dtype <list>", "KV cache format: f32, bf16, fp8, int8, int4 (default: --dtype)")
-    .option("--weight-dtype <list>", "how weights are stored: f32, int8, int4 (default: as --dtype)")
-    .option("--tokens-per-expert <list>", "tokens that each expert computes in a step", "16")
-    .option("--m <list>", "rows of the left matrix, for moe.expertMatmul and linear.gemm")
-    .option("--n <list>", "columns of the right matrix, for the same")
-    .option("--k <list>", "inner dimension, for the same")
+    .argument("[kernel...]", "kernels to run (default: all but linear.gemm and wire.*)");
+  addShapeOptions(command)
     .option("--threads <list>", "threads that a kernel runs on", "1")
     .option("--target <name>", "WASM target: simd, relaxed, debug (default: the fastest this engine has)")
     .option("--revectorize", "let V8 fuse pairs of 128-bit vectors into 256 bits (Node 24 or newer, x64)")
@@ -67,7 +63,7 @@ type Resolved = Omit<BenchSettings, "signal" | "onProgress">;
 
 async function runBench(settings: Resolved, options: OutputOptions, terminal: Terminal): Promise<number> {
   const output = await resolveOutput(options, "bench");
-  if (output.savePath !== undefined) await warnUnlessWritable(output.savePath, terminal);
+  await warnUnlessSavable(output, terminal);
   const progress = options.quiet === true ? NO_PROGRESS : startProgress(terminal);
   const outcome = await runInterruptibly(settings, progress, terminal);
   await emit(outcome.document, output, options, terminal);
@@ -95,17 +91,6 @@ async function runInterruptibly(settings: Resolved, progress: Progress, terminal
   } finally {
     interrupt.end();
     progress.clear();
-  }
-}
-
-/** A run can be long: say at once that its record will have no place, but measure and print all the same. */
-async function warnUnlessWritable(path: string, terminal: Terminal): Promise<void> {
-  const { checkWritable } = await import("../../record/files.ts");
-  try {
-    checkWritable(path);
-  } catch (error) {
-    if (!(error instanceof InfeasibleError)) throw error;
-    terminal.err(`afdbench: warning: ${error.message}; the results will still be printed\n`);
   }
 }
 

@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import type { PlanSettings } from "../../runs/plan.ts";
 import { InvalidInputError } from "../../units/errors.ts";
-import { parseCount, parseDurationNs, parseList, parseNames, parseTokens } from "../../units/parse.ts";
+import { parseCount, parseDurationNs, parseList, parseNames, parseSeed, parseTokens } from "../../units/parse.ts";
+import { EXPERT_LOAD_HELP, type ExpertOptions, parseExperts, readExperts, ZIPF_HELP } from "../expertOptions.ts";
 import { setOption } from "../modelingOptions.ts";
 import {
   addOutputOptions,
@@ -15,7 +16,7 @@ import {
 } from "../output.ts";
 import type { CommandContext } from "../terminal.ts";
 
-interface PlanOptions extends OutputOptions {
+interface PlanOptions extends OutputOptions, ExpertOptions {
   model?: string;
   config?: string;
   context: string;
@@ -32,6 +33,7 @@ interface PlanOptions extends OutputOptions {
   microBatches: string;
   instanceCards: string;
   link: string;
+  seed: string;
   top: string;
   set: string[];
 }
@@ -44,6 +46,7 @@ Examples:
   $ afdbench plan --model step3 --batch 64 --objective cards           # fewest for 64 sequences
   $ afdbench plan --model step3 --set h800.networkBytesPerSecond=25GB/s
   $ afdbench plan --model step3 --set efficiency.hottestCardFactor=1.5
+  $ afdbench plan --model deepseek-v3 --expert-load tokens.csv     # experts as popular as recorded
   $ afdbench plan --model deepseek-v3 --hardware h800 --svg front.svg
 Constants of stage times (efficiency.NAME), and how to read the answer: docs/plan.md.
 `;
@@ -80,6 +83,9 @@ export function addPlan(program: Command, { terminal }: CommandContext): void {
     .option("--micro-batches <list>", "micro-batches under way", "1..4")
     .option("--instance-cards <list>", "cards of an instance", "4,8")
     .option("--link <use>", "shared: both directions of a NIC take turns, or duplex", "shared")
+    .option("--zipf <exponent>", ZIPF_HELP)
+    .option("--expert-load <file>", EXPERT_LOAD_HELP)
+    .option("--seed <number>", "seed of which experts are hot in which layer", "1")
     .option("--top <count>", "deployments to name", "6")
     .addOption(setOption("a figure, a model's field or a constant"));
   addOutputOptions(addSvgOption(command, "cost against TPOT, with the Pareto front,"))
@@ -87,7 +93,8 @@ export function addPlan(program: Command, { terminal }: CommandContext): void {
     .action(async (options: PlanOptions) => {
       const hardware = options.hardware === undefined ? [] : parseNames(options.hardware, "--hardware");
       const { readHardware } = await import("../../runs/hardware.ts");
-      const settings = resolvePlan(options, await readHardware(hardware));
+      const experts = await readExperts(parseExperts(options));
+      const settings = resolvePlan(options, await readHardware(hardware), experts);
       const output = await resolveOutput(options, "plan");
       const { plan } = await import("../../runs/plan.ts");
       const document = await plan(settings);
@@ -98,7 +105,11 @@ export function addPlan(program: Command, { terminal }: CommandContext): void {
     });
 }
 
-function resolvePlan(options: PlanOptions, hardware: PlanSettings["hardware"]): PlanSettings {
+function resolvePlan(
+  options: PlanOptions,
+  hardware: PlanSettings["hardware"],
+  experts: PlanSettings["experts"] | undefined,
+): PlanSettings {
   return {
     model: choiceOf(options),
     contexts: parseList(options.context, parseTokens, "--context"),
@@ -117,6 +128,8 @@ function resolvePlan(options: PlanOptions, hardware: PlanSettings["hardware"]): 
     microBatches: listWithin(options.microBatches, "--micro-batches", MOST_MICRO_BATCHES),
     instanceCards: listWithin(options.instanceCards, "--instance-cards", MOST_CARDS),
     linkUse: requireKnown("--link", options.link, LINKS),
+    ...(experts === undefined ? {} : { experts }),
+    seed: parseSeed(options.seed, "--seed"),
     top: within(parseCount(options.top, "--top"), "--top", MOST_NAMED),
     settings: options.set,
   };

@@ -22,13 +22,15 @@ interface ProjectOptions extends OutputOptions {
   engine?: string;
   precision: string;
   kvBits: string;
+  measured?: boolean;
 }
 
 const KV_BITS = ["16", "8"] as const;
 
 const HELP = `
 Kernels: ${PROJECTED_KERNELS.join(", ")}.
-No kernel is run: constants come from published kernel times (see \`afdbench validate\`).
+Constants come from published kernel times (see \`afdbench validate\`). Without --measured no kernel
+is run.
 
 Examples:
   $ afdbench project attention.layer --model step3 --batch 64 --context 8k,32k
@@ -37,13 +39,14 @@ Examples:
   $ afdbench project moe.layer --model deepseek-v3 --batch 128 --expert-parallel 32
   $ afdbench project linear.gemm --m '1..256*4' --n 7168 --k 2048
   $ afdbench project attention.layer --hardware b200,my-cards.yaml --rows part
+  $ afdbench project attention.layer --model step3 --measured
 `;
 
 /** `afdbench project`: a kernel's time on accelerators, with a band. */
 export function addProject(program: Command, { terminal }: CommandContext): void {
   const command = program
     .command("project")
-    .description("project a kernel's time to accelerators, with an 80% band; nothing is run")
+    .description("project a kernel's time to accelerators, with an 80% band")
     .argument("<kernel>", "what to project")
     .option("--model <name>", "model of the catalog (default: step3)")
     .option("--config <file>", "a config.json or model card instead")
@@ -58,7 +61,8 @@ export function addProject(program: Command, { terminal }: CommandContext): void
     .addOption(setOption("a figure"))
     .option("--engine <name>", "kernel library, or a part of its name (default: the family's median one)")
     .option("--precision <precision>", `what products multiply in: ${PROJECTED_PRECISIONS.join(", ")}`, "auto")
-    .option("--kv-bits <bits>", "bits of a cached element, 16 or 8", "16");
+    .option("--kv-bits <bits>", "bits of a cached element, 16 or 8", "16")
+    .option("--measured", "count FLOPs and memory traffic by running the kernels here");
   addOutputOptions(command)
     .addHelpText("after", HELP)
     .action(async (kernel: string, options: ProjectOptions) => {
@@ -87,6 +91,7 @@ function resolveProject(
     settings: options.set,
     ...(options.engine === undefined ? {} : { engine: options.engine }),
     precision: requireKnown("--precision", options.precision, PROJECTED_PRECISIONS),
+    counts: options.measured === true ? "measured" : "modeled",
     kvBits: Number(requireKnown("--kv-bits", options.kvBits, KV_BITS)),
     ...dimensionsOf(options),
   };

@@ -1,9 +1,12 @@
 import type { Command } from "commander";
 import type { Slice } from "../../record/slice.ts";
+import type { RecordChoice } from "../../runs/measuredStages.ts";
+import type { TimelineText } from "../../report/figures/timelineFigure.ts";
 import type { SimulateOutcome } from "../../runs/simulate.ts";
 import type { InstanceCounts, RequestChoice, SimulateSettings } from "../../runs/simulateSettings.ts";
 import { InvalidInputError } from "../../units/errors.ts";
 import { parseCount } from "../../units/parse.ts";
+import { EXPERT_LOAD_HELP, readExperts, ZIPF_HELP } from "../expertOptions.ts";
 import { interruptible } from "../interrupt.ts";
 import { setOption } from "../modelingOptions.ts";
 import { addOutputOptions, addSvgOption, emit, resolveOutput, saveFigure } from "../output.ts";
@@ -11,17 +14,20 @@ import { NO_PROGRESS, startProgress } from "../progress.ts";
 import { type Arrivals, parseSimulate, type SimulateOptions } from "../simulateOptions.ts";
 import type { CommandContext, Terminal } from "../terminal.ts";
 
-const STAGE = "--stage A=200us,F=210us,A2F=90us,F2A=170us";
+const STAGE = "--stage A=2ms,F=2ms,A2F=1ms,F2A=1ms";
 
 const HELP = `
 Examples:
   $ afdbench simulate --deploy 2A2F,3A2F --context 4k --batch 6144
   $ afdbench simulate --model deepseek-v3 --attention-on h20 --ffn-on h800 --zipf 0.3
+  $ afdbench simulate --from run.json --deploy 16A1F --batch 768 --context 8k --net 10GB/s
   $ afdbench simulate ${STAGE}
   $ afdbench simulate --deploy 2A2F,3A2F --stage A=200us,F=200us --net 320GB/s
   $ afdbench simulate ${STAGE} --jitter lognormal=0.05
+  $ afdbench simulate --stage A=2ms,F=2ms --net-stage 1ms --net-jitter 200us --layers 8
   $ afdbench simulate ${STAGE} --straggler A0=1.2 --zipf 0.3
   $ afdbench simulate ${STAGE} --fail F1@200ms+50ms --trace t.json
+  $ afdbench simulate --deploy 2A2F,3A2F --batch '1536..12288*2' --context 4k,8k
   $ afdbench simulate ${STAGE} --rate 500 --burst 8 --decode 256
   $ afdbench simulate ${STAGE} --arrivals requests.csv --fixed A=40us
 `;
@@ -31,24 +37,33 @@ export function addSimulate(program: Command, context: CommandContext): void {
   const command = program
     .command("simulate")
     .description("simulate attention and FFN instances, beside the closed form")
-    .option("--deploy <list>", "attention and FFN instances", "2A2F")
+    .option("--deploy <list>", "attention and FFN instances; every combination of lists is simulated", "2A2F")
     .option("--stage <times>", "time of a layer for a micro-batch: A, F, A2F, F2A (default: modeled, as in plan)")
+    .option("--from <file>", "stage times of a record that bench --save wrote, instead")
+    .option("--from-rows <kind>", "of it: measured, as they are, or projected to the accelerators (default: measured)")
+    .option("--dtype <name>", "of the record's kernels: int8, f32 (default: int8)")
     .option("--model <name>", "model of the catalog (default: step3)")
     .option("--config <file>", "config.json or model card instead")
     .addOption(setOption("a figure, a model's field or a constant"))
-    .option("--layers <count>", "layers of a step, with --stage (default: the model's)")
+    .option("--layers <count>", "layers of a step, with --stage or --from (default: the model's)")
     .option("--attention-on <name>", "accelerator of the attention side", "h800")
     .option("--ffn-on <name>", "accelerator of the FFN side", "h800")
-    .option("--cards <count>", "cards of an instance, or A=COUNT,F=COUNT", "8")
-    .option("--context <tokens>", "cached tokens of a sequence that the times are for", "4k")
-    .option("--batch <count>", "sequences of all micro-batches together", "6144")
-    .option("--micro-batches <count>", "micro-batches under way", "3")
+    .option("--cards <count>", "cards of an instance, or A=COUNT,F=COUNT (default: 8; measured: 1)")
+    .option("--context <list>", "cached tokens of a sequence that the times are for", "4k")
+    .option("--batch <list>", "sequences of all micro-batches together", "6144")
+    .option("--micro-batches <list>", "micro-batches under way", "3")
     .option("--net <rate>", "network of an instance, one direction (default: its accelerators')")
+    .option("--net-stage <time>", "that each transfer keeps its links busy, with --stage A, F")
     .option("--net-latency <time>", "part of a transfer that keeps no link busy (default: none; modeled: plan's)")
-    .option("--link <use>", "duplex, or shared: both directions take turns (default: duplex; modeled: shared)")
+    .option("--net-jitter <time>", "added to each latency, uniform from 0 up to this (default: none)")
+    .option(
+      "--link <kind>",
+      "duplex; shared: both directions take turns; pair: one of each pair of instances (default: duplex; modeled: shared)",
+    )
     .option("--jitter <kind>", "on attention and FFN times: lognormal=SIGMA or uniform=SHARE (default: none)")
     .option("--straggler <list>", "slow instances and their factors, such as A0=1.5,F1=1.2")
-    .option("--zipf <exponent>", "popularity of experts by Zipf's law (default: all alike)")
+    .option("--zipf <exponent>", ZIPF_HELP)
+    .option("--expert-load <file>", EXPERT_LOAD_HELP)
     .option("--fail <list>", "instances that fail and recover, such as A0@20ms+5ms")
     .option("--arrivals <file>", "requests of a CSV file: arrivalSeconds, promptTokens, outputTokens")
     .option("--rate <number>", "requests per second that arrive at random, instead")
@@ -62,6 +77,7 @@ export function addSimulate(program: Command, context: CommandContext): void {
     .option("--steps <count>", "counted steps of each micro-batch", "20")
     .option("--warm-up <count>", "steps of each before these", "2")
     .option("--seed <number>", "seed of all random numbers", "1")
+    .option("--threads <count>", "points of a sweep at the same time (default: by cores)")
     .option("--trace <file>", "write a trace for Perfetto or Chrome")
     .option("--trace-steps <count>", "steps of each micro-batch in the trace", "2");
   addOutputOptions(addSvgOption(command, "a timeline of the first layers"))
@@ -91,7 +107,7 @@ async function runSimulate(options: SimulateOptions, terminal: Terminal): Promis
     await emit(outcome.document, output, options, terminal);
     if (options.svg !== undefined && drawn.length > 0) {
       const { timelineFigure } = await import("../../report/figures/timelineFigure.ts");
-      await saveFigure(options.svg, timelineFigure(outcome.document, drawn));
+      await saveFigure(options.svg, timelineFigure(timelineText(outcome), drawn));
     }
     return outcome.interrupted ? 130 : 0;
   } catch (error) {
@@ -133,19 +149,35 @@ async function resolveSimulate(options: SimulateOptions): Promise<Resolved> {
   const { readHardware } = await import("../../runs/hardware.ts");
   const [attentionOn = options.attentionOn] = await readHardware([options.attentionOn]);
   const [ffnOn = options.ffnOn] = await readHardware([options.ffnOn]);
-  const { requests } = parsed;
+  const { requests, record } = parsed;
   return {
     ...parsed,
     attentionOn,
     ffnOn,
+    experts: await readExperts(parsed.experts),
+    record: record === undefined ? undefined : { ...record, document: await recordOf(record.path) },
     requests: requests === undefined ? undefined : { ...requests, arrivals: await arrivalsOf(requests.arrivals) },
   };
+}
+
+async function recordOf(path: string): Promise<RecordChoice["document"]> {
+  const { readBenchRecord } = await import("../../runs/benchRecord.ts");
+  return readBenchRecord(path);
 }
 
 async function arrivalsOf(arrivals: Arrivals): Promise<RequestChoice["arrivals"]> {
   if (!("file" in arrivals)) return arrivals;
   const { readArrivals } = await import("../../runs/arrivalsFile.ts");
   return readArrivals(arrivals.file);
+}
+
+function timelineText({ document: { rows, notes } }: SimulateOutcome): TimelineText {
+  const [row] = rows;
+  return {
+    title: `${row?.deployment}: the first layers of a step, as the pipeline fills`,
+    subtitle: `${row?.model}, ${row?.microBatches} micro-batches; numbers are layers, from 0`,
+    notes,
+  };
 }
 
 /** Layers and steps that a timeline has room for. */
@@ -155,10 +187,13 @@ function isDrawn({ step, layer }: Slice): boolean {
   return step === 0 && layer < DRAWN_LAYERS;
 }
 
-/** The deployment, where a trace or a timeline needs it to be the only one. */
-function onlyDeployment({ trace, svg }: SimulateOptions, { deployments }: Resolved): InstanceCounts {
+/** The deployment, where a trace or a timeline needs one point and no more. */
+function onlyDeployment({ trace, svg }: SimulateOptions, settings: Resolved): InstanceCounts {
+  const { deployments, contexts, batches, microBatchCounts } = settings;
+  const points = deployments.length * contexts.length * batches.length * microBatchCounts.length;
   const [first] = deployments;
-  if (first !== undefined && (deployments.length === 1 || (trace === undefined && svg === undefined))) return first;
-  const field = `--deploy with ${trace === undefined ? "--svg" : "--trace"}`;
-  throw new InvalidInputError({ field, value: deployments, expected: "one deployment" });
+  if (first !== undefined && (points === 1 || (trace === undefined && svg === undefined))) return first;
+  const field = trace === undefined ? "--svg" : "--trace";
+  const value = `with ${points} combinations of --deploy, --context, --batch and --micro-batches`;
+  throw new InvalidInputError({ field, value, expected: "one of each" });
 }

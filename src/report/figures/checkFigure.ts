@@ -26,6 +26,10 @@ export function checkFigure(figure: Figure): void {
     case "timeline":
       checkTimeline(figure);
       return;
+    case "panels":
+      requireSome("panels", figure.panels);
+      figure.panels.forEach(checkFigure);
+      return;
   }
 }
 
@@ -40,6 +44,7 @@ function checkSeries(series: readonly PointSeries[], x: Axis, y: Axis): void {
     for (const point of points) {
       requireOnAxis(`${field}, point ${quoted(point.name)}: x`, point.x, x);
       requireOnAxis(`${field}, point ${quoted(point.name)}: y`, point.y, y);
+      if (point.tickX !== undefined) requireOnAxis(`${field}, point ${quoted(point.name)}: tick`, point.tickX, x);
     }
     const known = points.map((point) => point.name);
     for (const value of front) {

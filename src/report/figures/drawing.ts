@@ -31,7 +31,7 @@ export interface LegendEntry {
 /** A picture's width in pixels. */
 export const FIGURE_WIDTH = 900;
 
-export const FONT_SIZE = { title: 18, subtitle: 13, text: 12, notes: 11 } as const;
+export const FONT_SIZE = { title: 18, panel: 14, subtitle: 13, text: 12, notes: 11 } as const;
 
 /** Height of a line of text. */
 export function lineHeight(fontSize: number): number {

@@ -1,5 +1,5 @@
 /** What a picture shows: plain data that says nothing about pixels or colours. `figureSvg` draws it. */
-export type Figure = ScatterFigure | LinesFigure | BarsFigure | TimelineFigure;
+export type Figure = ScatterFigure | LinesFigure | BarsFigure | TimelineFigure | PanelsFigure;
 
 interface FigureText {
   readonly title: string;
@@ -24,6 +24,12 @@ export interface LinesFigure extends FigureText {
   readonly lines: readonly FigureLine[];
   /** May be empty. */
   readonly series: readonly PointSeries[];
+}
+
+/** Pictures of lines one below the other, each with axes of its own; their notes stand below them all. */
+export interface PanelsFigure extends FigureText {
+  readonly kind: "panels";
+  readonly panels: readonly LinesFigure[];
 }
 
 /** Horizontal bars in rows: a row for each group, rows gathered into facets. */
@@ -93,6 +99,10 @@ export interface FigurePoint {
   readonly y: number;
   /** Text beside the point; absent: none. */
   readonly label?: string;
+  /** Another x at the same height, shown by a tick that is joined to the point. */
+  readonly tickX?: number;
+  /** Drawn as a ring: its numbers are doubted. */
+  readonly doubted?: true;
 }
 
 export type FigureLine = FigurePath | FigureRay;
@@ -110,6 +120,19 @@ export interface FigureRay {
   readonly name: string;
   readonly slope: number;
   readonly ceiling?: number;
+  /** Absent: both. */
+  readonly shows?: "slope" | "ceiling";
+  /** Absent: a look of its own. */
+  readonly stroke?: RayStroke;
+}
+
+/** How a ray among many is drawn. */
+export interface RayStroke {
+  /** That of the series of this name, or the n-th of colours that no series has. */
+  readonly color: { readonly series: string } | { readonly line: number };
+  readonly dash: "solid" | "dashed" | "dotted";
+  /** Drawn faintly: its numbers are doubted. */
+  readonly faded?: true;
 }
 
 export interface Bar {

@@ -1,10 +1,11 @@
 import { barsDrawing } from "./barsDrawing.ts";
 import { checkFigure } from "./checkFigure.ts";
 import { type Drawing, FIGURE_WIDTH, type PlotLibrary } from "./drawing.ts";
-import type { Figure } from "./figure.ts";
+import type { Figure, PanelsFigure } from "./figure.ts";
 import { type Header, headerOf } from "./header.ts";
 import { pointsDrawing } from "./pointsDrawing.ts";
-import { addSurroundings, legendMarks } from "./surroundings.ts";
+import { addSurroundings, addXLabel, legendMarks } from "./surroundings.ts";
+import { svgElement, svgText } from "./svgText.ts";
 import { timelineDrawing } from "./timelineDrawing.ts";
 
 /**
@@ -17,15 +18,48 @@ export async function figureSvg(figure: Figure): Promise<string> {
   const [plot, { DOMParser }] = await Promise.all([import("@observablehq/plot"), import("linkedom")]);
   // An XML document, and not an HTML one: it escapes what attributes hold.
   const document = new DOMParser().parseFromString("<svg/>", "image/svg+xml") as unknown as Document;
-  const drawing = drawingOf(figure);
-  const header = headerOf(figure, drawing);
-  const svg = insideSvg(plot, document, drawing, header);
-  addSurroundings(svg, document, { figure, drawing, header });
+  const svg = figure.kind === "panels" ? panelsSvg(plot, document, figure) : oneSvg(plot, document, figure);
   roundNumbers(svg);
   return `${svg.toString().replaceAll("><", ">\n<")}\n`;
 }
 
-function drawingOf(figure: Figure): Drawing {
+function oneSvg(plot: PlotLibrary, document: Document, figure: Exclude<Figure, PanelsFigure>): Element {
+  const drawing = drawingOf(figure);
+  const header = headerOf(figure, drawing);
+  const svg = insideSvg(plot, document, drawing, header);
+  const bottom = addXLabel(svg, document, drawing, header);
+  addSurroundings(svg, document, { figure, drawings: [drawing], header, bottom });
+  return svg;
+}
+
+/** Panels with the same margins, so that equal axes stand below each other. */
+function panelsSvg(plot: PlotLibrary, document: Document, figure: PanelsFigure): Element {
+  const own = figure.panels.map(pointsDrawing);
+  const marginLeft = Math.max(...own.map((drawing) => drawing.marginLeft));
+  const marginRight = Math.max(...own.map((drawing) => drawing.marginRight));
+  const drawings = own.map((drawing) => ({ ...drawing, marginLeft, marginRight }));
+  const header = headerOf(figure, { legend: [] });
+  const svg = svgElement(document, "svg", { width: FIGURE_WIDTH });
+  let bottom = header.height;
+  for (const [index, panel] of figure.panels.entries()) {
+    const drawing = drawings[index];
+    if (drawing === undefined) continue;
+    const panelHeader = headerOf(panel, drawing, "panel");
+    const inside = insideSvg(plot, document, drawing, panelHeader);
+    const panelBottom = addXLabel(inside, document, drawing, panelHeader);
+    inside.append(...panelHeader.texts.map((text) => svgText(document, text)));
+    for (const name of TEXT_ATTRIBUTES) svg.setAttribute(name, inside.getAttribute(name) ?? "");
+    svg.append(svgElement(document, "g", { transform: `translate(0,${bottom})` }, [...inside.children]));
+    bottom += panelBottom;
+  }
+  addSurroundings(svg, document, { figure, drawings, header, bottom });
+  return svg;
+}
+
+/** What the library puts on the root of a plot, and texts inherit. */
+const TEXT_ATTRIBUTES = ["font-family", "font-size", "text-anchor"] as const;
+
+function drawingOf(figure: Exclude<Figure, PanelsFigure>): Drawing {
   switch (figure.kind) {
     case "scatter":
     case "lines":

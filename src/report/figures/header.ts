@@ -22,16 +22,20 @@ const ROOM = FIGURE_WIDTH - 2 * EDGE;
 const BOLD = 1.1;
 const LEGEND = { mark: 24, gap: 20, longestName: 220 } as const;
 
-/** Title, subtitle, legend and the name of the y axis, from top to bottom. */
-export function headerOf(figure: Figure, { legend, yLabel }: Pick<Drawing, "legend" | "yLabel">): Header {
+/** Title, subtitle, legend and the name of the y axis, from top to bottom; the title of a panel is smaller. */
+export function headerOf(
+  figure: Figure,
+  { legend, yLabel }: Pick<Drawing, "legend" | "yLabel">,
+  titleSize: "title" | "panel" = "title",
+): Header {
   const texts: SvgText[] = [];
   let y = EDGE;
   const addLine = (text: string, fontSize: number, look: Partial<SvgText>) => {
     y += lineHeight(fontSize);
     texts.push({ text, x: EDGE, y: y - fontSize * DESCENT, fontSize, ...look });
   };
-  for (const line of wrapTo(ROOM / BOLD, drawable(figure.title), FONT_SIZE.title)) {
-    addLine(line, FONT_SIZE.title, { bold: true });
+  for (const line of wrapTo(ROOM / BOLD, drawable(figure.title), FONT_SIZE[titleSize])) {
+    addLine(line, FONT_SIZE[titleSize], { bold: true });
   }
   for (const line of wrapTo(ROOM, drawable(figure.subtitle ?? ""), FONT_SIZE.subtitle)) {
     addLine(line, FONT_SIZE.subtitle, { fill: INK.quiet });

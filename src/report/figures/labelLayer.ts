@@ -2,6 +2,7 @@ import type { RenderFunction } from "@observablehq/plot";
 import { FONT_SIZE, lineHeight } from "./drawing.ts";
 import { INK } from "./palette.ts";
 import { type Anchor, type LabelRequest, placeLabels, type Segment } from "./placeLabels.ts";
+import { spreadApart } from "./spreadApart.ts";
 import { svgElement, svgText } from "./svgText.ts";
 import { drawable, shortenTo, textWidth } from "./textWidth.ts";
 
@@ -13,12 +14,21 @@ interface XY {
 /** A text beside a point or along a line, in the units of the axes. */
 export type Label = { readonly text: string; readonly fill: string } & (
   | { readonly beside: XY; readonly radius: number }
-  | { readonly along: readonly XY[] }
+  /** With a leader where other lines are close by. */
+  | { readonly along: readonly XY[]; readonly leaders: "none" | "some" }
 );
+
+/** A text right of the frame, where a line ends. */
+export interface EndLabel {
+  readonly text: string;
+  readonly fill: string;
+  readonly end: XY;
+}
 
 /** What labels stand among, in the units of the axes. */
 export interface LabelLayerInput {
   readonly labels: readonly Label[];
+  readonly ends: readonly EndLabel[];
   readonly points: readonly (XY & { readonly radius: number })[];
   readonly lines: readonly (readonly XY[])[];
 }
@@ -30,7 +40,7 @@ export interface LabelLayer {
 }
 
 /** All labels of a picture as one mark, placed when the axes are known. */
-export function labelLayer({ labels, points, lines }: LabelLayerInput): LabelLayer {
+export function labelLayer({ labels, ends, points, lines }: LabelLayerInput): LabelLayer {
   const texts = labels.map(({ text }) => shortenTo(LONGEST_LABEL, drawable(text), FONT_SIZE.text));
   const left: string[] = [];
   return {
@@ -65,6 +75,9 @@ export function labelLayer({ labels, points, lines }: LabelLayerInput): LabelLay
         const fill = labels[index]?.fill ?? INK.text;
         layer.append(svgText(document, { text, x, y, fontSize: FONT_SIZE.text, anchor: "middle", fill, halo: true }));
       }
+      const right = width - marginRight;
+      const rows = [marginTop + END_ROW / 2, height - marginBottom - END_ROW / 2] as const;
+      layer.append(...endLabels(document, ends, { toPixels, right, rows }));
       return layer;
     },
     remarks: () => (left.length === 0 ? [] : [`Without a label, for want of room: ${left.join(", ")}.`]),
@@ -78,8 +91,47 @@ const EDGE = 18;
 const HALF_X_HEIGHT = 0.35;
 const POINT_DISTANCES = [4, 14, 26, 42, 64];
 const LINE_DISTANCES = [5];
+const LED_DISTANCES = [5, 14, 26, 42];
 /** Places along a line, as shares of its length, from its end. */
 const ALONG = [0.97, 0.92, 0.86, 0.8, 0.72, 0.64, 0.55, 0.45, 0.35, 0.25, 0.15];
+
+/** How wide a text right of the frame is at most, its leader included. */
+export function endLabelWidth(text: string): number {
+  return END_LEADER + 6 + textWidth(text, FONT_SIZE.text);
+}
+
+const END_LEADER = 14;
+const END_ROW = 16;
+
+interface EndPlaces {
+  readonly toPixels: (point: XY) => XY;
+  /** Of the frame. */
+  readonly right: number;
+  readonly rows: readonly [top: number, bottom: number];
+}
+
+/** Texts in a column right of the frame, each at the height of its line or as near as the others leave room. */
+function endLabels(
+  document: Document,
+  labels: readonly EndLabel[],
+  { toPixels, right, rows }: EndPlaces,
+): readonly SVGElement[] {
+  const wanted = labels.map((label) => ({ ...label, y: toPixels(label.end).y })).sort((one, other) => one.y - other.y);
+  const places = spreadApart(
+    wanted.map(({ y }) => y),
+    END_ROW,
+    rows,
+  );
+  return wanted.flatMap(({ text, fill, y }, index) => {
+    const row = places[index] ?? y;
+    const leader = { x1: right, y1: y, x2: right + END_LEADER, y2: row, stroke: INK.axis, "stroke-width": 0.8 };
+    const place = { x: right + END_LEADER + 3, y: row + FONT_SIZE.text * HALF_X_HEIGHT };
+    return [
+      svgElement(document, "line", leader),
+      svgText(document, { text: drawable(text), ...place, fontSize: FONT_SIZE.text, fill }),
+    ];
+  });
+}
 
 function requestOf(label: Label, text: string, toPixels: (point: XY) => XY): LabelRequest {
   const size = { width: textWidth(text, FONT_SIZE.text) + 2, height: lineHeight(FONT_SIZE.text) - 1 };
@@ -87,7 +139,11 @@ function requestOf(label: Label, text: string, toPixels: (point: XY) => XY): Lab
     const anchor = { ...toPixels(label.beside), radius: label.radius };
     return { ...size, anchors: [anchor], distances: POINT_DISTANCES };
   }
-  return { ...size, anchors: anchorsAlong(label.along.map(toPixels)), distances: LINE_DISTANCES };
+  return {
+    ...size,
+    anchors: anchorsAlong(label.along.map(toPixels)),
+    distances: label.leaders === "some" ? LED_DISTANCES : LINE_DISTANCES,
+  };
 }
 
 function anchorsAlong(points: readonly XY[]): readonly Anchor[] {

@@ -31,6 +31,23 @@ export function seriesLook(index: number): SeriesLook {
   };
 }
 
+/** Colours for lines that are no series and stand close together, apart from the first of the series' colours. */
+const LINE_COLORS: readonly [Colors, ...Colors[]] = [
+  { color: "#4b2a7b", textColor: "#4b2a7b" },
+  { color: "#9a5fb5", textColor: "#7a3f96" },
+  { color: "#2a9d7c", textColor: "#15694f" },
+  { color: "#6b7480", textColor: "#4a525c" },
+  { color: "#b07d12", textColor: "#765100" },
+  { color: "#a8324a", textColor: "#861f35" },
+];
+const STROKES = { solid: "none", dashed: "7 3", dotted: "2 3" } as const;
+
+/** The look of a line in the colour of a series, or in the n-th of the lines' own. */
+export function strokeLook(stroke: keyof typeof STROKES, from: SeriesLook | number): SeriesLook {
+  const { color, textColor } = typeof from === "number" ? at(LINE_COLORS, from) : from;
+  return { color, textColor, symbol: "circle", dash: STROKES[stroke] };
+}
+
 /** Colours of what is no series. */
 export const INK = {
   text: "#24292f",

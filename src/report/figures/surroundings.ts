@@ -22,33 +22,41 @@ export function legendMarks(plot: PlotLibrary, header: Header, marginLeft: numbe
   });
 }
 
-interface Parts {
-  readonly figure: Figure;
-  readonly drawing: Drawing;
-  readonly header: Header;
-}
-
-/** Adds to the inside of a picture its ground, title, description, header texts, name of the x axis and notes. */
-export function addSurroundings(svg: Element, document: Document, { figure, drawing, header }: Parts): void {
+/** Adds the name of the x axis below the inside of a picture. @returns where it ends, in pixels */
+export function addXLabel(svg: Element, document: Document, drawing: Drawing, header: Header): number {
   const { marginLeft, marginRight, marginBottom } = drawing;
-  const bottom = header.height + drawing.height + marginBottom;
-  const xLabelBottom = bottom + lineHeight(FONT_SIZE.text);
-  const notes = notesText([...figure.notes, ...drawing.remarks()], xLabelBottom + NOTES_GAP);
-  const height = Math.ceil(notes.bottom);
+  const bottom = header.height + drawing.height + marginBottom + lineHeight(FONT_SIZE.text);
   const xLabel = svgText(document, {
     text: shortenTo(FIGURE_WIDTH - marginLeft - marginRight, drawing.xLabel, FONT_SIZE.text),
     x: (marginLeft + FIGURE_WIDTH - marginRight) / 2,
-    y: xLabelBottom - 4,
+    y: bottom - 4,
     fontSize: FONT_SIZE.text,
     anchor: "middle",
     fill: INK.quiet,
   });
+  svg.append(xLabel);
+  return bottom;
+}
+
+interface Parts {
+  readonly figure: Figure;
+  readonly drawings: readonly Drawing[];
+  readonly header: Header;
+  /** Where what is drawn ends, in pixels. */
+  readonly bottom: number;
+}
+
+/** Adds to what is drawn its ground, title, description, header texts and notes. */
+export function addSurroundings(svg: Element, document: Document, { figure, drawings, header, bottom }: Parts): void {
+  const remarks = drawings.flatMap((drawing) => drawing.remarks());
+  const notes = notesText([...notesOf(figure), ...remarks], bottom + NOTES_GAP);
+  const height = Math.ceil(notes.bottom);
   svg.prepend(
     textElement(document, "title", figure.title),
-    textElement(document, "desc", describe(figure, drawing)),
+    textElement(document, "desc", describe(figure, drawings)),
     svgElement(document, "rect", { width: FIGURE_WIDTH, height, fill: INK.background }),
   );
-  svg.append(xLabel, ...[...header.texts, ...notes.texts].map((text) => svgText(document, text)));
+  svg.append(...[...header.texts, ...notes.texts].map((text) => svgText(document, text)));
   const viewBox = `0 0 ${FIGURE_WIDTH} ${height}`;
   const attributes = { xmlns: "http://www.w3.org/2000/svg", role: "img", height, viewBox, fill: INK.text };
   for (const [name, value] of Object.entries(attributes)) svg.setAttribute(name, String(value));
@@ -70,11 +78,15 @@ function textElement(document: Document, name: "title" | "desc", text: string): 
   return element;
 }
 
+function notesOf(figure: Figure): readonly string[] {
+  return figure.kind === "panels" ? [...figure.panels.flatMap(({ notes }) => notes), ...figure.notes] : figure.notes;
+}
+
 /** What a reader who does not see the picture is told. */
-function describe(figure: Figure, { xLabel, yLabel, legend }: Drawing): string {
-  const axes = yLabel === undefined ? `Bars of ${xLabel}.` : `${yLabel} against ${xLabel}.`;
-  const series = legend.length === 0 ? [] : [`Series: ${legend.map(({ name }) => name).join(", ")}.`];
-  return [...(figure.subtitle === undefined ? [] : [`${figure.subtitle}.`]), axes, ...series, ...figure.notes].join(
-    " ",
-  );
+function describe(figure: Figure, drawings: readonly Drawing[]): string {
+  const insides = drawings.flatMap(({ xLabel, yLabel, legend }) => [
+    yLabel === undefined ? `Bars of ${xLabel}.` : `${yLabel} against ${xLabel}.`,
+    ...(legend.length === 0 ? [] : [`Series: ${legend.map(({ name }) => name).join(", ")}.`]),
+  ]);
+  return [...(figure.subtitle === undefined ? [] : [`${figure.subtitle}.`]), ...insides, ...notesOf(figure)].join(" ");
 }

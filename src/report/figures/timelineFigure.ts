@@ -1,28 +1,29 @@
-import type { SimulateDocument } from "../../record/schemas.ts";
 import type { Slice } from "../../record/slice.ts";
 import type { TimelineFigure, Track } from "./figure.ts";
 
 /** Instances of a side that a picture has room for. */
 const MOST_INSTANCES = 4;
 
+/** What stands around a timeline. */
+export interface TimelineText {
+  readonly title: string;
+  readonly subtitle: string;
+  readonly notes: readonly string[];
+}
+
 /**
  * The slices of one deployment as a timeline: instances as facets, their lanes as tracks, micro-batches as series.
  * @param slices more than none
  */
-export function timelineFigure(
-  { rows: [row], notes }: Pick<SimulateDocument, "rows" | "notes">,
-  slices: readonly Slice[],
-): TimelineFigure {
+export function timelineFigure({ title, subtitle, notes }: TimelineText, slices: readonly Slice[]): TimelineFigure {
   const shown = withinWork(slices)
     .filter(({ instance }) => instance < MOST_INSTANCES)
     .toSorted((one, other) => one.microBatch - other.microBatch);
   const left = slices.some(({ instance }) => instance >= MOST_INSTANCES);
   return {
     kind: "timeline",
-    title: row === undefined ? "Timeline" : `${row.deployment}: the first layers of a step, as the pipeline fills`,
-    ...(row === undefined
-      ? {}
-      : { subtitle: `${row.model}, ${row.microBatches} micro-batches; numbers are layers, from 0` }),
+    title,
+    subtitle,
     time: { label: "Time", unit: { symbol: "µs", size: 1000 }, scale: "linear" },
     tracks: tracksOf(shown),
     slices: shown.map((slice) => ({

@@ -1,5 +1,7 @@
 import { costFigure } from "../../../src/report/figures/costFigure.ts";
 import type { BarsFigure, Figure, LinesFigure, ScatterFigure } from "../../../src/report/figures/figure.ts";
+import { rooflineFigure } from "../../../src/report/figures/rooflineFigure.ts";
+import { rooflineFixture, rooflineOf } from "../rooflineFixture.ts";
 import { ACCELERATORS, PUBLISHED_MODELS, publishedCostRows } from "./publishedModels.ts";
 
 const MODELED = "Modeled: price per second over peak and bandwidth, from published prices and peaks.";
@@ -76,44 +78,6 @@ function ridgeLines(): LinesFigure {
   };
 }
 
-/** A host's rooflines with kernels at their measured intensities; values of a run, see README. */
-function hostRoofline(): LinesFigure {
-  const peaks = { int8: 218e9, f32: 54.6e9 };
-  return {
-    kind: "lines",
-    title: "Kernels under this machine's roofs",
-    x: { label: "Arithmetic intensity", unit: { symbol: "FLOP/B", size: 1 }, scale: "log", domain: [0.5, 1000] },
-    y: { label: "Rate", unit: { symbol: "GFLOP/s", size: 1e9 }, scale: "log" },
-    lines: [
-      { kind: "ray", name: "int8 from DRAM", slope: 35.1e9, ceiling: peaks.int8 },
-      { kind: "ray", name: "int8 from L2", slope: 118e9, ceiling: peaks.int8 },
-      { kind: "ray", name: "f32 from DRAM", slope: 35.1e9, ceiling: peaks.f32 },
-    ],
-    series: [
-      {
-        name: "f32",
-        points: [
-          { name: "attention.core", label: "attention.core", x: 32, y: 44.2e9 },
-          { name: "attention.layer", label: "attention.layer", x: 14.79, y: 38.3e9 },
-          { name: "moe.router", label: "moe.router", x: 128, y: 36.6e9 },
-          { name: "moe.expertMatmul", label: "moe.expertMatmul", x: 8, y: 19.5e9 },
-          { name: "moe.layer", label: "moe.layer", x: 10.46, y: 35.3e9 },
-        ],
-      },
-      {
-        name: "int8",
-        points: [
-          { name: "attention.core", label: "attention.core", x: 126, y: 111e9 },
-          { name: "attention.layer", label: "attention.layer", x: 58.79, y: 108e9 },
-          { name: "moe.expertMatmul", label: "moe.expertMatmul", x: 31.96, y: 71.1e9 },
-          { name: "moe.layer", label: "moe.layer", x: 41.4, y: 122e9 },
-        ],
-      },
-    ],
-    notes: ["Measured: rates, roofs and intensities, on AMD EPYC, 2 cores, Node 26.10.0."],
-  };
-}
-
 /** Cost over the context, between the two contexts that the report prints. */
 function contextPaths(): LinesFigure {
   const best = publishedCostRows().filter(({ pairing }) => pairing === "best");
@@ -139,6 +103,8 @@ export const EXAMPLES: Readonly<Record<string, () => Figure>> = {
   accelerationBars,
   comparisonBars,
   ridgeLines,
-  hostRoofline,
+  hostRoofline: () => rooflineFigure(rooflineOf("roof", "kernel")),
+  hostRoofs: () => rooflineFigure(rooflineOf("roof")),
+  acceleratorRooflines: () => rooflineFigure(rooflineFixture),
   contextPaths,
 };
