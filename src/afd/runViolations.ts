@@ -1,8 +1,9 @@
-import { type CrashFault, type Fault, type FaultSide, isCrash, isMessageFault, type MessageFault } from "./faults.ts";
 import { formatFault, formatInstance } from "./faultSpec.ts";
+import { type CrashFault, type Fault, type FaultSide, isCrash, isMessageFault, type MessageFault } from "./faults.ts";
 import { type Membership, membershipsOf } from "./memberships.ts";
 import type { PipelinePlan, PipelineRun } from "./pipeline.ts";
 import type { StageEntry } from "./stageLog.ts";
+import type { StagePlace } from "./stages.ts";
 import { batchOf, divisionOf } from "./work.ts";
 
 /** What of a run is looked at. */
@@ -54,27 +55,19 @@ function membershipViolations({ work, faults }: CheckedPlan, run: PipelineRun): 
   });
 }
 
-/** Every stage once, and once more at most for each restart where the instance says so. */
+/** Every stage once, and again only where a restarted instance says so. */
 function logViolations(
   log: readonly StageEntry[],
   side: FaultSide,
-  { work, firstStep, lastStep }: Membership,
+  membership: Membership,
   mayRedo: boolean,
 ): string[] {
-  const { layers, microBatches } = divisionOf(work);
-  const nameOf = (step: number, layer: number, microBatch: number) => `${step}.${layer}.${microBatch}`;
-  const runs = new Map<string, { ran: number; redone: number }>();
-  for (let microBatch = 0; microBatch < microBatches.length; microBatch++) {
-    for (let step = firstStep; step < lastStep; step++)
-      for (let layer = 0; layer < layers; layer++) runs.set(nameOf(step, layer, microBatch), { ran: 0, redone: 0 });
-    if (side === "attention") runs.set(nameOf(lastStep, 0, microBatch), { ran: 0, redone: 0 });
-  }
+  const runs = new Map(stagesOf(membership, side).map((name) => [name, { ran: 0, redone: 0 }]));
   const violations: string[] = [];
-  for (const { step, layer, microBatch, redone } of log) {
-    const counts = runs.get(nameOf(step, layer, microBatch));
-    if (counts === undefined) violations.push(`ran stage ${nameOf(step, layer, microBatch)}, which is not its own`);
-    else if (redone === 0) counts.ran++;
-    else counts.redone++;
+  for (const entry of log) {
+    const counts = runs.get(stageName(entry));
+    if (counts === undefined) violations.push(`ran stage ${stageName(entry)}, which is not its own`);
+    else counts[entry.redone === 0 ? "ran" : "redone"]++;
   }
   for (const [name, { ran, redone }] of runs) {
     if (ran > 1) violations.push(`ran stage ${name} ${ran} times`);
@@ -82,6 +75,21 @@ function logViolations(
     if (redone > 0 && !mayRedo) violations.push(`ran stage ${name} again, though it was not restarted`);
   }
   return violations;
+}
+
+/** Names of the stages of an instance; attention ends a micro-batch once the last step is over. */
+function stagesOf({ work, firstStep, lastStep }: Membership, side: FaultSide): readonly string[] {
+  const { layers, microBatches } = divisionOf(work);
+  return [...microBatches.keys()].flatMap((microBatch) => {
+    const names = side === "attention" ? [stageName({ step: lastStep, layer: 0, microBatch })] : [];
+    for (let step = firstStep; step < lastStep; step++)
+      for (let layer = 0; layer < layers; layer++) names.push(stageName({ step, layer, microBatch }));
+    return names;
+  });
+}
+
+function stageName({ step, layer, microBatch }: StagePlace): string {
+  return `${step}.${layer}.${microBatch}`;
 }
 
 /** Whether faults can have brought a run to this end. */

@@ -47,6 +47,7 @@ import {
 import { type LatencyRow, latencyRowSchema, type PartRow, partRowSchema } from "./projectRows.ts";
 import { acceleratorRoofRowSchema, placedRowSchema, type RooflineRow, roofRowSchema } from "./rooflineRows.ts";
 import { type SimulateRow, simulateRowSchema } from "./simulateRows.ts";
+import { type StressRow, stressRowSchema } from "./stressRows.ts";
 import { type MeasurementRow, measurementRowSchema, type SummaryRow, summaryRowSchema } from "./validateRows.ts";
 
 export type BenchDocument = Document<"bench", BenchRow>;
@@ -60,6 +61,7 @@ export type PlanDocument = Document<"plan", PlanRow>;
 export type PipelineDocument = Document<"pipeline", PipelineRow>;
 export type SimulateDocument = Document<"simulate", SimulateRow>;
 export type RooflineDocument = Document<"roofline", RooflineRow>;
+export type StressDocument = Document<"stress", StressRow>;
 export type ProjectDocument = Document<"project", LatencyRow | PartRow>;
 export type ValidateDocument = Document<"validate", MeasurementRow | SummaryRow>;
 export type EnvDocument = Document<"env", EnvRow>;
@@ -76,6 +78,7 @@ export type AnyDocument =
   | PaperDocument
   | PlanDocument
   | SimulateDocument
+  | StressDocument
   | PipelineDocument
   | ProjectDocument
   | ValidateDocument
@@ -112,6 +115,7 @@ const SCHEMAS = {
       pipelineHandoverRowSchema,
     ]),
   ),
+  stress: documentSchema("stress", stressRowSchema),
   env: documentSchema("env", envRowSchema),
 } as const;
 
@@ -155,6 +159,7 @@ const ROW_KEYS: Readonly<Record<RecordedCommand, Readonly<Record<string, readonl
     link: Object.keys(pipelineLinkRowSchema.shape),
     handover: Object.keys(pipelineHandoverRowSchema.shape),
   },
+  stress: { seed: Object.keys(stressRowSchema.shape) },
   env: { environment: Object.keys(envRowSchema.shape) },
 };
 

@@ -1,7 +1,7 @@
 import { checkFaults } from "../afd/checkFaults.ts";
 import type { FfnParallel } from "../afd/decodeWork.ts";
-import { isCrash, type Fault, type Recovery } from "../afd/faults.ts";
 import { type FaultKind, formatFaults } from "../afd/faultSpec.ts";
+import { type Fault, isCrash, type Recovery } from "../afd/faults.ts";
 import type { Network } from "../afd/network.ts";
 import { randomFaultKinds, randomFaults } from "../afd/randomFaults.ts";
 import { uniformOf } from "../afd/seeded.ts";
@@ -42,7 +42,8 @@ export function stressCase(seed: number): StressCase {
   const stages = draw.chance(kernelShare) ? kernelStages(draw) : emulatedStages(draw);
   const layers = stages.kind === "kernels" ? kernelLayers : stages.layers;
   const attentionInstances = draw.among([1, 1, 2, 2, 2, 3, 4]);
-  const ffnInstances = stages.kind === "kernels" ? ffnInstancesFor(stages.ffnParallel, draw) : draw.among([1, 1, 2, 2, 2, 3, 4]);
+  const ffnInstances =
+    stages.kind === "kernels" ? ffnInstancesFor(stages.ffnParallel, draw) : draw.among([1, 1, 2, 2, 2, 3, 4]);
   const sizes = Array.from({ length: draw.whole(1, 4) }, () => draw.whole(1, 4));
   const retries = draw.among([0, 1, 2, 3, 3, 3, 3, 3, 4, 6]);
   const shape = {
@@ -178,7 +179,12 @@ function networkOf(draw: Draws): Network {
 /** Faults that a seed draws from: a hang costs the watchdog's time and an exhausted heap a good part of a second, so few have them. */
 function kindsOf(draw: Draws): readonly FaultKind[] {
   const quick = randomFaultKinds.filter((kind) => kind !== "hang");
-  const kinds: FaultKind[] = draw.among([[...quick], [...quick], ["exit", "throw"], ["drop", "corrupt", "exit", "throw"]]);
+  const kinds: FaultKind[] = draw.among([
+    [...quick],
+    [...quick],
+    ["exit", "throw"],
+    ["drop", "corrupt", "exit", "throw"],
+  ]);
   if (draw.chance(0.12)) kinds.push("hang");
   if (draw.chance(0.05)) kinds.push("outOfMemory");
   if (draw.chance(0.25)) kinds.push("add", "remove");

@@ -5,6 +5,7 @@ import { parseFaults } from "../afd/faultSpec.ts";
 import { type PipelinePlan, type PipelineRun, referenceChecksums } from "../afd/pipeline.ts";
 import { runViolations } from "../afd/runViolations.ts";
 import { divisionOf } from "../afd/work.ts";
+import { InfeasibleError } from "../units/errors.ts";
 import type { KernelsHere } from "./kernelsHere.ts";
 import { pipelineModel } from "./pipelineModel.ts";
 import { pointsOf, workOf } from "./pipelineWork.ts";
@@ -57,7 +58,10 @@ export async function stressRun(given: StressCase, host: StressHost): Promise<St
       return { status: "violated", violations: [violation], isOver };
     }
     if (ended.kind === "failed") {
-      const violations = [`the run failed: ${ended.text}`];
+      // A machine that is too small is no fault of the run.
+      if (ended.error instanceof InfeasibleError) throw ended.error;
+      const text = ended.error instanceof Error ? ended.error.message : String(ended.error);
+      const violations = [`the run failed: ${text}`];
       return { status: "violated", violations, isOver: true };
     }
     const violations = [
@@ -94,7 +98,7 @@ async function planOf(given: StressCase, host: StressHost, signal: AbortSignal):
 
 type RunEnd =
   | { readonly kind: "ended"; readonly run: PipelineRun }
-  | { readonly kind: "failed"; readonly text: string }
+  | { readonly kind: "failed"; readonly error: unknown }
   | { readonly kind: "late" };
 
 function endOf(running: Promise<PipelineRun>, withinMs: number): Promise<RunEnd> {
@@ -107,7 +111,7 @@ function endOf(running: Promise<PipelineRun>, withinMs: number): Promise<RunEnd>
       },
       (error: unknown) => {
         clearTimeout(timer);
-        resolve({ kind: "failed", text: error instanceof Error ? error.message : String(error) });
+        resolve({ kind: "failed", error });
       },
     );
   });
