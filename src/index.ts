@@ -87,6 +87,8 @@ export type {
   ValidateDocument,
 } from "./record/schemas.ts";
 export { checkDocument, jsonSchemaOf, RECORDED_COMMANDS } from "./record/schemas.ts";
+export type { StressRow, StressStatus } from "./record/stressRows.ts";
+export { STRESS_STATUSES, stressRowSchema } from "./record/stressRows.ts";
 export { documentText } from "./record/text.ts";
 export type { MeasurementRow, SummaryRow } from "./record/validateRows.ts";
 export { measurementRowSchema, summaryRowSchema } from "./record/validateRows.ts";
@@ -114,6 +116,8 @@ export type { RooflineKernels, RooflineOutcome, RooflineSettings, RoofTarget } f
 export { roofline } from "./runs/roofline.ts";
 export type { BenchOutcome, BenchSettings, Dtype, KernelName, ProgressEvent, TargetName } from "./runs/settings.ts";
 export { DEFAULT_KERNELS, KERNELS } from "./runs/settings.ts";
+export type { StressLength, StressOutcome, StressSettings } from "./runs/stress.ts";
+export { stress } from "./runs/stress.ts";
 export type { ValidateSettings } from "./runs/validate.ts";
 export { validate } from "./runs/validate.ts";
 export type { AttentionPrecision, AttentionRates } from "./theory/attentionStage.ts";

@@ -18,6 +18,7 @@ describe("help", () => {
     ["paper"],
     ["plan"],
     ["simulate"],
+    ["stress"],
     ["env"],
     ["schema"],
   ])("of `afdbench %s %s` is what the golden file says", async (...words) => {
@@ -41,6 +42,7 @@ describe("help", () => {
       ["paper"],
       ["plan"],
       ["simulate"],
+      ["stress"],
     ]) {
       const { out } = await run([...words, "--help"]);
       expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);

@@ -8,8 +8,9 @@ import { NO_PROGRESS, startProgress } from "../progress.ts";
 import type { CommandContext, Terminal } from "../terminal.ts";
 
 const HELP = `
-After each run: it has ended; its outputs are those of one thread; every stage was applied once; every fault happened;
-no thread, timer or port is left. A run that is given up names what its faults can have made unrecoverable.
+After each run: it has ended; its outputs are those of one thread; every stage was applied once;
+every fault happened; no thread, timer or port is left. A run that is given up names what its faults
+can have made unrecoverable.
 
 Examples:
   $ afdbench stress                      200 seeds
