@@ -67,7 +67,7 @@ export function stressCase(seed: number): StressCase {
   });
 }
 
-export function stressDivision({
+function stressDivision({
   attentionInstances,
   ffnInstances,
   sizes,
