@@ -105,6 +105,8 @@ export type {
 export { checkDocument, jsonSchemaOf, RECORDED_COMMANDS } from "./record/schemas.ts";
 export type { SimulateRow } from "./record/simulateRows.ts";
 export { simulateRowSchema } from "./record/simulateRows.ts";
+export type { StressRow, StressStatus } from "./record/stressRows.ts";
+export { STRESS_STATUSES, stressRowSchema } from "./record/stressRows.ts";
 export { documentText } from "./record/text.ts";
 export type { MeasurementRow, SummaryRow } from "./record/validateRows.ts";
 export { measurementRowSchema, summaryRowSchema } from "./record/validateRows.ts";
@@ -160,6 +162,8 @@ export type {
   SimulateSettings,
   Straggler,
 } from "./runs/simulateSettings.ts";
+export type { StressLength, StressOutcome, StressSettings } from "./runs/stress.ts";
+export { stress } from "./runs/stress.ts";
 export type { ValidateSettings } from "./runs/validate.ts";
 export { validate } from "./runs/validate.ts";
 export type { DecodeRequest, RandomArrivals } from "./simulate/arrivals.ts";

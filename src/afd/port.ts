@@ -8,7 +8,7 @@ import { uniformOf } from "./seeded.ts";
 import { Sleeper } from "./sleeper.ts";
 
 /** Thrown where the run was stopped while an instance waited. */
-export class StoppedError extends Error {
+class StoppedError extends Error {
   override name = "StoppedError";
 }
 

@@ -15,6 +15,7 @@ import { addProject } from "./commands/project.ts";
 import { addRoofline } from "./commands/roofline.ts";
 import { addSchema } from "./commands/schema.ts";
 import { addSimulate } from "./commands/simulate.ts";
+import { addStress } from "./commands/stress.ts";
 import { addValidate } from "./commands/validate.ts";
 import type { CommandContext, Terminal } from "./terminal.ts";
 
@@ -68,6 +69,7 @@ const COMMANDS = [
   addPlan,
   addSimulate,
   addPipeline,
+  addStress,
   addEnv,
   addSchema,
 ] as const;

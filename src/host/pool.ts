@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { Piscina } from "piscina";
 
 /** Worker threads that each take one task and stay with it until it ends. */
@@ -49,7 +48,7 @@ export function startResidentPool(moduleUrl: URL, threads: number, { heapMebibyt
       return await pool.run(task, { signal });
     } catch (error) {
       const leaving = [...alive].filter((thread) => !pool.threads.includes(thread));
-      await Promise.all(leaving.map((thread) => once(thread, "exit")));
+      await Promise.all(leaving.map((thread) => new Promise((resolve) => thread.once("exit", resolve))));
       throw error;
     }
   };

@@ -48,6 +48,7 @@ import {
 import { type LatencyRow, latencyRowSchema, type PartRow, partRowSchema } from "./projectRows.ts";
 import { acceleratorRoofRowSchema, placedRowSchema, type RooflineRow, roofRowSchema } from "./rooflineRows.ts";
 import { type SimulateRow, simulateRowSchema } from "./simulateRows.ts";
+import { type StressRow, stressRowSchema } from "./stressRows.ts";
 import { type MeasurementRow, measurementRowSchema, type SummaryRow, summaryRowSchema } from "./validateRows.ts";
 
 export type BenchDocument = Document<"bench", BenchRow>;
@@ -61,6 +62,7 @@ export type PlanDocument = Document<"plan", PlanRow>;
 export type PipelineDocument = Document<"pipeline", PipelineRow>;
 export type SimulateDocument = Document<"simulate", SimulateRow>;
 export type RooflineDocument = Document<"roofline", RooflineRow>;
+export type StressDocument = Document<"stress", StressRow>;
 export type ProjectDocument = Document<"project", LatencyRow | PartRow>;
 export type ValidateDocument = Document<"validate", MeasurementRow | SummaryRow>;
 export type EnvDocument = Document<"env", EnvRow>;
@@ -77,6 +79,7 @@ export type AnyDocument =
   | PaperDocument
   | PlanDocument
   | SimulateDocument
+  | StressDocument
   | PipelineDocument
   | ProjectDocument
   | ValidateDocument
@@ -113,6 +116,7 @@ const SCHEMAS = {
       pipelineHandoverRowSchema,
     ]),
   ),
+  stress: documentSchema("stress", stressRowSchema),
   env: documentSchema("env", envRowSchema),
 } as const;
 
@@ -157,6 +161,7 @@ const ROW_KEYS: Readonly<Record<RecordedCommand, Readonly<Record<string, readonl
     link: Object.keys(pipelineLinkRowSchema.shape),
     handover: Object.keys(pipelineHandoverRowSchema.shape),
   },
+  stress: { seed: Object.keys(stressRowSchema.shape) },
   env: { environment: Object.keys(envRowSchema.shape) },
 };
 

@@ -13,6 +13,7 @@ import { planBlocks } from "./planBlocks.ts";
 import { projectBlocks, validateBlocks } from "./projectBlocks.ts";
 import { rooflineBlocks } from "./rooflineBlocks.ts";
 import { simulateBlocks } from "./simulateBlocks.ts";
+import { stressBlocks } from "./stressBlocks.ts";
 import type { Style } from "./style.ts";
 import { tableText } from "./table.ts";
 
@@ -94,6 +95,8 @@ function blocksOf(document: AnyDocument, columns: number): Block[] {
       return planBlocks(document);
     case "simulate":
       return simulateBlocks(document);
+    case "stress":
+      return stressBlocks(document);
     case "pipeline":
       return pipelineBlocks(document);
     case "env":

@@ -62,7 +62,7 @@ export function workOf(changes: Partial<DecodeWork> & { readonly sizes?: readonl
   };
 }
 
-function microBatchesOf(sizes: readonly number[]): Share[] {
+export function microBatchesOf(sizes: readonly number[]): Share[] {
   let last = 0;
   return sizes.map((size) => {
     const first = last;

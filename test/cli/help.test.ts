@@ -19,6 +19,7 @@ describe("help", () => {
     ["plan"],
     ["simulate"],
     ["pipeline"],
+    ["stress"],
     ["env"],
     ["schema"],
   ])("of `afdbench %s %s` is what the golden file says", async (...words) => {
@@ -43,6 +44,7 @@ describe("help", () => {
       ["plan"],
       ["simulate"],
       ["pipeline"],
+      ["stress"],
     ]) {
       const { out } = await run([...words, "--help"]);
       expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
