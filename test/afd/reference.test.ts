@@ -177,16 +177,32 @@ function withNewToken(place: Attended, kvHead: number, key: Float64Array, value:
 }
 
 function coreOutput(
-  { plan, memory, weights, cache, sequence }: Attended,
+  { plan, memory, weights, cache, sequence, position }: Attended,
   attention: GroupedAttention | LatentAttention,
   stored: StoredKv,
   head: number,
   query: Float64Array,
 ): Float64Array {
-  const dims = coreDims(plan.work, attention, first(plan.shares).sequences, 2);
+  const { tokens, scale } = seenByQuery(attention, position + 1);
+  const attended = plan.work.kvTokens.map(() => tokens);
+  const dims = { ...coreDims(plan.work, attention, first(plan.shares).sequences, 2), attended, scale };
   const sinks = weights.heads.kind === "grouped" ? weights.heads.sinks : undefined;
-  const core = { dims, cache, sinks } as CoreBuffers;
+  expect(sinks !== undefined).toBe(attention.kind === "grouped" && attention.sinks);
+  const kind = plan.kinds[weights.kind] as AttentionPlan["kinds"][number];
+  const core: CoreBuffers = { dims, cache, q: kind.q, out: kind.out, sinks, ...kind.coreScratch };
   return coreReference(memory, core, stored, sequence * attention.queryHeads + head, query);
+}
+
+/** Which of so many cached tokens the last one's query sees, and what its scores are multiplied with. */
+function seenByQuery(attention: GroupedAttention | LatentAttention, count: number) {
+  const { span } = attention;
+  const sees = (token: number): boolean => {
+    if (span.kind === "sliding") return token > count - 1 - span.tokens;
+    return span.kind === "full" || Math.floor(token / span.tokens) === Math.floor((count - 1) / span.tokens);
+  };
+  const from = Array.from({ length: count }, (_, token) => token).findIndex(sees);
+  const width = attention.kind === "grouped" ? attention.headDim : attention.nopeHeadDim + attention.ropeHeadDim;
+  return { tokens: { first: from, last: count }, scale: 1 / Math.sqrt(width) };
 }
 
 /** RoPE of the first elements of a head. */
