@@ -1,7 +1,7 @@
 /**
  * Runs the benches one after the other, or those named.
  *
- *   node bench/all.ts [expertMatmul] [storedWeights] [attention] [threads] [plan] [sweep] [simulate] [tiles]
+ *   node bench/all.ts [expertMatmul] [storedWeights] [attention] [threads] [plan] [sweep] [simulate] [tiles] [wire] [pipeline]
  */
 const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   expertMatmul: () => import("./expertMatmul.bench.ts"),
@@ -12,6 +12,8 @@ const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   sweep: () => import("./sweep.bench.ts"),
   tiles: () => import("./tiles.bench.ts"),
   simulate: () => import("./simulate.bench.ts"),
+  wire: () => import("./wire.bench.ts"),
+  pipeline: () => import("./pipeline.bench.ts"),
 };
 
 const asked = process.argv.slice(2);

@@ -4,8 +4,8 @@
  */
 import { median } from "simple-statistics";
 import { Control } from "../src/afd/control.ts";
-import { clockOrigin } from "../src/host/sharedClock.ts";
 import { startResidentPool } from "../src/host/pool.ts";
+import { clockOrigin } from "../src/host/sharedClock.ts";
 import { formatBytes, formatDuration, formatNumber } from "../src/units/format.ts";
 import type { PeerResult, PeerTask } from "./wirePeer.ts";
 
@@ -14,7 +14,9 @@ const REPEATS = 7;
 
 const pool = startResidentPool(new URL("./wirePeer.ts", import.meta.url), 2);
 try {
-  console.log("wire: one hand-over, both threads awake (median of runs in turn; ratios to the bare ping-pong of the same turn, without and with the copy)");
+  console.log(
+    "wire: one hand-over, both threads awake (median of runs in turn; ratios to the bare ping-pong of the same turn, without and with the copy)",
+  );
   for (const bytes of SIZES) {
     const rounds = Math.max(2_000, Math.min(100_000, Math.round(1e9 / (1000 + bytes))));
     const times: Record<"bare" | "copy" | "wire", number[]> = { bare: [], copy: [], wire: [] };

@@ -160,6 +160,8 @@ export class Port {
         this.#send(peer, microBatch, number, startNs, endNs);
       }
     } else {
+      // What came meanwhile had the link first, where both directions take turns on it.
+      if (network.linkUse === "shared") this.#earliest(this.#numbers);
       const startNs = this.#links.beginSend(readyNs, 0);
       const endNs = startNs + occupiedNs(network, this.bytesOut(microBatch, this.#layerOf(number)));
       this.#links.endSend(endNs, 0);
@@ -203,9 +205,10 @@ export class Port {
     return count;
   }
 
-  /** Forgets an arrival once its micro-batch has been taken. */
+  /** Forgets an arrival once its micro-batch has been taken, and waits for none of it until told to. */
   take(microBatch: number): void {
     this.arrival(microBatch).usableNs = Number.NaN;
+    this.#numbers[microBatch] = 0;
   }
 
   /**

@@ -60,6 +60,12 @@ export const pipelineRunRowSchema = z.strictObject({
     "ns",
     "tpotMeanNs less boundNs: what jitter, stragglers and hand-overs cost.",
   ).optional(),
+  simulatedTpotNs: amount(
+    "simulated",
+    "ns",
+    "Mean TPOT of the same deployment in `afdbench simulate`, of the same times, network and jitter; absent with faults or uneven micro-batches.",
+  ).optional(),
+  simulatedErrorFraction: quantity("simulated", "fraction", "simulatedTpotNs over tpotMeanNs, less 1.").optional(),
   attentionLateNs: amount("measured", "ns", "Of a step: by how much its latest attention stages were late.").optional(),
   a2fLateNs: amount("measured", "ns", "Of a step: by how much its latest messages to FFN were late.").optional(),
   ffnLateNs: amount("measured", "ns", "Of a step: by how much its latest FFN stages were late.").optional(),

@@ -23,6 +23,7 @@ const RUN: readonly ColumnOf<PipelineRunRow>[] = [
   { header: "closed\nform", align: "right", cell: (row) => orAbsent(row.boundNs, formatDuration) },
   { header: "of it\nreached", align: "right", cell: (row) => orAbsent(row.boundFraction, formatPercent) },
   { header: "bound", align: "left", cell: ({ bound }) => (bound === undefined ? ABSENT : BOUNDS[bound]) },
+  { header: "simu-\nlated", align: "right", cell: (row) => orAbsent(row.simulatedTpotNs, formatDuration) },
   { header: "bubbles", align: "right", cell: (row) => orAbsent(row.bubbleFraction, formatPercent) },
   { header: "hand-over\nmedian", align: "right", cell: (row) => orAbsent(row.handoverMedianNs, formatDuration) },
   { header: "outputs", align: "left", cell: outputsCell },

@@ -5,17 +5,25 @@ import { stageMedians } from "../afd/summary.ts";
 import { divisionOf, type Work } from "../afd/work.ts";
 import { type PipelineTime, type PipelineTimes, type TransferTimes, unevenPipelineTime } from "../theory/pipeline.ts";
 
+/** The closed form of a run's times, filling and draining left out. */
+export function pipelineBound(
+  times: readonly (readonly PipelineTimes[])[],
+  { linkUse }: Network,
+): PipelineTime {
+  return unevenPipelineTime(times, linkUse === "shared" ? "shared" : "duplex");
+}
+
 /**
- * The closed form of a run, without jitter and stragglers: of emulated stages' given times, else of the medians that the run's
- * own stages took; and of the emulated network.
+ * Times of every layer, [micro-batch][layer], without jitter and stragglers: of emulated stages those given, else the medians that
+ * the run's own stages took; and of the emulated network.
  * @returns undefined where a stage never ran
  */
-export function pipelineBound(
+export function pipelineTimes(
   work: Work,
   network: Network,
   logs: readonly MembershipLog[],
   warmUpSteps: number,
-): PipelineTime | undefined {
+): readonly (readonly PipelineTimes[])[] | undefined {
   const { layers, microBatches } = divisionOf(work);
   const stageNs = stageTimesOf(work, logs, warmUpSteps);
   const transfer = transfersOf(work, network);
@@ -31,7 +39,7 @@ export function pipelineBound(
     }
     times.push(ofMicroBatch);
   }
-  return unevenPipelineTime(times, network.linkUse === "shared" ? "shared" : "duplex");
+  return times;
 }
 
 type StageNs = (side: "attention" | "ffn", layer: number, microBatch: number) => number | undefined;

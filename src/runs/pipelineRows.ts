@@ -10,9 +10,10 @@ import type {
   PipelineRow,
   PipelineRunRow,
 } from "../record/pipelineRows.ts";
-import { pipelineBound } from "./pipelineBound.ts";
+import { pipelineBound, pipelineTimes } from "./pipelineBound.ts";
 import type { PipelineModel } from "./pipelineModel.ts";
 import type { PipelineSettings } from "./pipelineSettings.ts";
+import { simulatedTpotNs } from "./pipelineSimulated.ts";
 
 /** A share of TPOT that an instance or link is to be late by before it is called a straggler. */
 const stragglerShare = 0.02;
@@ -137,14 +138,17 @@ function faultCounts(run: PipelineRun) {
 
 /** What was timed, beside the closed form; nothing where no counted step is over. */
 function timesOf(
-  { network, warmUpSteps }: PipelineSettings,
+  settings: PipelineSettings,
   work: Work,
   logs: readonly MembershipLog[],
   summary: PipelineSummary,
 ): Partial<PipelineRunRow> {
   const { tpot, bubbleFraction, handovers, lateness, instances } = summary;
   if (tpot === undefined) return {};
-  const closed = pipelineBound(work, network, logs, warmUpSteps);
+  const { network, warmUpSteps } = settings;
+  const times = pipelineTimes(work, network, logs, warmUpSteps);
+  const closed = times === undefined ? undefined : pipelineBound(times, network);
+  const simulatedNs = times === undefined ? undefined : simulatedTpotNs(settings, work, times);
   const usual = (side: "attention" | "ffn") =>
     medianOf(instances.flatMap((each) => (each.side === side ? (each.stageMedianNs ?? []) : [])));
   const latest = stragglerOf(summary, tpot);
@@ -163,6 +167,9 @@ function timesOf(
           boundFraction: closed.timeNs / tpot.medianNs,
           lossNs: tpot.meanNs - closed.timeNs,
         }),
+    ...(simulatedNs === undefined
+      ? {}
+      : { simulatedTpotNs: simulatedNs, simulatedErrorFraction: simulatedNs / tpot.meanNs - 1 }),
     attentionLateNs: lateness.perStepNs.attention,
     a2fLateNs: lateness.perStepNs.a2f,
     ffnLateNs: lateness.perStepNs.ffn,

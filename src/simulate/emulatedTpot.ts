@@ -1,5 +1,5 @@
 import type { PipelineTimes } from "../theory/pipeline.ts";
-import { clusterOf } from "./cluster.ts";
+import { type ClusterChoice, clusterOf } from "./cluster.ts";
 import { ClusterEngine } from "./engine.ts";
 import { clusterLinkUse, type LinkKind, stageTransfer } from "./linkKind.ts";
 import { type Jitter, NO_JITTER } from "./random.ts";
@@ -44,17 +44,31 @@ export function emulatedTpotNs(pipeline: EmulatedPipeline): number {
     ffnNs: pipeline.ffnNs,
     f2a: stageTransfer("f2a", pipeline.f2aNs, latencyNs, linkUse),
   };
-  const cluster = clusterOf({
-    attentionInstances,
-    ffnInstances,
-    microBatches,
-    layers: Array.from({ length: pipeline.layers }, () => times),
-    linkUse: clusterLinkUse(linkUse),
-    jitter,
-    latencyJitterNs,
-    seed,
-  });
-  const load = steadyLoad(cluster, { steps, warmUpSteps });
+  return steadyTpotNs(
+    {
+      attentionInstances,
+      ffnInstances,
+      microBatches,
+      layers: Array.from({ length: pipeline.layers }, () => times),
+      linkUse: clusterLinkUse(linkUse),
+      jitter,
+      latencyJitterNs,
+      seed,
+    },
+    { steps, warmUpSteps },
+  );
+}
+
+/**
+ * Mean time per output token of a cluster that decodes full micro-batches, after `warmUpSteps`.
+ * @throws InvalidInputError naming the first field that cannot be simulated
+ */
+export function steadyTpotNs(
+  choice: ClusterChoice,
+  counted: { readonly steps: number; readonly warmUpSteps: number },
+): number {
+  const cluster = clusterOf(choice);
+  const load = steadyLoad(cluster, counted);
   const engine = new ClusterEngine(cluster, load);
   while (engine.advance(EVENTS_AT_A_TIME));
   return load.tpotNs();

@@ -1,0 +1,168 @@
+/**
+ * The AFD pipeline on threads: emulated stages beside the closed form, kernels of a scaled model beside the same model in one
+ * thread, that model beside its kernels' own times, and 64 emulated instances.
+ */
+import { median } from "simple-statistics";
+import type { DecodeModel, DecodeWork } from "../src/afd/decodeWork.ts";
+import { noNetwork } from "../src/afd/network.ts";
+import { oneThreadModel } from "../src/afd/oneThread.ts";
+import type { KernelModule } from "../src/kernels/load.ts";
+import { shareOf } from "../src/kernels/program.ts";
+import { loadCatalogModel } from "../src/model/catalog.ts";
+import type { PipelineRunRow } from "../src/record/pipelineRows.ts";
+import { decodeModelOf } from "../src/runs/decodeModel.ts";
+import { kernelsHere } from "../src/runs/kernelsHere.ts";
+import { pipeline } from "../src/runs/pipeline.ts";
+import type { PipelineSettings, StageChoice } from "../src/runs/pipelineSettings.ts";
+import { formatDuration, formatNumber, formatPercent } from "../src/units/format.ts";
+import { scaledCard } from "../src/workload/scaledCard.ts";
+
+const MS = 1e6;
+/** Runs of each side in turn; the ratio of each turn counts. */
+const TURNS = 5;
+
+console.log("pipeline: emulated stages, A = F = A2F + F2A = 2 ms, 8 layers");
+await emulated(
+  "3 micro-batches",
+  { microBatching: { kind: "counts", counts: [3] } },
+  { netNs: 1 * MS, stageNs: 2 * MS },
+);
+await emulated("1 micro-batch", { microBatching: { kind: "counts", counts: [1] } }, { netNs: 1 * MS, stageNs: 2 * MS });
+
+console.log("pipeline: 32A32F, stages of 5 ms, 3 micro-batches, messages of 64 bytes");
+const many = { attentionInstances: [32], ffnInstances: [32], batch: 96, steps: 40, warmUpSteps: 20 };
+await emulated("64 instances", many, { netNs: 2.5 * MS, stageNs: 5 * MS });
+
+const { kernels } = await kernelsHere(undefined);
+const MODEL = "step3";
+const BATCH = 96;
+const DIVISOR = 16;
+for (const weightDtype of ["f32", "int8"] as const) {
+  const model = decodeModelOf(scaledCard(loadCatalogModel(MODEL), DIVISOR), {
+    ...{ weightDtype, kvDtype: weightDtype, seed: 1 },
+  });
+  console.log(`pipeline: ${MODEL} at 1/${DIVISOR}, ${weightDtype}, 1A1F, batch ${BATCH} in 3 micro-batches`);
+  const balanced = balancedContext(model, kernels);
+  for (const contextTokens of [...new Set([Math.round(balanced / 4), balanced])])
+    await againstOneThread(model, kernels, contextTokens, weightDtype);
+}
+
+/** Prints one emulated deployment. */
+async function emulated(
+  name: string,
+  changes: Partial<PipelineSettings>,
+  { netNs, stageNs }: { readonly netNs: number; readonly stageNs: number },
+): Promise<void> {
+  const stages: StageChoice = {
+    ...{ kind: "emulated", attentionNs: stageNs, ffnNs: stageNs, layers: 8, messageBytes: 64 },
+    jitter: { kind: "none" },
+  };
+  const network = { ...noNetwork, stageNs: netNs };
+  const row = await runRow({ ...settingsOf(stages), network, ...changes });
+  const { tpotNs = Number.NaN, tpotMeanNs = Number.NaN, boundNs = Number.NaN } = row;
+  const reached = formatPercent(boundNs / tpotMeanNs);
+  console.log(
+    `  ${name}: TPOT ${formatDuration(tpotMeanNs)} (median ${formatDuration(tpotNs)}), closed form ${formatDuration(boundNs)}: ${reached} of it; ${row.bitEqual === true ? "bit-equal" : "NOT bit-equal"}`,
+  );
+}
+
+/** Prints two instances beside the same model in one thread, in turns. */
+async function againstOneThread(
+  model: DecodeModel,
+  kernels: KernelModule,
+  contextTokens: number,
+  weightDtype: "f32" | "int8",
+): Promise<void> {
+  const stages: StageChoice = {
+    ...{ kind: "kernels", model: { name: MODEL }, settings: [], divisor: DIVISOR, target: undefined },
+    ...{ contextTokens: { least: contextTokens, most: contextTokens }, weightDtype, kvDtype: weightDtype },
+    ...{ ffnParallel: { kind: "ep" }, messages: { a2f: "fp8", f2a: "bf16" } },
+  };
+  const turns = { share: [] as number[], speedup: [] as number[], best: [] as number[], ideal: [] as number[] };
+  let equal = true;
+  for (let turn = 0; turn < TURNS; turn++) {
+    const same = oneThreadTimes(model, kernels, contextTokens, 3);
+    const best = Math.min(
+      same.stepNs,
+      ...[1, 2].map((count) => oneThreadTimes(model, kernels, contextTokens, count).stepNs),
+    );
+    const row = await runRow({ ...settingsOf(stages), batch: BATCH, check: turn === 0 ? "bits" : "none" });
+    const tpotNs = row.tpotNs ?? Number.NaN;
+    equal &&= row.bitEqual !== false;
+    const ideal = (same.attentionNs + same.ffnNs) / Math.max(same.attentionNs, same.ffnNs);
+    turns.ideal.push(ideal);
+    turns.speedup.push(same.stepNs / tpotNs);
+    turns.share.push(same.stepNs / tpotNs / ideal);
+    turns.best.push(best / tpotNs);
+  }
+  const [speedup, ideal, share, best] = [turns.speedup, turns.ideal, turns.share, turns.best].map(median);
+  console.log(
+    `  context ${contextTokens}: ${formatNumber(speedup ?? 0)} times one thread, of ${formatNumber(ideal ?? 0)} by its stages: ${formatPercent(share ?? 0)}; ${formatNumber(best ?? 0)} times one thread at its best micro-batch count; ${equal ? "bit-equal" : "NOT bit-equal"}`,
+  );
+}
+
+function settingsOf(stages: StageChoice): PipelineSettings {
+  return {
+    attentionInstances: [1],
+    ffnInstances: [1],
+    microBatching: { kind: "counts", counts: [3] },
+    stages,
+    batch: undefined,
+    steps: 24,
+    warmUpSteps: 4,
+    threadsPerInstance: 1,
+    wire: "shared",
+    network: noNetwork,
+    faults: undefined,
+    faultRate: 0,
+    recovery: { retries: 0, retransmitNs: 1e9, watchdogNs: 60e9 },
+    seed: 1,
+    check: "bits",
+    signal: new AbortController().signal,
+    onProgress() {},
+  };
+}
+
+async function runRow(settings: PipelineSettings): Promise<PipelineRunRow> {
+  const { document } = await pipeline(settings);
+  const row = document.rows.find((each) => each.row === "run");
+  if (row === undefined) throw new Error("a run gave no row");
+  return row;
+}
+
+/** Medians over steps of one thread, of the whole step and of each side. */
+function oneThreadTimes(model: DecodeModel, kernels: KernelModule, contextTokens: number, microBatches: number) {
+  const steps = 10;
+  const work: DecodeWork = {
+    ...{ model, attentionInstances: 1, ffnInstances: 1, ffnParallel: { kind: "ep" }, steps },
+    kvTokens: Array.from({ length: BATCH }, () => contextTokens),
+    microBatches: Array.from({ length: microBatches }, (_, index) => shareOf(BATCH, index, microBatches)),
+    messages: { a2f: "fp8", f2a: "bf16" },
+  };
+  const one = oneThreadModel(work, kernels);
+  one.prepare();
+  const times = { stepNs: [] as number[], attentionNs: [] as number[], ffnNs: [] as number[] };
+  for (let step = 0; step < steps; step++) {
+    const began = performance.now();
+    const { attentionNs, ffnNs } = one.runStep(step);
+    times.stepNs.push((performance.now() - began) * 1e6);
+    times.attentionNs.push(attentionNs.reduce((sum, ns) => sum + ns, 0));
+    times.ffnNs.push(ffnNs.reduce((sum, ns) => sum + ns, 0));
+  }
+  const settled = (values: readonly number[]): number => median(values.slice(2));
+  return {
+    stepNs: settled(times.stepNs),
+    attentionNs: settled(times.attentionNs),
+    ffnNs: settled(times.ffnNs),
+  };
+}
+
+/** The context at which attention of this model takes as long as its FFN, from two measurements. */
+function balancedContext(model: DecodeModel, kernels: KernelModule): number {
+  const [short, long] = [256, 2048];
+  const [atShort, atLong] = [short, long].map((context) => oneThreadTimes(model, kernels, context, 3));
+  if (atShort === undefined || atLong === undefined) throw new Error("no times");
+  const perToken = (atLong.attentionNs - atShort.attentionNs) / (long - short);
+  const context = short + (atShort.ffnNs - atShort.attentionNs) / perToken;
+  return Math.max(16, Math.min(8192, Math.round(context / 16) * 16));
+}
