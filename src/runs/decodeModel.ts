@@ -13,7 +13,9 @@ export type DecodeModelChoice = Pick<DecodeModel, "weightDtype" | "kvDtype" | "s
 const neighbourTypes: ReadonlySet<string> = new Set(["llama4_text", "ernie4_5", "ernie4_5_moe"]);
 
 /**
- * A card as instances decode it.
+ * A card as instances decode it: what shapes, bytes and FLOPs follow from. What a card does not say is left out: RoPE's stretching to
+ * longer contexts, scales of single models (Llama 4's queries, Pangu's experts), Gemma 3's norms behind attention and FFN. Where a card
+ * has biases, all four projections get one.
  *
  * @throws InfeasibleError where the model has something that no stage computes yet.
  */
