@@ -1,15 +1,24 @@
 import { allocatePacked, allocateRows, type PackedRows, type Rows } from "../kernels/activations.ts";
 import { type Arena, createArena } from "../kernels/arena.ts";
 import { allocateCoreScratch, type CoreBuffers } from "../kernels/attentionBuffers.ts";
+import { mostPartsOf } from "../kernels/attentionParts.ts";
 import { type CoreDims, resolveCore } from "../kernels/attentionShape.ts";
 import { allocateKvCache, type KvCache } from "../kernels/kvCache.ts";
 import { kvFormats } from "../kernels/kvFormat.ts";
 import type { Share } from "../kernels/program.ts";
-import { allocateRouterRows, allocateRouterWeights, type Router, type RouterWeights } from "../kernels/router.ts";
-import { allocateUnpackScratch, allocateWeight, type PackedWeight, packScratchBytes } from "../kernels/weights.ts";
+import { allocateRouterRows, type Router, type RouterWeights } from "../kernels/router.ts";
+import { packScratchBytes } from "../kernels/weights.ts";
 import { InvalidInputError } from "../units/errors.ts";
+import { type AttentionLayerWeights, allocateAttentionWeights, type MoeFfn } from "./attentionWeights.ts";
+import { attentionWidths } from "./attentionWidths.ts";
 import { kindsOf } from "./decodeModel.ts";
-import { type DecodeAttention, type DecodeFfn, type DecodeModel, type DecodeWork, sequencesOf } from "./decodeWork.ts";
+import {
+  type DecodeAttention,
+  type DecodeModel,
+  type DecodeWork,
+  type LatentAttention,
+  sequencesOf,
+} from "./decodeWork.ts";
 import { allocateSums, allocateTokens, type SumTensors, type TokenTensors } from "./messageTensors.ts";
 import { type Preparation, preparationOf } from "./preparation.ts";
 import type { AttentionLayout } from "./stages.ts";
@@ -26,23 +35,6 @@ export interface AttentionPlan extends AttentionLayout {
   readonly kinds: readonly AttentionKind[];
   readonly preparation: Preparation;
 }
-
-export interface AttentionLayerWeights {
-  /** Index among the kinds of attention. */
-  readonly kind: number;
-  readonly inputNorm: Rows;
-  readonly ffnNorm: Rows;
-  /** The query projection, or its low-rank part. */
-  readonly query: PackedWeight;
-  readonly keyValue: PackedWeight;
-  /** Both absent without a query rank. */
-  readonly queryNorm: Rows | undefined;
-  readonly queryUp: PackedWeight | undefined;
-  readonly output: PackedWeight;
-  readonly router: (RouterWeights & { readonly ffn: MoeFfn }) | undefined;
-}
-
-export type MoeFfn = Extract<DecodeFfn, { kind: "moe" }>;
 
 /** What an instance keeps of one micro-batch. */
 export interface AttentionShare {
@@ -70,14 +62,28 @@ export interface SharedRows {
 
 export interface AttentionKind {
   readonly attention: DecodeAttention;
+  /** A query of low rank, then what is appended: keys and values, or the latent and the key beside it. */
   readonly projected: Rows;
-  readonly latent: Rows | undefined;
-  readonly latentPacked: PackedRows | undefined;
-  /** Rows of heads: sequences x queryHeads. */
+  /** The query of low rank, normed. */
+  readonly lowQuery: Rows | undefined;
+  readonly lowQueryPacked: PackedRows | undefined;
+  /** Queries and outputs of the core, rows of heads: sequences x queryHeads. */
   readonly q: Rows;
+  readonly out: Rows;
+  /** What the output projection reads: sequences, each with all heads. */
   readonly attended: Rows;
   readonly attendedPacked: PackedRows;
   readonly coreScratch: Pick<CoreBuffers, "states" | "parts" | "scratch">;
+  readonly latent: LatentRows | undefined;
+}
+
+/** What latent attention works in beside. */
+export interface LatentRows {
+  /** Sequences, each with all heads' elements that have no positions. */
+  readonly queryNope: Rows;
+  /** [head] */
+  readonly nopePacked: readonly PackedRows[];
+  readonly outPacked: readonly PackedRows[];
 }
 
 /** Where tensors stand already: the one-thread model lays all instances out in one arena. */
@@ -101,7 +107,7 @@ export function layOutAttention(work: DecodeWork, instance: number, given?: Give
   const { kinds, kindOf } = kindsOf(model.layers.map(({ attention }) => attention));
   const mostRows = Math.max(1, ...sequences.map(({ first, last }) => last - first));
   const mostTokens = work.steps + Math.max(...work.kvTokens);
-  const layers = allocateLayers(arena, model, kindOf);
+  const layers = allocateAttentionWeights(arena, model, kindOf);
   const finalNorm = allocateRows(arena, "finalNorm", 1, model.hidden, "weights");
   const rows = allocateShared(arena, model, mostRows);
   const kindRows = kinds.map((attention) => allocateKind(arena, model, attention, mostRows, mostTokens));
@@ -117,7 +123,7 @@ export function layOutAttention(work: DecodeWork, instance: number, given?: Give
       caches: model.layers.map(({ attention }) =>
         count === 0 ? undefined : allocateKvCache(arena, coreDims(work, attention, share, work.steps).cache),
       ),
-      ropeTables: kinds.map(({ headDim }) => arena.allocate("ropeTables", "activations", count * headDim * 4).address),
+      ropeTables: kinds.map(({ rope }) => arena.allocate("ropeTables", "activations", count * rope.dims * 4).address),
     };
   });
   const sends = shares.map(({ tokens }) => tokens.wire);
@@ -136,35 +142,19 @@ export function coreDims(work: DecodeWork, attention: DecodeAttention, share: Sh
 }
 
 function coreDimsOf({ kvDtype, seed }: DecodeModel, attention: DecodeAttention, kvTokens: readonly number[]): CoreDims {
-  const { queryHeads, kvHeads, headDim } = attention;
-  const { dtype } = kvFormats[kvDtype];
-  return resolveCore({ batch: kvTokens.length, kvTokens, queryHeads, kvHeads, headDim, dtype, kvDtype, seed });
-}
-
-function allocateLayers(arena: Arena, model: DecodeModel, kindOf: readonly number[]): AttentionLayerWeights[] {
-  const { hidden, weightDtype: dtype, seed } = model;
-  const unpackScratch = dtype === "int4" ? allocateUnpackScratch(arena, "projections") : undefined;
-  const weight = (name: string, columns: number, k: number): PackedWeight =>
-    allocateWeight(arena, name, { dtype, columns, k, ...(unpackScratch === undefined ? {} : { unpackScratch }) });
-  const norm = (name: string, width: number): Rows => allocateRows(arena, name, 1, width, "weights");
-  return model.layers.map(({ attention, ffn }, layer) => {
-    const { queryHeads, kvHeads, headDim, queryRank } = attention;
-    const queryWidth = queryHeads * headDim;
-    return {
-      kind: kindOf[layer] as number,
-      inputNorm: norm("inputNorm", hidden),
-      ffnNorm: norm("ffnNorm", hidden),
-      query: weight("query", queryRank ?? queryWidth, hidden),
-      keyValue: weight("keyValue", 2 * kvHeads * headDim, hidden),
-      queryNorm: queryRank === undefined ? undefined : norm("queryNorm", queryRank),
-      queryUp: queryRank === undefined ? undefined : weight("queryUp", queryWidth, queryRank),
-      output: weight("output", hidden, queryWidth),
-      router:
-        ffn.kind === "dense"
-          ? undefined
-          : { ffn, ...allocateRouterWeights(arena, { hidden, experts: ffn.experts, router: ffn.router, seed }) },
-    };
-  });
+  const { queryHeads, span } = attention;
+  const stored = { batch: kvTokens.length, kvTokens, dtype: kvFormats[kvDtype].dtype, kvDtype, seed };
+  switch (attention.kind) {
+    case "grouped": {
+      const { kvHeads, headDim, sinks } = attention;
+      return resolveCore({ ...stored, queryHeads, kvHeads, headDim, span, sinks: sinks ? "perHead" : "none" });
+    }
+    case "latent": {
+      const { kvRank, nopeHeadDim, ropeHeadDim } = attention;
+      const scale = (nopeHeadDim + ropeHeadDim) ** -0.5;
+      return resolveCore({ ...stored, queryHeads, kvHeads: 1, headDim: kvRank, ropeHeadDim, span, scale });
+    }
+  }
 }
 
 function allocateShared(arena: Arena, model: DecodeModel, rows: number): SharedRows {
@@ -193,39 +183,79 @@ function allocateKind(
   rows: number,
   tokens: number,
 ): AttentionKind {
-  const { queryHeads, kvHeads, headDim, queryRank } = attention;
+  const { queryHeads, queryRank, span } = attention;
   const { weightDtype } = model;
-  const queryWidth = queryHeads * headDim;
-  const largest = coreDimsOf(model, attention, Array<number>(rows).fill(tokens));
+  const { keyValue, attended: width } = attentionWidths(attention);
+  const { cache, ...dims } = coreDimsOf(model, attention, Array<number>(rows).fill(tokens));
+  const attendedTokens = span.kind === "full" ? tokens : Math.min(tokens, span.tokens);
+  const out = allocateRows(arena, "attentionOut", rows * queryHeads, cache.valueDim);
+  const latent = attention.kind === "latent" ? allocateLatent(arena, model, attention, rows) : undefined;
   return {
-    attention,
-    projected: allocateRows(arena, "projected", rows, (queryRank ?? 0) + 2 * kvHeads * headDim),
-    latent: queryRank === undefined ? undefined : allocateRows(arena, "latent", rows, queryRank),
-    latentPacked: queryRank === undefined ? undefined : allocatePacked(arena, "latent", weightDtype, rows, queryRank),
-    q: allocateRows(arena, "q", rows * queryHeads, headDim),
-    attended: allocateRows(arena, "attended", rows * queryHeads, headDim),
-    attendedPacked: allocatePacked(arena, "attended", weightDtype, rows, queryWidth),
-    coreScratch: allocateCoreScratch(arena, largest),
+    ...{ attention, out, latent },
+    projected: allocateRows(arena, "projected", rows, (queryRank ?? 0) + keyValue),
+    lowQuery: queryRank === undefined ? undefined : allocateRows(arena, "lowQuery", rows, queryRank),
+    lowQueryPacked:
+      queryRank === undefined ? undefined : allocatePacked(arena, "lowQuery", weightDtype, rows, queryRank),
+    q: allocateRows(arena, "q", rows * queryHeads, cache.keyDim),
+    // Heads of a sequence lie one after the other: rows of the core are columns of these.
+    attended:
+      latent === undefined
+        ? { ...out, rows, width, strideBytes: width * 4 }
+        : allocateRows(arena, "attended", rows, width),
+    attendedPacked: allocatePacked(arena, "attended", weightDtype, rows, width),
+    coreScratch: allocateCoreScratch(arena, { ...dims, cache }, mostPartsOf(attendedTokens) - 1),
+  };
+}
+
+function allocateLatent(
+  arena: Arena,
+  { weightDtype }: DecodeModel,
+  { queryHeads, nopeHeadDim, kvRank }: LatentAttention,
+  rows: number,
+): LatentRows {
+  const perHead = (name: string, width: number): PackedRows[] =>
+    Array.from({ length: queryHeads }, () => allocatePacked(arena, name, weightDtype, rows, width));
+  return {
+    queryNope: allocateRows(arena, "queryNope", rows, queryHeads * nopeHeadDim),
+    nopePacked: perHead("queryNope", nopeHeadDim),
+    outPacked: perHead("attentionOut", kvRank),
   };
 }
 
 /** The longest row that is packed, or made before it is appended to a cache. */
 function widest({ hidden, layers }: DecodeModel): number {
-  const widths = layers.map(({ attention: { queryHeads, headDim, queryRank = 0 } }) =>
-    Math.max(queryHeads * headDim, queryRank),
-  );
+  const widths = layers.map(({ attention }) => {
+    const { queryRank = 0 } = attention;
+    return Math.max(attentionWidths(attention).attended, queryRank, attention.kind === "latent" ? attention.kvRank : 0);
+  });
   return Math.max(hidden, ...widths);
 }
 
 function checkAttention({ hidden, layers }: DecodeModel): void {
   requireEights("hidden", hidden);
   for (const { attention } of layers) {
-    requireEights("headDim", attention.headDim);
     if (attention.queryRank !== undefined) requireEights("queryRank", attention.queryRank);
+    if (attention.kind === "grouped") requireEights("headDim", attention.headDim);
+    else {
+      requireEights("kvRank", attention.kvRank);
+      requireEights("nopeHeadDim", attention.nopeHeadDim);
+      requireEights("ropeHeadDim", attention.ropeHeadDim);
+      requireEights("valueHeadDim", attention.valueHeadDim);
+    }
+    checkRope(attention);
   }
 }
 
 function requireEights(field: string, value: number): void {
   if (Number.isSafeInteger(value) && value >= 8 && value % 8 === 0) return;
   throw new InvalidInputError({ field, value, expected: "a multiple of 8" });
+}
+
+function checkRope(attention: DecodeAttention): void {
+  const { dims } = attention.rope;
+  const [least, most] =
+    attention.kind === "grouped" ? [0, attention.headDim] : [attention.ropeHeadDim, attention.ropeHeadDim];
+  if (Number.isSafeInteger(dims) && dims % 2 === 0 && dims >= least && dims <= most) return;
+  const expected = least === most ? `${most} (ropeHeadDim)` : `an even number of 0 to ${most} (headDim)`;
+  throw new InvalidInputError({ field: "ropeDims", value: dims, expected });
 }

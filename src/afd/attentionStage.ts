@@ -1,11 +1,10 @@
 import { fillNormWeight, type Rows } from "../kernels/activations.ts";
 import { type KernelExports, kernelFunction } from "../kernels/exports.ts";
-import { fillKvCache, type KvCache } from "../kernels/kvCache.ts";
+import { fillKvCache } from "../kernels/kvCache.ts";
 import { shareOf } from "../kernels/program.ts";
 import { fillRopeTable, type RopeFrequencies, ropeFrequencies } from "../kernels/rope.ts";
-import { packRouter } from "../kernels/router.ts";
-import { type PackedWeight, packSeededWeight, tensorSeed, weightSource } from "../kernels/weights.ts";
-import type { AttentionLayerWeights, AttentionPlan, AttentionShare } from "./attentionLayout.ts";
+import { tensorSeed } from "../kernels/weights.ts";
+import type { AttentionKind, AttentionPlan, AttentionShare } from "./attentionLayout.ts";
 import { coreDims } from "./attentionLayout.ts";
 import {
   type AttentionThread,
@@ -13,14 +12,15 @@ import {
   attentionCoreSteps,
   combineSteps,
   finalNormSteps,
-  keyRopeSteps,
+  keySteps,
   keyValueSteps,
   outputSteps,
   queryDownSteps,
   querySteps,
 } from "./attentionSteps.ts";
-import { type BoundStep, bindSteps, runBound, runBoundOn } from "./boundSteps.ts";
-import { layerSeed, layerTensors, modelTensors } from "./decodeModel.ts";
+import { type AttentionLayerWeights, weightTasks } from "./attentionWeights.ts";
+import { type BoundStep, bindSteps, type LayerOffsets, runBound, runBoundOn } from "./boundSteps.ts";
+import { layerSeed, modelTensors } from "./decodeModel.ts";
 import { type PreparationTask, prepareShared, requireMemory } from "./preparation.ts";
 import type { AttentionStages, StagePlace } from "./stages.ts";
 
@@ -28,7 +28,7 @@ import type { AttentionStages, StagePlace } from "./stages.ts";
 interface LayerProgram {
   readonly keyValue: readonly BoundStep[];
   readonly queryDown: readonly BoundStep[];
-  readonly keyRope: readonly BoundStep[];
+  readonly keys: readonly BoundStep[];
   readonly query: readonly BoundStep[];
   readonly output: readonly BoundStep[];
 }
@@ -50,6 +50,8 @@ interface ShareProgram {
   readonly layers: readonly (readonly [LayerProgram, LayerProgram])[];
   /** [kind of attention] */
   readonly steps: readonly StepProgram[];
+  /** [layer]: from the first of its kind, which programs of a step are made for. */
+  readonly offsets: readonly LayerOffsets[];
   readonly views: readonly [readonly Float32Array[], readonly Float32Array[]];
 }
 
@@ -74,8 +76,8 @@ export function bindAttention(
   const { model, kvTokens } = plan.work;
   const layerCount = model.layers.length;
   const programs = plan.shares.map((share) => bindShare({ plan, share, rank, ranks }, exports, memory));
-  const firstLayers = plan.kinds.map((_, kind) => plan.layers.findIndex((layer) => layer.kind === kind));
-  const frequencies = plan.kinds.map(({ attention: { headDim, ropeTheta } }) => ropeFrequencies(headDim, ropeTheta));
+  const firstLayers = plan.kinds.map((_, kind) => firstLayerOf(plan, kind));
+  const frequencies = plan.kinds.map(({ attention: { rope } }) => ropeFrequencies(rope.dims, rope.theta));
   const fill = kernelFunction(exports, "fillUniform");
 
   /** The buffer that holds the input of a layer: they alternate from layer to layer, and from step to step. */
@@ -96,12 +98,12 @@ export function bindAttention(
   function stepProgram({ share, thread, steps }: ShareProgram, kind: number, step: number): StepProgram {
     const program = steps[kind] as StepProgram;
     if (program.step === step) return program;
-    const { headDim } = (plan.kinds[kind] as AttentionPlan["kinds"][number]).attention;
+    const { dims } = (plan.kinds[kind] as AttentionKind).attention.rope;
     const { first, last } = shareOf(share.sequences.last - share.sequences.first, rank, ranks);
     for (let row = first; row < last; row++) {
-      const address = (share.ropeTables[kind] as number) + row * headDim * 4;
+      const address = (share.ropeTables[kind] as number) + row * dims * 4;
       const position = (kvTokens[share.sequences.first + row] as number) + step;
-      fillRopeTable(new Float32Array(memory.buffer, address, headDim), position, frequencies[kind] as RopeFrequencies);
+      fillRopeTable(new Float32Array(memory.buffer, address, dims), position, frequencies[kind] as RopeFrequencies);
     }
     const layer = firstLayers[kind] as number;
     program.append = bindSteps(exports, appendSteps(thread, layer, step));
@@ -110,25 +112,19 @@ export function bindAttention(
     return program;
   }
 
-  /** How far a layer's cache lies from that of the first layer of its kind, which programs of a step are made for. */
-  function cacheOffset({ caches }: AttentionShare, layer: number, kind: number): number {
-    const own = caches[layer] as KvCache;
-    return own.buffer.address - (caches[firstLayers[kind] as number] as KvCache).buffer.address;
-  }
-
   function attend(place: StagePlace): void {
     const program = programOf(place.microBatch);
     const { kind } = plan.layers[place.layer] as AttentionLayerWeights;
     const layer = (program.layers[place.layer] as ShareProgram["layers"][number])[inputOf(place)];
     const ofStep = stepProgram(program, kind, place.step);
-    const offset = cacheOffset(program.share, place.layer, kind);
+    const offsets = program.offsets[place.layer] as LayerOffsets;
     runBound(layer.keyValue, meet);
     runBound(layer.queryDown, meet);
     meet();
-    runBound(layer.keyRope, meet);
-    runBoundOn(ofStep.append, offset, meet);
+    runBound(layer.keys, meet);
+    runBoundOn(ofStep.append, offsets, meet);
     runBound(layer.query, meet);
-    runBoundOn(ofStep.core, offset, meet);
+    runBoundOn(ofStep.core, offsets, meet);
     runBound(layer.output, meet);
   }
 
@@ -164,8 +160,8 @@ export function bindAttention(
       meet();
       runBound(layer.keyValue, meet);
       meet();
-      runBound(layer.keyRope, meet);
-      runBoundOn(ofStep.append, cacheOffset(program.share, place.layer, kind), meet);
+      runBound(layer.keys, meet);
+      runBoundOn(ofStep.append, program.offsets[place.layer] as LayerOffsets, meet);
       meet();
     },
     input: (place) => programOf(place.microBatch).views[inputOf(place)],
@@ -195,7 +191,7 @@ function bindShare(thread: AttentionThread, exports: KernelExports, memory: WebA
   const layerProgram = (layer: number, input: Rows, output: Rows): LayerProgram => ({
     keyValue: bind(keyValueSteps(thread, layer, input)),
     queryDown: bind(queryDownSteps(thread, layer)),
-    keyRope: bind(keyRopeSteps(thread, layer)),
+    keys: bind(keySteps(thread, layer)),
     query: bind(querySteps(thread, layer)),
     output: bind(outputSteps(thread, layer, input, output)),
   });
@@ -209,8 +205,24 @@ function bindShare(thread: AttentionThread, exports: KernelExports, memory: WebA
       layerProgram(layer, states[1], states[0]),
     ]),
     steps: plan.kinds.map(() => ({ step: noStep, append: [], core: [] })),
+    offsets: plan.layers.map((layer, index) => {
+      const first = firstLayerOf(plan, layer.kind);
+      const cacheAddress = (at: number): number => share.caches[at]?.buffer.address ?? 0;
+      return {
+        cacheBytes: cacheAddress(index) - cacheAddress(first),
+        sinksBytes: sinksAddress(layer) - sinksAddress(plan.layers[first] as AttentionLayerWeights),
+      };
+    }),
     views: [viewsOf(memory, states[0]), viewsOf(memory, states[1])],
   };
+}
+
+function firstLayerOf(plan: AttentionPlan, kind: number): number {
+  return plan.layers.findIndex((layer) => layer.kind === kind);
+}
+
+function sinksAddress({ heads }: AttentionLayerWeights): number {
+  return heads.kind === "grouped" && heads.sinks !== undefined ? heads.sinks.address : 0;
 }
 
 function viewsOf(memory: WebAssembly.Memory, { address, strideBytes, rows, width }: Rows): readonly Float32Array[] {
@@ -220,36 +232,18 @@ function viewsOf(memory: WebAssembly.Memory, { address, strideBytes, rows, width
 /** What has to be made from the seed, in pieces that threads share out. */
 function tasksOf(plan: AttentionPlan, exports: KernelExports, memory: WebAssembly.Memory): PreparationTask[] {
   const { model, kvTokens } = plan.work;
-  const { hidden } = model;
   const tasks: PreparationTask[] = [
     () => fillNormWeight(exports, memory, plan.finalNorm, model.seed, modelTensors.finalNorm),
   ];
   for (const [layer, weights] of plan.layers.entries()) {
-    const seed = layerSeed(model, layer);
-    const { attention } = plan.kinds[weights.kind] as AttentionPlan["kinds"][number];
-    const project = (weight: PackedWeight, tensor: number): void => {
-      tasks.push((scratch) => packSeededWeight(exports, weight, weightSource(seed, tensor, weight.k), scratch));
-    };
-    project(weights.query, layerTensors.query);
-    project(weights.keyValue, layerTensors.keyValue);
-    if (weights.queryUp !== undefined) project(weights.queryUp, layerTensors.queryUp);
-    project(weights.output, layerTensors.output);
-    tasks.push((scratch) => {
-      fillNormWeight(exports, memory, weights.inputNorm, seed, layerTensors.inputNorm);
-      fillNormWeight(exports, memory, weights.ffnNorm, seed, layerTensors.ffnNorm);
-      if (weights.queryNorm !== undefined)
-        fillNormWeight(exports, memory, weights.queryNorm, seed, layerTensors.queryNorm);
-      if (weights.router === undefined) return;
-      const { ffn, ...router } = weights.router;
-      const shape = { hidden, experts: ffn.experts, router: ffn.router, seed };
-      packRouter(exports, { shape, ...router }, layerTensors.router, scratch);
-    });
+    const { attention } = plan.kinds[weights.kind] as AttentionKind;
+    tasks.push(...weightTasks(exports, memory, model, layer, weights));
     for (const { sequences, caches } of plan.shares) {
       const cache = caches[layer];
       if (cache === undefined) continue;
       const filled = { firstSequence: sequences.first, kvTokens: kvTokens.slice(sequences.first, sequences.last) };
       const { elements } = coreDims(plan.work, attention, sequences, 0);
-      tasks.push((scratch) => fillKvCache(exports, memory, cache, elements, seed, scratch, filled));
+      tasks.push((scratch) => fillKvCache(exports, memory, cache, elements, layerSeed(model, layer), scratch, filled));
     }
   }
   return tasks;

@@ -2,12 +2,15 @@ import { columnsOf, type Rows } from "../kernels/activations.ts";
 import type { CoreBuffers } from "../kernels/attentionBuffers.ts";
 import { coreSteps } from "../kernels/attentionSteps.ts";
 import { appendArguments } from "../kernels/kvCache.ts";
-import { addSteps, matmulSteps, packSteps, rmsNormSteps, rowSteps } from "../kernels/linear.ts";
-import { barrier, call, type Share, type Step, shareOf } from "../kernels/program.ts";
+import { addSteps, matmulSteps, packSteps, projectSteps, rmsNormSteps } from "../kernels/linear.ts";
+import { barrier, call, type Step, shareOf } from "../kernels/program.ts";
 import { routerSteps } from "../kernels/router.ts";
-import type { AttentionKind, AttentionLayerWeights, AttentionPlan, AttentionShare } from "./attentionLayout.ts";
+import type { AttentionKind, AttentionPlan, AttentionShare } from "./attentionLayout.ts";
 import { coreDims } from "./attentionLayout.ts";
+import type { AttentionLayerWeights } from "./attentionWeights.ts";
+import { attentionWidths } from "./attentionWidths.ts";
 import { layerSeed } from "./decodeModel.ts";
+import { attendedSteps, finishQuerySteps, type HeadThread, headKeySteps, headQuerySteps } from "./headSteps.ts";
 import { addMessageSteps, madeIn, sendSteps } from "./messageTensors.ts";
 
 /** One thread's part in what an attention instance does with one micro-batch. */
@@ -29,7 +32,7 @@ export function finalNormSteps({ plan, rank, ranks }: AttentionThread, state: Ro
   return rmsNormSteps(state, plan.finalNorm, state, plan.work.model.epsilon, rank, ranks);
 }
 
-/** From a layer's input to its keys and values, turned by their positions and ready to be appended. */
+/** From a layer's input to what is appended to its caches, but for norms and RoPE. */
 export function keyValueSteps(thread: AttentionThread, layer: number, input: Rows): Step[] {
   const { plan, rank, ranks } = thread;
   const { weights, kind, count } = layerOf(thread, layer);
@@ -39,7 +42,7 @@ export function keyValueSteps(thread: AttentionThread, layer: number, input: Row
     ...rmsNormSteps(input, weights.inputNorm, own, plan.work.model.epsilon, rank, ranks),
     ...packSteps(own, normedPacked, rank, ranks),
     barrier,
-    ...matmulSteps(weights.keyValue, normedPacked, keyValueOf(kind), count, rank, ranks),
+    ...projectSteps(weights.keyValue, normedPacked, keyValueOf(kind), count, rank, ranks),
   ];
 }
 
@@ -47,31 +50,33 @@ export function keyValueSteps(thread: AttentionThread, layer: number, input: Row
 export function queryDownSteps(thread: AttentionThread, layer: number): Step[] {
   const { plan, rank, ranks } = thread;
   const { weights, kind, count } = layerOf(thread, layer);
-  const low = weights.queryUp === undefined ? headsOf(kind.q, kind, count) : queryOf(kind);
-  return matmulSteps(weights.query, plan.rows.normedPacked, low, count, rank, ranks);
+  const { normedPacked } = plan.rows;
+  if (weights.queryDown === undefined) return headQuerySteps(headThread(thread, layer), normedPacked);
+  return matmulSteps(weights.queryDown.weight, normedPacked, lowQueryOf(kind), count, rank, ranks);
 }
 
-/** RoPE of the keys, by sequences. */
-export function keyRopeSteps(thread: AttentionThread, layer: number): Step[] {
-  const { kind } = layerOf(thread, layer);
-  return ropeSteps(thread, layer, keyValueOf(kind), kind.attention.kvHeads);
+/** Norms and RoPE of what is appended, by sequences. */
+export function keySteps(thread: AttentionThread, layer: number): Step[] {
+  return headKeySteps(headThread(thread, layer), keyValueOf(layerOf(thread, layer).kind));
 }
 
-/** The new token's keys and values to the caches, by sequences; addresses are those of the layer's cache. */
+/** The new token's rows to the caches, by sequences; addresses are those of the layer's cache. */
 export function appendSteps(thread: AttentionThread, layer: number, step: number): Step[] {
   const { plan, share, rank, ranks } = thread;
   const { kind, count } = layerOf(thread, layer);
   const cache = share.caches[layer];
   if (cache === undefined) return [];
-  const { kvHeads, headDim } = kind.attention;
-  const keys = keyValueOf(kind);
+  const { attention } = kind;
+  const rows = keyValueOf(kind);
+  // Of a latent, the value is a part of the key.
+  const [kvHeads, keyDim] = attention.kind === "grouped" ? [attention.kvHeads, attention.headDim] : [1, 0];
   const own = shareOf(count, rank, ranks);
   const steps: Step[] = [];
   for (let sequence = own.first; sequence < own.last; sequence++) {
     const position = (plan.work.kvTokens[share.sequences.first + sequence] as number) + step;
     for (let kvHead = 0; kvHead < kvHeads; kvHead++) {
-      const key = keys.address + sequence * keys.strideBytes + kvHead * headDim * 4;
-      const value = key + kvHeads * headDim * 4;
+      const key = rows.address + sequence * rows.strideBytes + kvHead * keyDim * 4;
+      const value = key + kvHeads * keyDim * 4;
       steps.push(call("appendToken", ...appendArguments(cache, sequence, kvHead, position, key, value)));
     }
   }
@@ -82,31 +87,31 @@ export function appendSteps(thread: AttentionThread, layer: number, step: number
 export function querySteps(thread: AttentionThread, layer: number): Step[] {
   const { plan, rank, ranks } = thread;
   const { weights, kind, count } = layerOf(thread, layer);
-  const { latent, latentPacked, q } = kind;
-  const queries = headsOf(q, kind, count);
-  const turned = ropeSteps(thread, layer, queries, kind.attention.queryHeads);
-  if (weights.queryUp === undefined || weights.queryNorm === undefined || !latent || !latentPacked)
-    return [...turned, barrier];
-  const own = rowsOf(latent, count);
+  const { lowQuery, lowQueryPacked } = kind;
+  const heads = headThread(thread, layer);
+  const finished = [...finishQuerySteps(heads), barrier];
+  if (weights.queryDown === undefined || !lowQuery || !lowQueryPacked) return finished;
+  const own = rowsOf(lowQuery, count);
+  const projected = rowsOf(lowQueryOf(kind), count);
   return [
-    ...rmsNormSteps(rowsOf(queryOf(kind), count), weights.queryNorm, own, plan.work.model.epsilon, rank, ranks),
-    ...packSteps(own, latentPacked, rank, ranks),
+    ...rmsNormSteps(projected, weights.queryDown.norm, own, plan.work.model.epsilon, rank, ranks),
+    ...packSteps(own, lowQueryPacked, rank, ranks),
     barrier,
-    ...matmulSteps(weights.queryUp, latentPacked, queries, count, rank, ranks),
+    ...headQuerySteps(heads, lowQueryPacked),
     barrier,
-    ...turned,
-    barrier,
+    ...finished,
   ];
 }
 
 /** The core over caches with `step + 1` tokens more than at the start; addresses are those of the layer's cache. */
 export function attentionCoreSteps(thread: AttentionThread, layer: number, step: number): Step[] {
   const { plan, share, rank, ranks } = thread;
-  const { kind } = layerOf(thread, layer);
+  const { kind, weights } = layerOf(thread, layer);
   const cache = share.caches[layer];
   if (cache === undefined) return [];
   const dims = coreDims(plan.work, kind.attention, share.sequences, step + 1);
-  const core: CoreBuffers = { dims, cache, q: kind.q, out: kind.attended, sinks: undefined, ...kind.coreScratch };
+  const sinks = weights.heads.kind === "grouped" ? weights.heads.sinks : undefined;
+  const core: CoreBuffers = { dims, cache, q: kind.q, out: kind.out, sinks, ...kind.coreScratch };
   return coreSteps(core, rank, ranks);
 }
 
@@ -117,9 +122,10 @@ export function outputSteps(thread: AttentionThread, layer: number, input: Rows,
   const normed = rowsOf(madeIn(share.tokens.tokens, plan.rows.normed), count);
   return [
     barrier,
-    ...packSteps(headsOf(kind.attended, kind, count), kind.attendedPacked, rank, ranks),
+    ...attendedSteps(headThread(thread, layer)),
+    ...packSteps(rowsOf(kind.attended, count), kind.attendedPacked, rank, ranks),
     barrier,
-    ...matmulSteps(weights.output, kind.attendedPacked, output, count, rank, ranks),
+    ...projectSteps(weights.output, kind.attendedPacked, output, count, rank, ranks),
     barrier,
     ...addSteps(input, output, rank, ranks),
     ...rmsNormSteps(output, weights.ffnNorm, normed, plan.work.model.epsilon, rank, ranks),
@@ -148,22 +154,20 @@ function layerRouterSteps({ plan, share, rank, ranks }: AttentionThread, layer: 
   ];
 }
 
-function ropeSteps({ plan, share, rank, ranks }: AttentionThread, layer: number, rows: Rows, heads: number): Step[] {
-  const { kind } = plan.layers[layer] as AttentionLayerWeights;
-  const { headDim } = (plan.kinds[kind] as AttentionKind).attention;
-  const table = share.ropeTables[kind] as number;
-  return rowSteps(countOf(share.sequences), rank, ranks, ({ first, last }) =>
-    call("ropeRows", rows.address, rows.strideBytes, table, first, last, heads, headDim, headDim),
-  );
-}
-
 function layerOf({ plan, share }: AttentionThread, layer: number) {
   const weights = plan.layers[layer] as AttentionLayerWeights;
-  return { weights, kind: plan.kinds[weights.kind] as AttentionKind, count: countOf(share.sequences) };
+  return {
+    weights,
+    kind: plan.kinds[weights.kind] as AttentionKind,
+    count: share.sequences.last - share.sequences.first,
+  };
 }
 
-function countOf({ first, last }: Share): number {
-  return last - first;
+function headThread(thread: AttentionThread, layer: number): HeadThread {
+  const { plan, share, rank, ranks } = thread;
+  const { weights, kind, count } = layerOf(thread, layer);
+  const ropeTable = share.ropeTables[weights.kind] as number;
+  return { weights: weights.heads, kind, count, ropeTable, epsilon: plan.work.model.epsilon, rank, ranks };
 }
 
 /** The first of rows that were laid out for the largest share. */
@@ -171,16 +175,10 @@ function rowsOf(rows: Rows, count: number): Rows {
   return { ...rows, rows: count };
 }
 
-function queryOf({ projected, attention: { queryRank = 0 } }: AttentionKind): Rows {
+function lowQueryOf({ projected, attention: { queryRank = 0 } }: AttentionKind): Rows {
   return columnsOf(projected, 0, queryRank);
 }
 
-function keyValueOf({ projected, attention: { queryRank = 0, kvHeads, headDim } }: AttentionKind): Rows {
-  return columnsOf(projected, queryRank, 2 * kvHeads * headDim);
-}
-
-/** Heads of a sequence lie one after the other: rows of the core are columns of these. */
-function headsOf(heads: Rows, { attention: { queryHeads, headDim } }: AttentionKind, rows: number): Rows {
-  const width = queryHeads * headDim;
-  return { ...heads, rows, width, strideBytes: width * 4 };
+function keyValueOf({ projected, attention }: AttentionKind): Rows {
+  return columnsOf(projected, attention.queryRank ?? 0, attentionWidths(attention).keyValue);
 }

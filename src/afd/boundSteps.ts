@@ -7,8 +7,15 @@ export type BoundStep = BoundCall | undefined;
 interface BoundCall {
   readonly run: (...args: number[]) => unknown;
   readonly args: number[];
-  /** The argument that is the address of a KV cache, which differs from layer to layer; -1: none. */
+  /** The arguments that are addresses of what differs from layer to layer; -1: none. */
   readonly cacheArgument: number;
+  readonly sinksArgument: number;
+}
+
+/** How far a layer's KV cache and sinks lie from those that steps were made for. */
+export interface LayerOffsets {
+  readonly cacheBytes: number;
+  readonly sinksBytes: number;
 }
 
 /** Which argument of a kernel is the address of a KV cache. */
@@ -18,6 +25,9 @@ const cacheArguments: Readonly<Record<string, number>> = {
   attentionPartInt8: 5,
 };
 
+/** Which one is the address of sinks, or 0 where there are none. */
+const sinksArguments: Readonly<Record<string, number>> = { attentionPartF32: 3, attentionPartInt8: 3 };
+
 /** Looks all kernels up once, so that a stage only calls them. */
 export function bindSteps(exports: KernelExports, steps: readonly Step[]): readonly BoundStep[] {
   const bound: BoundStep[] = [];
@@ -25,7 +35,13 @@ export function bindSteps(exports: KernelExports, steps: readonly Step[]): reado
     if (step.kind === "barrier") bound.push(undefined);
     if (step.kind !== "call") continue;
     const { name, args } = step;
-    bound.push({ run: kernelFunction(exports, name), args: [...args], cacheArgument: cacheArguments[name] ?? -1 });
+    const sinks = sinksArguments[name] ?? -1;
+    bound.push({
+      run: kernelFunction(exports, name),
+      args: [...args],
+      cacheArgument: cacheArguments[name] ?? -1,
+      sinksArgument: args[sinks] === 0 ? -1 : sinks,
+    });
   }
   return bound;
 }
@@ -38,16 +54,20 @@ export function runBound(steps: readonly BoundStep[], meet: () => void): void {
   }
 }
 
-/** As runBound, with every cache address moved by `cacheOffset` bytes: steps that were made for one layer run for another. */
-export function runBoundOn(steps: readonly BoundStep[], cacheOffset: number, meet: () => void): void {
+/** As runBound, with every address of a cache and of sinks moved: steps that were made for one layer run for another. */
+export function runBoundOn(steps: readonly BoundStep[], offsets: LayerOffsets, meet: () => void): void {
   for (const step of steps) {
     if (step === undefined) {
       meet();
       continue;
     }
-    const { args, cacheArgument } = step;
-    if (cacheArgument >= 0) args[cacheArgument] = (args[cacheArgument] as number) + cacheOffset;
-    step.run(...args);
-    if (cacheArgument >= 0) args[cacheArgument] = (args[cacheArgument] as number) - cacheOffset;
+    move(step, offsets, 1);
+    step.run(...step.args);
+    move(step, offsets, -1);
   }
+}
+
+function move({ args, cacheArgument, sinksArgument }: BoundCall, offsets: LayerOffsets, direction: 1 | -1): void {
+  if (cacheArgument >= 0) args[cacheArgument] = (args[cacheArgument] as number) + direction * offsets.cacheBytes;
+  if (sinksArgument >= 0) args[sinksArgument] = (args[sinksArgument] as number) + direction * offsets.sinksBytes;
 }

@@ -6,10 +6,11 @@ import type { DecodeModel } from "./decodeWork.ts";
 export const layerTensors = {
   inputNorm: 2,
   queryNorm: 3,
-  /** Query (or its low-rank part), key and value projections. */
-  query: 4,
+  queryDown: 4,
+  /** Key and value projection, or that of the latent and the key beside it. */
   keyValue: 5,
-  queryUp: 6,
+  /** Up from the query's rank, or directly; of latent attention the part that RoPE leaves. */
+  query: 6,
   output: 7,
   ffnNorm: 8,
   router: 9,
@@ -17,6 +18,18 @@ export const layerTensors = {
   experts: 10,
   shared: 12,
   dense: 14,
+  queryHeadNorm: 16,
+  keyHeadNorm: 17,
+  sinks: 18,
+  queryBias: 19,
+  keyValueBias: 20,
+  outputBias: 21,
+  latentNorm: 22,
+  queryRope: 23,
+  /** What latent attention multiplies each head's query and output with. */
+  keyUp: 24,
+  valueUp: 25,
+  sharedGate: 26,
 } as const;
 
 /** Number of each seeded tensor that belongs to no layer. */

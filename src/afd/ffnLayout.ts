@@ -1,9 +1,8 @@
 import { allocateRows, type Rows } from "../kernels/activations.ts";
 import { type Arena, type Buffer, createArena } from "../kernels/arena.ts";
 import { allocateExpertRows, allocateExpertWeights, type ExpertRows, type ExpertWeights } from "../kernels/experts.ts";
-import type { Activation } from "../kernels/reference/linear.ts";
+import type { Share } from "../kernels/program.ts";
 import { allocateUnpackScratch, packScratchBytes } from "../kernels/weights.ts";
-import { InfeasibleError } from "../units/errors.ts";
 import { kindsOf } from "./decodeModel.ts";
 import type { DecodeFfn, DecodeModel, DecodeWork } from "./decodeWork.ts";
 import { checkFfnParallel, type FfnShard, ffnShard } from "./ffnShard.ts";
@@ -31,6 +30,8 @@ export interface FfnLayerWeights {
   readonly routed: ExpertWeights | undefined;
   /** Its slice of the shared expert or of the dense layer; undefined where that is empty. */
   readonly whole: ExpertWeights | undefined;
+  /** The gate of the shared expert, whole: each instance gates the partial sum that its own slice gives. */
+  readonly sharedGate: Rows | undefined;
 }
 
 export interface FfnMicroBatch {
@@ -61,7 +62,7 @@ export interface GivenTensors {
 /**
  * Lays out an FFN instance: its shard of every layer, messages, and working rows for the largest micro-batch.
  *
- * @throws InvalidInputError as checkFfnParallel, InfeasibleError for an FFN that has no stage here.
+ * @throws InvalidInputError as checkFfnParallel.
  */
 export function layOutFfn(work: DecodeWork, instance: number, given?: GivenTensors): FfnPlan {
   checkFfnParallel(work);
@@ -105,23 +106,22 @@ function allocateShard(
   { experts, expertDims, wholeDims }: FfnShard,
   unpackScratch: Buffer | undefined,
 ): Omit<FfnLayerWeights, "kind"> {
-  const weights = (name: string, count: number, expertDim: number): ExpertWeights | undefined =>
-    count === 0 || expertDim === 0
+  const weights = (name: string, count: number, { first, last }: Share): ExpertWeights | undefined =>
+    count === 0 || first === last
       ? undefined
       : allocateExpertWeights(arena, name, {
-          ...{ dtype: weightDtype, activation: plainActivation(ffn.activation), count, hidden, expertDim },
+          ...{ dtype: weightDtype, activation: ffn.activation, count, hidden, expertDim: last - first },
+          // A bias of the sum belongs to one slice alone: the first that has any width.
+          biases: first === 0 ? "both" : "gateUp",
           ...(unpackScratch === undefined ? {} : { unpackScratch }),
         });
+  const whole = weights("whole", 1, wholeDims);
+  const hasGate = whole !== undefined && ffn.kind === "moe" && ffn.sharedGate;
   return {
-    routed: weights("routed", experts.last - experts.first, expertDims.last - expertDims.first),
-    whole: weights("whole", 1, wholeDims.last - wholeDims.first),
+    routed: weights("routed", experts.last - experts.first, expertDims),
+    whole,
+    sharedGate: hasGate ? allocateRows(arena, "sharedGate", 1, hidden, "weights") : undefined,
   };
-}
-
-/** @throws InfeasibleError for the experts that have biases: no stage divides these. */
-function plainActivation(activation: Activation): Activation {
-  if (activation === "clampedSilu") throw new InfeasibleError("experts with biases (clampedSilu) have no stage yet");
-  return activation;
 }
 
 function allocateKind(

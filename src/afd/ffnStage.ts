@@ -1,4 +1,4 @@
-import type { Rows } from "../kernels/activations.ts";
+import { fillRows, type Rows } from "../kernels/activations.ts";
 import { type Experts, expertSteps, packExperts } from "../kernels/experts.ts";
 import type { KernelExports } from "../kernels/exports.ts";
 import { rowSteps } from "../kernels/linear.ts";
@@ -64,6 +64,7 @@ function stageSteps(
             ranks,
           ),
           barrier,
+          ...sharedGateSteps(layer, x, y, rank, ranks),
         ];
   return [
     ...receiveSteps(tokens.tokens, plan.received, own),
@@ -75,6 +76,13 @@ function stageSteps(
     ...sendSteps({ ...y, width: hidden }, sums.sums, own),
     barrier,
   ];
+}
+
+/** The slice's partial sum times sigmoid(x . gate), by the rows that combine goes by. */
+function sharedGateSteps({ sharedGate }: FfnLayerWeights, x: Rows, y: Rows, rank: number, ranks: number): Step[] {
+  if (sharedGate === undefined) return [];
+  const operands = [x.address, x.strideBytes, sharedGate.address, y.address, y.strideBytes];
+  return rowSteps(y.rows, rank, ranks, ({ first, last }) => call("gateRows", ...operands, first, last, x.width));
 }
 
 /** Grouping, which goes along with receiving; the experts themselves; and their weighted sum. */
@@ -128,7 +136,8 @@ function tasksOf(plan: FfnPlan, exports: KernelExports, memory: WebAssembly.Memo
         new Int32Array(memory.buffer, wholeOffsets.address, 2).set([0, rows]);
     },
   ];
-  for (const [layer, { kind, routed, whole }] of plan.layers.entries()) {
+  const { hidden } = plan.work.model;
+  for (const [layer, { kind, routed, whole, sharedGate }] of plan.layers.entries()) {
     const seed = layerSeed(plan.work.model, layer);
     const { ffn, shard } = plan.kinds[kind] as FfnKind;
     const { experts, expertDims, wholeDims } = shard;
@@ -136,6 +145,8 @@ function tasksOf(plan: FfnPlan, exports: KernelExports, memory: WebAssembly.Memo
       const slice = { firstExpert: experts.first, firstDim: expertDims.first, expertDim: ffn.expertDim };
       tasks.push((scratch) => packExperts(exports, routed, seed, layerTensors.experts, scratch, slice));
     }
+    if (sharedGate !== undefined)
+      tasks.push(() => fillRows(exports, sharedGate, seed, layerTensors.sharedGate, Math.sqrt(3 / hidden)));
     if (whole === undefined) continue;
     const [tensor, expertDim] =
       ffn.kind === "moe" ? [layerTensors.shared, ffn.sharedDim] : [layerTensors.dense, ffn.width];

@@ -30,13 +30,21 @@ export function allocateCore(arena: Arena, dims: CoreDims): CoreBuffers {
   return { dims, cache, q, out, sinks, ...allocateCoreScratch(arena, dims) };
 }
 
-/** What a core works in beside its queries and outputs; cores that run one after the other may share it. */
-export function allocateCoreScratch(arena: Arena, dims: CoreDims): Pick<CoreBuffers, "states" | "parts" | "scratch"> {
+/**
+ * What a core works in beside its queries and outputs; cores that run one after the other may share it.
+ *
+ * @param later - parts beside its first that any context of theirs has.
+ */
+export function allocateCoreScratch(
+  arena: Arena,
+  dims: CoreDims,
+  later = laterParts(dims),
+): Pick<CoreBuffers, "states" | "parts" | "scratch"> {
   const { batch, queryHeads, kvHeads } = dims;
   const states = arena.allocate("coreStates", "scratch", batch * queryHeads * 8);
   // A thread shares its first and its last context with others: at most one for each boundary between threads.
   const slots = Math.min(batch * kvHeads, mostRanks - 1);
-  const parts = arena.allocate("coreParts", "scratch", slots * laterParts(dims) * partBytes(dims));
+  const parts = arena.allocate("coreParts", "scratch", slots * later * partBytes(dims));
   const scratch = arena.allocate("coreScratch", "scratch", mostRanks * scratchBytes(dims));
   return { states, parts, scratch };
 }

@@ -36,6 +36,12 @@ export function partsOf({ first, last }: Share): readonly Share[] {
   return parts.length === 0 ? [{ first: 0, last: 0 }] : parts;
 }
 
+/** Parts that contexts of up to `tokens` attended tokens have at most, wherever they begin. */
+export function mostPartsOf(tokens: number): number {
+  const blocks = Math.ceil(tokens / blockTokens) + 1;
+  return Math.min(mostParts, Math.ceil(blocks / leastPartBlocks));
+}
+
 /**
  * The core's work shared out among `ranks` threads: parts in order, each thread a run of them, by tokens. Where threads outnumber
  * the parts, each KV head's query heads are split, too, and every thread then reads the keys and values that it shares with others.

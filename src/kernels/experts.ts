@@ -1,7 +1,7 @@
-import { allocatePacked, allocateRows, fillRows, type PackedRows, type Rows, readRow } from "./activations.ts";
+import { allocatePacked, allocateRows, type PackedRows, type Rows, readRow } from "./activations.ts";
 import type { Arena, Buffer } from "./arena.ts";
 import type { Bounded } from "./case.ts";
-import type { KernelExports } from "./exports.ts";
+import { type KernelExports, kernelFunction } from "./exports.ts";
 import { barrier, call, type Step, shareOf } from "./program.ts";
 import { boundedActivate, boundedAdd, boundedMatmul, boundedRound7, type Chain } from "./reference/bounded.ts";
 import type { Activation } from "./reference/linear.ts";
@@ -9,6 +9,7 @@ import {
   allocateWeight,
   type PackedWeight,
   packSeededWeight,
+  tensorSeed,
   unpackArguments,
   unpackColumn,
   type WeightDtype,
@@ -28,6 +29,7 @@ export interface Experts {
   readonly down: PackedWeight;
   /** One row an expert, added to either product: the experts of gpt-oss have biases, no others. */
   readonly gateUpBias: Rows | undefined;
+  /** Absent also where these are a slice of the width, and another slice adds it. */
   readonly downBias: Rows | undefined;
   /** Inputs sorted by expert, the same packed for the matmul, and what the two matmuls make of them. */
   readonly input: Rows;
@@ -68,12 +70,15 @@ export type ExpertRows = Pick<
 export function allocateExpertWeights(
   arena: Arena,
   name: string,
-  shape: Omit<ExpertsShape, "rows" | "offsets"> & { readonly unpackScratch?: Buffer },
+  shape: Omit<ExpertsShape, "rows" | "offsets"> & {
+    readonly unpackScratch?: Buffer;
+    /** Where experts have biases, which of these stand here; both where absent. */
+    readonly biases?: "both" | "gateUp";
+  },
 ): ExpertWeights {
-  const { dtype, activation = "silu", count, hidden, expertDim, unpackScratch } = shape;
+  const { dtype, activation = "silu", count, hidden, expertDim, unpackScratch, biases = "both" } = shape;
   const hasBias = activation === "clampedSilu";
-  const bias = (part: string, width: number): Rows | undefined =>
-    hasBias ? allocateRows(arena, `${name}.${part}`, count, width, "weights") : undefined;
+  const bias = (part: string, width: number): Rows => allocateRows(arena, `${name}.${part}`, count, width, "weights");
   const paddedDim = Math.ceil(expertDim / 8) * 8;
   const weight = (part: string, columns: number, k: number): PackedWeight =>
     allocateWeight(arena, `${name}.${part}`, {
@@ -88,8 +93,8 @@ export function allocateExpertWeights(
     expertDim,
     gateUp: weight("gateUp", 2 * paddedDim, hidden),
     down: weight("down", hidden, expertDim),
-    gateUpBias: bias("gateUpBias", 2 * paddedDim),
-    downBias: bias("downBias", hidden),
+    gateUpBias: hasBias ? bias("gateUpBias", 2 * paddedDim) : undefined,
+    downBias: hasBias && biases === "both" ? bias("downBias", hidden) : undefined,
   };
 }
 
@@ -143,8 +148,28 @@ export function packExperts(
   const down = { columns: hidden, k: expertDim, firstExpert, firstK: firstDim, firstColumns: [0] };
   packSeededWeight(exports, experts.gateUp, weightSource(seed, tensor, hidden), scratch, gateUp);
   packSeededWeight(exports, experts.down, weightSource(seed, tensor + 1, expertDim), scratch, down);
-  if (experts.gateUpBias !== undefined) fillRows(exports, experts.gateUpBias, seed, tensor + 100, 0.5);
-  if (experts.downBias !== undefined) fillRows(exports, experts.downBias, seed, tensor + 101, 0.5);
+  if (experts.gateUpBias !== undefined)
+    fillBiases(exports, experts.gateUpBias, tensorSeed(seed, tensor + 100), { ...gateUp, width: 2 * paddedDim });
+  if (experts.downBias !== undefined)
+    fillBiases(exports, experts.downBias, tensorSeed(seed, tensor + 101), { ...down, width: hidden });
+}
+
+/** Biases of -0.5 to 0.5: of a slice those that the whole has at its columns. */
+function fillBiases(
+  exports: KernelExports,
+  biases: Rows,
+  seed: number,
+  whole: { readonly width: number; readonly firstExpert: number; readonly firstColumns: readonly number[] },
+): void {
+  const fill = kernelFunction(exports, "fillUniform");
+  const stride = Math.ceil(whole.width / 4) * 4;
+  const count = Math.ceil(biases.width / whole.firstColumns.length / 4) * 4;
+  for (let expert = 0; expert < biases.rows; expert++) {
+    for (const [run, firstColumn] of whole.firstColumns.entries()) {
+      const address = biases.address + expert * biases.strideBytes + run * count * 4;
+      fill(address, count, seed, ((whole.firstExpert + expert) * stride + firstColumn) | 0, 0.5);
+    }
+  }
 }
 
 /**

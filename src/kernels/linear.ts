@@ -1,6 +1,6 @@
 import type { PackedRows, Rows } from "./activations.ts";
 import { call, type Share, type Step, shareOf } from "./program.ts";
-import { type PackedWeight, scalesAddress, sumsAddress, unpackArguments } from "./weights.ts";
+import { type PackedWeight, panelColumns, scalesAddress, sumsAddress, unpackArguments } from "./weights.ts";
 
 /** y = x W for a share of W's panels; int8 sums come back as float32. */
 export function matmulSteps(
@@ -31,6 +31,23 @@ export function matmulSteps(
       last,
     ),
   ];
+}
+
+/** As matmulSteps, and a bias where there is one: each rank adds it to the columns that it has made itself. */
+export function projectSteps(
+  { weight, bias }: { readonly weight: PackedWeight; readonly bias: Rows | undefined },
+  x: PackedRows,
+  y: Rows,
+  m: number,
+  rank: number,
+  ranks: number,
+): Step[] {
+  const { first, last } = shareOf(weight.panels, rank, ranks);
+  const product = matmulSteps(weight, x, y, m, rank, ranks);
+  if (bias === undefined || first === last) return product;
+  const from = first * panelColumns * 4;
+  const rows = [bias.address + from, y.address + from, y.strideBytes];
+  return [...product, call("addBiasRows", ...rows, 0, m, (last - first) * panelColumns)];
 }
 
 /** Lays a share of x's rows out for the micro-kernels, in 7 bits where the weights are int8. */

@@ -93,6 +93,13 @@ export function unpackArguments({ unpackScratch }: PackedWeight, rank: number): 
   return [unpackScratch.address + rank * unpackBytes];
 }
 
+/** One of a weight's experts, as a weight of its own. */
+export function expertOf(weight: PackedWeight, expert: number): PackedWeight {
+  const { buffer, strideBytes } = weight;
+  const own = { ...buffer, address: buffer.address + expert * strideBytes, bytes: strideBytes };
+  return { ...weight, buffer: own, experts: 1 };
+}
+
 /** Where an expert's column scales lie; its column sums follow them. */
 export function scalesAddress(weight: PackedWeight, expert = 0): number {
   return weight.buffer.address + expert * weight.strideBytes + weight.panels * weight.steps * stepBytes(weight.dtype);

@@ -1,4 +1,4 @@
-import type { DecodeAttention, DecodeFfn, DecodeModel } from "../afd/decodeWork.ts";
+import type { DecodeAttention, DecodeFfn, DecodeModel, DecodeRope } from "../afd/decodeWork.ts";
 import type { AttentionSpec, FfnSpec, ModelCard } from "../model/card.ts";
 import { InfeasibleError } from "../units/errors.ts";
 
@@ -6,7 +6,16 @@ import { InfeasibleError } from "../units/errors.ts";
 export type DecodeModelChoice = Pick<DecodeModel, "weightDtype" | "kvDtype" | "seed">;
 
 /**
- * A card as instances decode it.
+ * Model types whose RoPE turns neighbouring elements; those with latent attention do so, too.
+ *
+ * @source transformers' `llama4` and `ernie4_5` (`ernie4_5_moe` takes it over)
+ */
+const neighbourTypes: ReadonlySet<string> = new Set(["llama4_text", "ernie4_5", "ernie4_5_moe"]);
+
+/**
+ * A card as instances decode it: what shapes, bytes and FLOPs follow from. What a card does not say is left out: RoPE's stretching to
+ * longer contexts, scales of single models (Llama 4's queries, Pangu's experts), Gemma 3's norms behind attention and FFN. Where a card
+ * has biases, all four projections get one.
  *
  * @throws InfeasibleError where the model has something that no stage computes yet.
  */
@@ -18,8 +27,8 @@ export function decodeModelOf(card: ModelCard, choice: DecodeModelChoice): Decod
     hidden: card.hidden,
     epsilon: card.rmsNormEpsilon,
     layers: card.layers.map(({ attention, ffn }) => ({
-      attention: attentionOf(attention, refuse),
-      ffn: ffnOf(ffn, refuse),
+      attention: attentionOf(attention, pairsOf(card, attention), refuse),
+      ffn: ffnOf(ffn),
     })),
     ...choice,
   };
@@ -27,27 +36,34 @@ export function decodeModelOf(card: ModelCard, choice: DecodeModelChoice): Decod
 
 type Refuse = (what: string) => never;
 
-function attentionOf(attention: AttentionSpec, refuse: Refuse): DecodeAttention {
-  if (attention.kind === "mla") return refuse("multi-head latent attention");
-  if (attention.kind === "linear") return refuse(`${attention.rule} linear attention`);
-  const { queryHeads, kvHeads, headDim, ropeTheta, ropeDims, span } = attention;
-  if (span.kind !== "full") refuse(`attention over ${span.kind} spans`);
-  if (ropeDims !== headDim)
-    refuse(
-      ropeDims === 0 ? "layers without positions" : `heads of which RoPE turns ${ropeDims} of ${headDim} elements`,
-    );
-  if (attention.kind === "mfa") return { queryHeads, kvHeads, headDim, ropeTheta, queryRank: attention.queryRank };
-  if (attention.qkNorm) refuse("norms of queries and keys");
-  if (attention.bias) refuse("biases in its attention");
-  if (attention.sinks) refuse("attention sinks");
-  if (attention.outputGate) refuse("output gates in its attention");
-  return { queryHeads, kvHeads, headDim, ropeTheta, queryRank: undefined };
+function pairsOf({ modelType }: ModelCard, { kind }: AttentionSpec): DecodeRope["pairs"] {
+  return kind === "mla" || neighbourTypes.has(modelType) ? "neighbours" : "halves";
 }
 
-function ffnOf(ffn: FfnSpec, refuse: Refuse): DecodeFfn {
-  if (ffn.activation === "clampedSilu") refuse("experts with biases");
+function attentionOf(attention: AttentionSpec, pairs: DecodeRope["pairs"], refuse: Refuse): DecodeAttention {
+  if (attention.kind === "linear") return refuse(`${attention.rule} linear attention`);
+  const { queryHeads, ropeTheta, ropeDims, span } = attention;
+  const shared = { queryHeads, rope: { theta: ropeTheta, dims: ropeDims, pairs }, span };
+  switch (attention.kind) {
+    case "mfa": {
+      const { kvHeads, headDim, queryRank } = attention;
+      return { kind: "grouped", ...shared, kvHeads, headDim, queryRank, qkNorm: false, bias: false, sinks: false };
+    }
+    case "mla": {
+      const { queryRank, kvRank, nopeHeadDim, ropeHeadDim, valueHeadDim } = attention;
+      const dims = { kvRank, nopeHeadDim, ropeHeadDim, valueHeadDim };
+      return { kind: "latent", ...shared, queryRank: queryRank ?? undefined, ...dims };
+    }
+    default: {
+      const { kvHeads, headDim, qkNorm, bias, sinks } = attention;
+      if (attention.outputGate) refuse("output gates in its attention");
+      return { kind: "grouped", ...shared, kvHeads, headDim, queryRank: undefined, qkNorm, bias, sinks };
+    }
+  }
+}
+
+function ffnOf(ffn: FfnSpec): DecodeFfn {
   if (ffn.kind === "dense") return { kind: "dense", width: ffn.width, activation: ffn.activation };
-  if (ffn.sharedGate) refuse("a gate on its shared expert");
-  const { experts, expertDim, sharedDim, activation, router } = ffn;
-  return { kind: "moe", experts, expertDim, sharedDim, activation, router };
+  const { experts, expertDim, sharedDim, sharedGate, activation, router } = ffn;
+  return { kind: "moe", experts, expertDim, sharedDim, sharedGate, activation, router };
 }

@@ -53,7 +53,11 @@ function attentionText(attention: AttentionSpec): string {
     case "mqa":
     case "mha":
       return `${attention.kind} of ${attention.queryHeads} on ${attention.kvHeads} heads of ${attention.headDim}`;
-    case "mla":
+    case "mla": {
+      const { queryHeads, queryRank, kvRank, nopeHeadDim, ropeHeadDim } = attention;
+      const rank = queryRank === null ? "" : `, query rank ${queryRank}`;
+      return `mla of ${queryHeads} heads of ${nopeHeadDim} + ${ropeHeadDim}${rank}, latent of ${kvRank}`;
+    }
     case "linear":
       return attention.kind;
   }

@@ -1,8 +1,16 @@
 import { describe, expect, it } from "vitest";
-import type { AttentionLayerWeights } from "../../src/afd/attentionLayout.ts";
-import type { DecodeModel } from "../../src/afd/decodeWork.ts";
+import { type AttentionPlan, coreDims } from "../../src/afd/attentionLayout.ts";
+import type {
+  AttentionLayerWeights,
+  GroupedWeights,
+  LatentWeights,
+  Projection,
+} from "../../src/afd/attentionWeights.ts";
+import type { DecodeModel, DecodeRope, GroupedAttention, LatentAttention } from "../../src/afd/decodeWork.ts";
 import type { Rows } from "../../src/kernels/activations.ts";
 import { readRow } from "../../src/kernels/activations.ts";
+import type { CoreBuffers } from "../../src/kernels/attentionBuffers.ts";
+import { coreReference } from "../../src/kernels/attentionCore.ts";
 import {
   type Bounded,
   compare,
@@ -11,16 +19,21 @@ import {
   requantizedTolerance,
 } from "../../src/kernels/case.ts";
 import { type Experts, expertReference } from "../../src/kernels/experts.ts";
-import { kvFormats } from "../../src/kernels/kvFormat.ts";
-import { attend, attendRounded } from "../../src/kernels/reference/attention.ts";
-import { boundedNorm, boundedScale, boundedTotal, exactly } from "../../src/kernels/reference/bounded.ts";
+import type { KvCache } from "../../src/kernels/kvCache.ts";
+import {
+  boundedMatmul,
+  boundedNorm,
+  boundedScale,
+  boundedTotal,
+  exactly,
+} from "../../src/kernels/reference/bounded.ts";
 import { dot, matmul, rmsNorm, rope, round7 } from "../../src/kernels/reference/linear.ts";
-import { readKv } from "../../src/kernels/reference/storedKv.ts";
+import { readKv, type StoredKv } from "../../src/kernels/reference/storedKv.ts";
 import { checkRouted, type Router } from "../../src/kernels/router.ts";
 import { targets } from "../../src/kernels/target.ts";
-import { type PackedWeight, unpackColumn } from "../../src/kernels/weights.ts";
+import { expertOf, type PackedWeight, unpackColumn } from "../../src/kernels/weights.ts";
 import { type HandCluster, handCluster } from "./handCluster.ts";
-import { tinyModel, workOf } from "./works.ts";
+import { mixedModel, tinyModel, workOf } from "./works.ts";
 
 const storages = [
   ["f32", "f32"],
@@ -28,9 +41,16 @@ const storages = [
   ["int8", "int8"],
 ] as const;
 
+const models = [
+  ["tiny", tinyModel],
+  ["mixed", mixedModel],
+] as const;
+
+const cases = models.flatMap(([name, model]) => storages.map((stored) => [name, ...stored, model] as const));
+
 describe.each(targets)("stages of target %s beside float64", (target) => {
-  it.each(storages)("%s weights, %s cache: every layer of the second step", (weightDtype, kvDtype) => {
-    const model: DecodeModel = { ...tinyModel, weightDtype, kvDtype };
+  it.each(cases)("%s model, %s weights, %s cache: every layer of the second step", (_, weightDtype, kvDtype, of) => {
+    const model: DecodeModel = { ...of, weightDtype, kvDtype };
     const messages = { a2f: "f32", f2a: "f32" } as const;
     const work = workOf({ model, messages, sizes: [3], ffnInstances: 2, ffnParallel: { kind: "tp" } });
     const cluster = handCluster(work, target);
@@ -55,59 +75,158 @@ function stateOf(cluster: HandCluster, layer: number, step: number): { readonly 
   return isEven ? { input: even, output: odd } : { input: odd, output: even };
 }
 
+/** One sequence of one layer in step 1, of which the reference makes all but what was cached before. */
+interface Attended {
+  readonly plan: AttentionPlan;
+  readonly memory: WebAssembly.Memory;
+  readonly weights: AttentionLayerWeights;
+  readonly sequence: number;
+  readonly position: number;
+  readonly cache: KvCache;
+  /** The layer's input, normed and rounded, and what the query's last projection reads. */
+  readonly normed: Float64Array;
+  readonly forQuery: Float64Array;
+}
+
 /** What attention adds to a layer's input in step 1, as attentionLayerCase is checked. */
 function attentionError(cluster: HandCluster, layer: number, sequence: number): number {
   const { plan, memory } = first(cluster.attention);
   const { model, kvTokens } = plan.work;
   const weights = plan.layers[layer] as AttentionLayerWeights;
-  const { queryHeads, kvHeads, headDim, queryRank = 0, ropeTheta } = (model.layers[layer] as Layer).attention;
+  const { attention } = model.layers[layer] as Layer;
   const position = (kvTokens[sequence] as number) + 1;
-  const isInt8 = model.weightDtype !== "f32";
-  const seen = (values: Float64Array): Float64Array => (isInt8 ? round7(values) : values);
-  const product = (x: Float64Array, weight: PackedWeight): Float64Array =>
-    matmul(x, weight.columns, (index) => unpackColumn(memory, weight, index));
   const { input, output } = stateOf(cluster, layer, 1);
   const x = readRow(memory, input, sequence);
-  const normed = seen(rmsNorm(x, readRow(memory, weights.inputNorm, 0), model.epsilon));
-  const low = product(normed, weights.query);
-  const query =
-    weights.queryUp === undefined || weights.queryNorm === undefined
-      ? low
-      : product(seen(rmsNorm(low, readRow(memory, weights.queryNorm, 0), model.epsilon)), weights.queryUp);
-  const kv = product(normed, weights.keyValue);
   const cache = first(plan.shares).caches[layer];
   if (cache === undefined) throw new Error("no cache");
-  const attended = new Float64Array(queryHeads * headDim);
-  for (let head = 0; head < queryHeads; head++) {
-    const kvHead = Math.floor((head * kvHeads) / queryHeads);
-    const stored = readKv(memory, cache, sequence, kvHead);
-    const keys = stored.keys.slice(0, position + 1);
-    const values = stored.values.slice(0, position + 1);
-    if (model.kvDtype === "f32") {
-      // The reference's own new token, not the stage's.
-      keys[position] = rope(kv.slice(kvHead * headDim, (kvHead + 1) * headDim), position, ropeTheta);
-      const from = (kvHeads + kvHead) * headDim;
-      values[position] = kv.slice(from, from + headDim);
-    }
-    const rotated = rope(query.slice(head * headDim, (head + 1) * headDim), position, ropeTheta);
-    const scale = headDim ** -0.5;
-    attended.set(
-      kvFormats[model.kvDtype].dtype === "f32"
-        ? attend(rotated, keys, values, scale, -Infinity)
-        : attendRounded(round7(rotated), keys, values, stored.valueScales.slice(0, position + 1), scale, -Infinity, 0),
-      head * headDim,
-    );
-  }
-  const expected = [...product(seen(attended), weights.output)];
+  const normed = seenBy(model, rmsNorm(x, readRow(memory, weights.inputNorm, 0), model.epsilon));
+  const { queryDown } = weights;
+  const forQuery =
+    queryDown === undefined
+      ? normed
+      : seenBy(
+          model,
+          rmsNorm(product(memory, normed, queryDown.weight), readRow(memory, queryDown.norm, 0), model.epsilon),
+        );
+  const place = { plan, memory, weights, sequence, position, cache, normed, forQuery };
+  const attended = attention.kind === "grouped" ? groupedAttended(place, attention) : latentAttended(place, attention);
+  const expected = [...projected(memory, seenBy(model, attended), weights.output)];
   const actual = expected.map(
     (_, index) => (readRow(memory, output, sequence)[index] as number) - (x[index] as number),
   );
-  const terms = model.hidden + queryRank + headDim + position + 1 + queryHeads * headDim;
+  const inner = attention.kind === "grouped" ? attention.headDim : attention.kvRank * 3;
+  const terms = model.hidden + (attention.queryRank ?? 0) + inner + position + 1 + attended.length;
   const size = (of: ArrayLike<number>): number =>
     Math.sqrt(dot(Float64Array.from(of), Float64Array.from(of)) / of.length);
   const residual = (2 ** -22 * size(x)) / size(expected);
+  const isInt8 = model.weightDtype !== "f32";
   return compare(actual, expected, isInt8 ? requantizedTolerance * 3 : float32Tolerance(terms) + residual)
     .maxErrorFraction;
+}
+
+function groupedAttended(place: Attended, attention: GroupedAttention): Float64Array {
+  const { plan, memory, position, normed, forQuery } = place;
+  const weights = place.weights.heads as GroupedWeights;
+  const { queryHeads, kvHeads, headDim, rope: turning } = attention;
+  const head = (x: Float64Array, index: number, norm: Rows | undefined): Float64Array => {
+    const values = x.slice(index * headDim, (index + 1) * headDim);
+    return norm === undefined ? values : rmsNorm(values, readRow(memory, norm, 0), plan.work.model.epsilon);
+  };
+  const query = projected(memory, forQuery, weights.query);
+  const kv = projected(memory, normed, place.weights.keyValue);
+  const attended = new Float64Array(queryHeads * headDim);
+  for (let index = 0; index < queryHeads; index++) {
+    const kvHead = Math.floor((index * kvHeads) / queryHeads);
+    const key = turned(head(kv, kvHead, weights.norms?.key), position, turning);
+    const stored = withNewToken(place, kvHead, key, head(kv, kvHeads + kvHead, undefined));
+    const rotated = turned(head(query, index, weights.norms?.query), position, turning);
+    attended.set(coreOutput(place, attention, stored, index, rotated), index * headDim);
+  }
+  return attended;
+}
+
+function latentAttended(place: Attended, attention: LatentAttention): Float64Array {
+  const { plan, memory, position, normed, forQuery } = place;
+  const { model } = plan.work;
+  const weights = place.weights.heads as LatentWeights;
+  const { queryHeads, kvRank, nopeHeadDim, valueHeadDim, rope: turning } = attention;
+  const down = projected(memory, normed, place.weights.keyValue);
+  const latent = rmsNorm(down.slice(0, kvRank), readRow(memory, weights.latentNorm, 0), model.epsilon);
+  const key = Float64Array.of(...latent, ...turned(down.slice(kvRank), position, turning));
+  const stored = withNewToken(place, 0, key, latent);
+  const nope = product(memory, forQuery, weights.queryNope);
+  const attended = new Float64Array(queryHeads * valueHeadDim);
+  for (let head = 0; head < queryHeads; head++) {
+    const own = seenBy(model, nope.slice(head * nopeHeadDim, (head + 1) * nopeHeadDim));
+    const absorbed = product(memory, own, expertOf(weights.keyUp, head));
+    const rotated = turned(product(memory, forQuery, expertOf(weights.queryRope, head)), position, turning);
+    const out = coreOutput(place, attention, stored, head, Float64Array.of(...absorbed, ...rotated));
+    attended.set(product(memory, seenBy(model, out), expertOf(weights.valueUp, head)), head * valueHeadDim);
+  }
+  return attended;
+}
+
+/** What is cached, the reference's own new token in place of the stage's where nothing is rounded on the way there. */
+function withNewToken(place: Attended, kvHead: number, key: Float64Array, value: Float64Array): StoredKv {
+  const { plan, memory, cache, sequence, position } = place;
+  const stored = readKv(memory, cache, sequence, kvHead);
+  if (plan.work.model.kvDtype !== "f32") return stored;
+  const replaced = (rows: readonly Float64Array[], row: Float64Array): Float64Array[] =>
+    rows.map((kept, token) => (token === position ? row : kept));
+  return { ...stored, keys: replaced(stored.keys, key), values: replaced(stored.values, value) };
+}
+
+function coreOutput(
+  { plan, memory, weights, cache, sequence, position }: Attended,
+  attention: GroupedAttention | LatentAttention,
+  stored: StoredKv,
+  head: number,
+  query: Float64Array,
+): Float64Array {
+  const { tokens, scale } = seenByQuery(attention, position + 1);
+  const attended = plan.work.kvTokens.map(() => tokens);
+  const dims = { ...coreDims(plan.work, attention, first(plan.shares).sequences, 2), attended, scale };
+  const sinks = weights.heads.kind === "grouped" ? weights.heads.sinks : undefined;
+  expect(sinks !== undefined).toBe(attention.kind === "grouped" && attention.sinks);
+  const kind = plan.kinds[weights.kind] as AttentionPlan["kinds"][number];
+  const core: CoreBuffers = { dims, cache, q: kind.q, out: kind.out, sinks, ...kind.coreScratch };
+  return coreReference(memory, core, stored, sequence * attention.queryHeads + head, query);
+}
+
+/** Which of so many cached tokens the last one's query sees, and what its scores are multiplied with. */
+function seenByQuery(attention: GroupedAttention | LatentAttention, count: number) {
+  const { span } = attention;
+  const sees = (token: number): boolean => {
+    if (span.kind === "sliding") return token > count - 1 - span.tokens;
+    return span.kind === "full" || Math.floor(token / span.tokens) === Math.floor((count - 1) / span.tokens);
+  };
+  const from = Array.from({ length: count }, (_, token) => token).findIndex(sees);
+  const width = attention.kind === "grouped" ? attention.headDim : attention.nopeHeadDim + attention.ropeHeadDim;
+  return { tokens: { first: from, last: count }, scale: 1 / Math.sqrt(width) };
+}
+
+/** RoPE of the first elements of a head. */
+function turned(x: Float64Array, position: number, { theta, dims, pairs }: DecodeRope): Float64Array {
+  const half = dims / 2;
+  // Where each element stands when pairs are half the turned elements apart.
+  const apart = (i: number): number => (pairs === "halves" ? i : Math.floor(i / 2) + (i % 2) * half);
+  const ordered = new Float64Array(dims);
+  for (let i = 0; i < dims; i++) ordered[apart(i)] = x[i] as number;
+  const rotated = rope(ordered, position, theta);
+  return x.map((value, i) => (i < dims ? (rotated[apart(i)] as number) : value));
+}
+
+function seenBy({ weightDtype }: DecodeModel, values: Float64Array): Float64Array {
+  return weightDtype === "f32" ? values : round7(values);
+}
+
+function product(memory: WebAssembly.Memory, x: Float64Array, weight: PackedWeight): Float64Array {
+  return matmul(x, weight.columns, (index) => unpackColumn(memory, weight, index));
+}
+
+function projected(memory: WebAssembly.Memory, x: Float64Array, { weight, bias }: Projection): Float64Array {
+  const added = bias === undefined ? undefined : readRow(memory, bias, 0);
+  return product(memory, x, weight).map((value, index) => value + (added?.[index] ?? 0));
 }
 
 type Layer = DecodeModel["layers"][number];
@@ -128,7 +247,9 @@ function ffnError(cluster: HandCluster, layer: number, sequence: number, shard: 
   const columns = Array.from({ length: model.hidden }, (_, column) => column);
   const parts: Bounded[] = [];
   if (kept.whole !== undefined && kind.whole !== undefined)
-    parts.push(expertReference(memory, { ...kept.whole, ...kind.whole }, 0, z, columns));
+    parts.push(
+      gated(memory, kept.sharedGate, z, expertReference(memory, { ...kept.whole, ...kind.whole }, 0, z, columns)),
+    );
   const errors = [compareBounded([...z.values], normed).maxErrorFraction];
   if (kind.ffn.kind === "moe" && weights.router !== undefined) {
     const { ffn, ...gate } = weights.router;
@@ -141,13 +262,22 @@ function ffnError(cluster: HandCluster, layer: number, sequence: number, shard: 
       const weight = { value: routed.weights.values[slot] as number, error: routed.weights.errors[slot] as number };
       const experts = { ...kept.routed, ...kind.routed } as Experts;
       if (kept.routed === undefined) continue;
-      parts.push(boundedScale(expertReference(memory, experts, id, z, columns), weight));
+      if (ffn.router.scalesInput) parts.push(expertReference(memory, experts, id, boundedScale(z, weight), columns));
+      else parts.push(boundedScale(expertReference(memory, experts, id, z, columns), weight));
     }
   }
   const zeros = columns.map(() => 0);
   const actual = readRow(memory, sums.sums.rows, sequence);
   errors.push(compareBounded(actual, boundedTotal(zeros, parts)).maxErrorFraction);
   return Math.max(...errors);
+}
+
+/** What a shared expert gives times the sigmoid of its gate, where it has one. */
+function gated(memory: WebAssembly.Memory, gate: Rows | undefined, z: Bounded, output: Bounded): Bounded {
+  if (gate === undefined) return output;
+  const logit = boundedMatmul(z, 1, () => readRow(memory, gate, 0), "float32");
+  const value = 1 / (1 + Math.exp(-(logit.values[0] as number)));
+  return boundedScale(output, { value, error: value * ((logit.errors[0] as number) + 2 ** -20) });
 }
 
 function first<T>(items: readonly T[]): T {

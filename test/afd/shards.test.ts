@@ -8,7 +8,7 @@ import { compare, float32Tolerance } from "../../src/kernels/case.ts";
 import { targets } from "../../src/kernels/target.ts";
 import { InfeasibleError, InvalidInputError } from "../../src/units/errors.ts";
 import { type HandCluster, handCluster } from "./handCluster.ts";
-import { bitsOf, softmaxRule, tinyModel, workOf } from "./works.ts";
+import { bitsOf, mixedModel, softmaxRule, tinyModel, workOf } from "./works.ts";
 
 const plainMessages = { a2f: "f32", f2a: "f32" } as const;
 
@@ -42,8 +42,13 @@ function fillReceived({ plan, memory }: HandCluster["ffn"][number], rows: readon
 }
 
 describe.each(targets)("shards of target %s", (target) => {
-  it.each(divisions)("%i instances, %o: their sums are the whole layer's", (ffnInstances, ffnParallel) => {
-    const work = workOf({ sizes: [3], messages: plainMessages });
+  const models = [
+    ["plain", tinyModel],
+    ["with biases and gates", mixedModel],
+  ] as const;
+  const cases = models.flatMap(([name, model]) => divisions.map((division) => [name, ...division, model] as const));
+  it.each(cases)("%s, %i instances, %o: their sums are the whole layer's", (_, ffnInstances, ffnParallel, model) => {
+    const work = workOf({ sizes: [3], messages: plainMessages, model });
     const whole = handCluster(work, target);
     const divided = handCluster({ ...work, ffnInstances, ffnParallel }, target);
     whole.prepare();
@@ -154,19 +159,38 @@ describe("layouts refuse", () => {
 
   it("sizes that kernels do not take", () => {
     expect(() => layOutAttention(withLayer({}, { hidden: 12 }), 0)).toThrow("hidden: expected a multiple of 8, got 12");
+    if (layer.attention.kind !== "grouped") throw new Error("layer 1 has latents");
     const attention = { ...layer.attention, headDim: 20 };
     expect(() => layOutAttention(withLayer({ attention }), 0)).toThrow("headDim: expected a multiple of 8, got 20");
     const low = { ...layer.attention, queryRank: 4 };
     expect(() => layOutAttention(withLayer({ attention: low }), 0)).toThrow(
       "queryRank: expected a multiple of 8, got 4",
     );
+    const turned = { ...layer.attention, rope: { ...layer.attention.rope, dims: 10 } };
+    expect(() => layOutAttention(withLayer({ attention: turned }), 0)).toThrow(
+      "ropeDims: expected an even number of 0 to 8 (headDim), got 10",
+    );
+    const [latent] = mixedModel.layers.flatMap(({ attention }) => (attention.kind === "latent" ? [attention] : []));
+    if (latent === undefined) throw new Error("no latent attention");
+    const withLatent = (changed: Partial<typeof latent>): (() => void) => {
+      return () => layOutAttention(withLayer({ attention: { ...latent, ...changed } }), 0);
+    };
+    expect(withLatent({ kvRank: 12 })).toThrow("kvRank: expected a multiple of 8, got 12");
+    expect(withLatent({ valueHeadDim: 4 })).toThrow("valueHeadDim: expected a multiple of 8, got 4");
+    const part = { ...latent.rope, dims: 4 };
+    expect(withLatent({ rope: part })).toThrow("ropeDims: expected 8 (ropeHeadDim), got 4");
   });
 
-  it("layers whose ids do not fit into one message, and experts with biases", () => {
-    const moe = { kind: "moe", experts: 12, expertDim: 8, sharedDim: 0, activation: "silu" } as const;
+  it("layers whose ids do not fit into one message", () => {
+    const moe = {
+      kind: "moe",
+      experts: 12,
+      expertDim: 8,
+      sharedDim: 0,
+      sharedGate: false,
+      activation: "silu",
+    } as const;
     const ffn = { ...moe, router: { ...softmaxRule, topK: 3 } };
     expect(() => layOutAttention(withLayer({ ffn }), 0)).toThrow(InfeasibleError);
-    const biased = { ...moe, activation: "clampedSilu", router: softmaxRule } as const;
-    expect(() => layOutFfn(withLayer({ ffn: biased }), 0)).toThrow(InfeasibleError);
   });
 });

@@ -5,7 +5,7 @@ import { oneThreadModel } from "../../src/afd/oneThread.ts";
 import { type Target, targets } from "../../src/kernels/target.ts";
 import { firstFreeAddress } from "../kernels/machine.ts";
 import { handCluster, kernelsOf, type Order } from "./handCluster.ts";
-import { anyWork, bitsOf, tinyModel, workOf } from "./works.ts";
+import { anyWork, bitsOf, mixedModel, tinyModel, workOf } from "./works.ts";
 
 function oneThreadBits(work: DecodeWork, target: Target): string[] {
   const model = oneThreadModel(work, kernelsOf(target));
@@ -47,6 +47,11 @@ const storages = [
   ["f32", "int4"],
 ] as const;
 
+const models = [
+  ["tiny", tinyModel],
+  ["mixed", mixedModel],
+] as const;
+
 describe.each(targets)("stages of target %s", (target) => {
   it("give rows that are numbers, and other ones in every step", () => {
     const work = workOf();
@@ -65,26 +70,31 @@ describe.each(targets)("stages of target %s", (target) => {
     expect(seen.size).toBe(work.steps * work.kvTokens.length);
   });
 
-  it("do not depend on the micro-batches", () => {
-    const expected = oneThreadBits(workOf({ sizes: [7] }), target);
+  it.each(models)("do not depend on the micro-batches: %s", (_, model) => {
+    const expected = oneThreadBits(workOf({ sizes: [7], model }), target);
     for (const sizes of [
       [3, 4],
       [1, 5, 1],
       [2, 2, 2, 1],
     ])
-      expect(oneThreadBits(workOf({ sizes }), target), String(sizes)).toEqual(expected);
+      expect(oneThreadBits(workOf({ sizes, model }), target), String(sizes)).toEqual(expected);
   });
 
   it.each(divisions)("of %i FFN instances, divided by %o, give the bits of one thread", (ffnInstances, ffnParallel) => {
-    const work = workOf({ sizes: [5, 2], ffnInstances, ffnParallel, steps: 2 });
-    const expected = oneThreadBits(work, target);
-    for (const attentionInstances of [1, 2, 3])
-      expect(clusterBits({ ...work, attentionInstances }, target), `${attentionInstances}A`).toEqual(expected);
+    for (const [name, model] of models) {
+      const work = workOf({ sizes: [5, 2], ffnInstances, ffnParallel, steps: 2, model });
+      const expected = oneThreadBits(work, target);
+      for (const attentionInstances of [1, 2, 3])
+        expect(clusterBits({ ...work, attentionInstances }, target), `${name} ${attentionInstances}A`).toEqual(
+          expected,
+        );
+    }
   });
 
-  it.each(formats)("keep their bits with messages %o", (messages) => {
+  const stored = models.flatMap(([name, model]) => formats.map((messages) => [name, messages, model] as const));
+  it.each(stored)("of the %s model keep their bits with messages %o", (_, messages, of) => {
     for (const [weightDtype, kvDtype] of storages) {
-      const model = { ...tinyModel, weightDtype, kvDtype };
+      const model = { ...of, weightDtype, kvDtype };
       const work = workOf({ model, messages, sizes: [4, 3], ffnInstances: 2, ffnParallel: { kind: "tp" }, steps: 2 });
       const expected = oneThreadBits(work, target);
       expect(clusterBits({ ...work, attentionInstances: 2 }, target), `${weightDtype} ${kvDtype}`).toEqual(expected);
@@ -103,9 +113,10 @@ describe.each(targets)("stages of target %s", (target) => {
     expect(clusterBits({ ...work, attentionInstances: 4 }, target, 2)).toEqual(expected);
   });
 
-  it("give the same on any number of threads, in any order", () => {
+  it.each(models)("give the same on any number of threads, in any order: %s", (_, model) => {
     const ffnParallel = { kind: "tp+ep", tensorParallel: 2 } as const;
     const work = workOf({
+      model,
       sizes: [5, 2],
       kvTokens: [1300, 3, 0, 17, 255, 1, 2600],
       ffnInstances: 4,

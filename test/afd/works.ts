@@ -1,5 +1,13 @@
 import fc from "fast-check";
-import type { DecodeModel, DecodeWork, MessageFormat } from "../../src/afd/decodeWork.ts";
+import type {
+  DecodeFfn,
+  DecodeModel,
+  DecodeRope,
+  DecodeWork,
+  GroupedAttention,
+  LatentAttention,
+  MessageFormat,
+} from "../../src/afd/decodeWork.ts";
 import type { Share } from "../../src/kernels/program.ts";
 import type { RouterRule } from "../../src/kernels/routerRule.ts";
 
@@ -16,26 +24,37 @@ export const softmaxRule: RouterRule = {
   groupRule: "none",
 };
 
-/** Two layers in small: one dense, one of experts, with a low-rank query. */
+const full = { kind: "full" } as const;
+
+const plain = { kind: "grouped", span: full, qkNorm: false, bias: false, sinks: false } as const;
+
+const halves = (theta: number, dims: number): DecodeRope => ({ theta, dims, pairs: "halves" });
+
+const lowRank: GroupedAttention = {
+  ...plain,
+  ...{ queryHeads: 3, kvHeads: 1, headDim: 8, queryRank: 16, rope: halves(500000, 8) },
+};
+
+/** Three layers in small: one dense, two of experts; two with a low-rank query. */
 export const tinyModel: DecodeModel = {
   hidden: 40,
   epsilon: 1e-5,
   layers: [
+    { attention: lowRank, ffn: { kind: "dense", width: 20, activation: "silu" } },
     {
-      attention: { queryHeads: 3, kvHeads: 1, headDim: 8, queryRank: 16, ropeTheta: 500000 },
-      ffn: { kind: "dense", width: 20, activation: "silu" },
-    },
-    {
-      attention: { queryHeads: 3, kvHeads: 1, headDim: 8, queryRank: 16, ropeTheta: 500000 },
+      attention: lowRank,
       ffn: {
-        ...{ kind: "moe", experts: 12, expertDim: 28, sharedDim: 12, activation: "silu" },
+        ...{ kind: "moe", experts: 12, expertDim: 28, sharedDim: 12, sharedGate: false, activation: "silu" },
         router: softmaxRule,
       },
     },
     {
-      attention: { queryHeads: 4, kvHeads: 2, headDim: 16, queryRank: undefined, ropeTheta: 10000 },
+      attention: {
+        ...plain,
+        ...{ queryHeads: 4, kvHeads: 2, headDim: 16, queryRank: undefined, rope: halves(10000, 16) },
+      },
       ffn: {
-        ...{ kind: "moe", experts: 12, expertDim: 8, sharedDim: 0, activation: "gelu" },
+        ...{ kind: "moe", experts: 12, expertDim: 8, sharedDim: 0, sharedGate: false, activation: "gelu" },
         router: { ...softmaxRule, score: "sigmoid", correctionBias: true, normalizeTopK: true },
       },
     },
@@ -43,6 +62,40 @@ export const tinyModel: DecodeModel = {
   weightDtype: "f32",
   kvDtype: "f32",
   seed: 7,
+};
+
+const withSinks: GroupedAttention = {
+  ...{ kind: "grouped", queryHeads: 4, kvHeads: 2, headDim: 16, queryRank: undefined, rope: halves(10000, 0) },
+  ...{ span: { kind: "chunked", tokens: 18 }, qkNorm: false, bias: false, sinks: true },
+};
+
+const latent: LatentAttention = {
+  ...{ kind: "latent", queryHeads: 3, queryRank: 24, kvRank: 32, nopeHeadDim: 16, ropeHeadDim: 8, valueHeadDim: 8 },
+  ...{ rope: { theta: 10000, dims: 8, pairs: "neighbours" }, span: full },
+};
+
+const biasedExperts: DecodeFfn = {
+  ...{ kind: "moe", experts: 12, expertDim: 20, sharedDim: 12, sharedGate: true, activation: "clampedSilu" },
+  router: { ...softmaxRule, logitBias: true, scalesInput: true },
+};
+
+/** A layer of every other sort: norms of heads, biases, part of a head turned, sinks, spans, latents; biases and gates of experts. */
+export const mixedModel: DecodeModel = {
+  ...tinyModel,
+  layers: [
+    {
+      attention: {
+        ...{ kind: "grouped", queryHeads: 4, kvHeads: 2, headDim: 16, queryRank: undefined },
+        rope: { theta: 500000, dims: 12, pairs: "neighbours" },
+        ...{ span: { kind: "sliding", tokens: 7 }, qkNorm: true, bias: true, sinks: false },
+      },
+      ffn: { kind: "dense", width: 20, activation: "clampedSilu" },
+    },
+    { attention: withSinks, ffn: biasedExperts },
+    { attention: withSinks, ffn: { ...biasedExperts, router: { ...softmaxRule, score: "sigmoid" } } },
+    { attention: latent, ffn: { ...biasedExperts, activation: "silu" } },
+    { attention: { ...latent, queryRank: undefined }, ffn: { kind: "dense", width: 8, activation: "silu" } },
+  ],
 };
 
 /** Sequences of some lengths in micro-batches of the given sizes. */
@@ -78,12 +131,40 @@ export function bitsOf(rows: readonly Float32Array[]): string[] {
 
 const whole = (min: number, max: number) => fc.integer({ min, max });
 
-const anyAttention = fc
-  .record({ kvHeads: whole(1, 3), group: whole(1, 3), headDim: fc.constantFrom(8, 16), rank: whole(0, 3) })
-  .map(({ kvHeads, group, headDim, rank }) => ({
-    ...{ queryHeads: kvHeads * group, kvHeads, headDim, ropeTheta: 10000 },
-    queryRank: rank === 0 ? undefined : rank * 8,
+const anySpan = fc.oneof(
+  fc.constant(full),
+  fc.record({ kind: fc.constantFrom("sliding" as const, "chunked" as const), tokens: whole(1, 300) }),
+);
+
+const anyPairs = fc.constantFrom("halves" as const, "neighbours" as const);
+
+const rankOf = (eights: number): number | undefined => (eights === 0 ? undefined : eights * 8);
+
+const anyGrouped: fc.Arbitrary<GroupedAttention> = fc
+  .record({
+    ...{ kvHeads: whole(1, 3), group: whole(1, 3), headDim: fc.constantFrom(8, 16), rank: whole(0, 3) },
+    ...{ pairs: anyPairs, turned: whole(0, 4), span: anySpan },
+    ...{ qkNorm: fc.boolean(), bias: fc.boolean(), sinks: fc.boolean() },
+  })
+  .map(({ kvHeads, group, headDim, rank, pairs, turned, ...rest }) => ({
+    ...{ kind: "grouped", queryHeads: kvHeads * group, kvHeads, headDim, queryRank: rankOf(rank), ...rest },
+    rope: { theta: 10000, dims: (headDim * turned) / 4, pairs },
   }));
+
+const anyLatent: fc.Arbitrary<LatentAttention> = fc
+  .record({
+    ...{ queryHeads: whole(1, 4), rank: whole(0, 3), latent: whole(1, 4), nope: whole(1, 2), turned: whole(1, 2) },
+    ...{ value: whole(1, 2), pairs: anyPairs, span: anySpan },
+  })
+  .map(({ queryHeads, rank, latent: eights, nope, turned, value, pairs, span }) => ({
+    ...{ kind: "latent", queryHeads, queryRank: rankOf(rank), kvRank: eights * 8, nopeHeadDim: nope * 8 },
+    ...{ ropeHeadDim: turned * 8, valueHeadDim: value * 8, span },
+    rope: { theta: 10000, dims: turned * 8, pairs },
+  }));
+
+const anyAttention = fc.oneof({ weight: 2, arbitrary: anyGrouped }, { weight: 1, arbitrary: anyLatent });
+
+const anyActivation = fc.constantFrom("silu" as const, "gelu" as const, "clampedSilu" as const);
 
 const anyRule = fc.record({
   score: fc.constantFrom("softmax", "sigmoid"),
@@ -98,11 +179,16 @@ const anyLayer = (experts: number, topK: number) =>
   fc.record({
     attention: anyAttention,
     ffn: fc.oneof(
-      fc.record({ kind: fc.constant("dense" as const), width: whole(1, 30), activation: fc.constant("silu" as const) }),
-      fc.record({ expertDim: whole(1, 30), sharedDim: whole(0, 30), rule: anyRule }).map(({ rule, ...dims }) => ({
-        ...{ kind: "moe" as const, experts, activation: "silu" as const, ...dims },
-        router: { ...softmaxRule, ...rule, topK },
-      })),
+      fc.record({ kind: fc.constant("dense" as const), width: whole(1, 30), activation: anyActivation }),
+      fc
+        .record({
+          ...{ expertDim: whole(1, 30), sharedDim: whole(0, 30), sharedGate: fc.boolean() },
+          ...{ activation: anyActivation, rule: anyRule },
+        })
+        .map(({ rule, ...rest }) => ({
+          ...{ kind: "moe" as const, experts, ...rest },
+          router: { ...softmaxRule, ...rule, topK },
+        })),
     ),
   });
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createArena } from "../../src/kernels/arena.ts";
 import { attentionCoreCase } from "../../src/kernels/attentionCore.ts";
-import { mostRanks, partsOf, strandsOf } from "../../src/kernels/attentionParts.ts";
+import { mostPartsOf, mostRanks, partsOf, strandsOf } from "../../src/kernels/attentionParts.ts";
 import { type AttentionCoreShape, resolveCore } from "../../src/kernels/attentionShape.ts";
 import { requireFits } from "../../src/kernels/fit.ts";
 import { createMemory } from "../../src/kernels/load.ts";
@@ -96,6 +96,17 @@ describe("parts", () => {
         }
       }),
     );
+  });
+
+  it("of contexts up to a length, wherever they begin, are at most as many as mostPartsOf says", () => {
+    const before = fc.integer({ min: 0, max: 20_000 });
+    fc.assert(
+      fc.property(before, before, fc.integer({ min: 0, max: 600 }), (first, length, longer) => {
+        expect(partsOf({ first, last: first + length }).length).toBeLessThanOrEqual(mostPartsOf(length + longer));
+      }),
+    );
+    // 33 blocks make fewer parts than 32: a context that grows may need more room than it ends with.
+    expect([32, 33].map((blocks) => partsOf({ first: 0, last: blocks * 256 }).length)).toEqual([8, 7]);
   });
 
   it("fall to every thread where there are as many as threads, each part to one", () => {
