@@ -42,7 +42,11 @@ export function layOutEmulatedFfn(work: EmulatedWork): FfnLayout {
   return { receives, sends: tensors("partialSums"), memoryBytes: cursor.at };
 }
 
-export function bindEmulatedAttention(work: EmulatedWork, instance: number, memory: SharedArrayBuffer): AttentionStages {
+export function bindEmulatedAttention(
+  work: EmulatedWork,
+  instance: number,
+  memory: SharedArrayBuffer,
+): AttentionStages {
   const layout = layOutEmulatedAttention(work, instance);
   const width = work.rowBytes / 4;
   const rowsAt = ([tensor]: readonly WireTensor[]): Int32Array[] => rowViews(memory, tensor as WireTensor);

@@ -1,8 +1,9 @@
 import { crc32 } from "node:zlib";
 import type { SharedClock } from "../host/sharedClock.ts";
 import type { Control } from "./control.ts";
-import { type Fault, isMessageFault, type MessageFault, type SlowLinkFault } from "./faults.ts";
+import type { Fault } from "./faults.ts";
 import { type MessagePart, messageBytes } from "./message.ts";
+import { MessageFaults } from "./messageFaults.ts";
 import { isImmediate, Links, type Network, occupiedNs } from "./network.ts";
 import { uniformOf } from "./seeded.ts";
 import { Sleeper } from "./sleeper.ts";
@@ -76,8 +77,7 @@ export class Port {
   readonly #immediate: boolean;
   readonly #sleeper: Sleeper;
   readonly #checks: boolean;
-  readonly #messageFaults: ReadonlyMap<number, { readonly fault: MessageFault; readonly index: number }>;
-  readonly #slowLinks: readonly { readonly fault: SlowLinkFault; readonly index: number }[];
+  readonly #faults: MessageFaults;
   readonly #held: Held[] = [];
   /** What is waited for: the number of each micro-batch; 0: none. */
   #numbers: Int32Array;
@@ -110,10 +110,7 @@ export class Port {
     this.#immediate = isImmediate(network) && !faults.some(({ kind }) => kind === "delay" || kind === "slowLink");
     this.#sleeper = new Sleeper(options.clock, options.maySpin);
     this.#checks = faults.length > 0;
-    this.#messageFaults = this.#ownMessageFaults(faults);
-    this.#slowLinks = faults.flatMap((fault, index) =>
-      fault.kind === "slowLink" && this.#isOwn(fault.from) ? [{ fault, index }] : [],
-    );
+    this.#faults = new MessageFaults(control, instance, faults);
     this.#arrivals = Array.from({ length: microBatches }, () => ({
       usableNs: Number.NaN,
       lastPushNs: 0,
@@ -439,29 +436,31 @@ export class Port {
 
   /** One message on its way, with what befalls it. */
   #send(peer: number, microBatch: number, number: number, startNs: number, endNs: number): void {
-    let arrivesNs = endNs;
-    if (this.#checks) {
-      for (const { fault, index } of this.#slowLinks) {
-        if (fault.to !== peer || !isWithin(fault, Math.floor((number - 1) / this.#layers))) continue;
-        this.#fire(index);
-        arrivesNs += fault.delayNs;
-      }
-      const found = this.#messageFaults.get(this.#faultKey(peer, microBatch, number));
-      if (found !== undefined && this.#fire(found.index)) {
-        if (found.fault.kind === "drop") return;
-        if (found.fault.kind === "delay") arrivesNs += found.fault.delayNs;
-        else if (found.fault.kind === "reorder") {
-          this.#held.push({ peer, microBatch, number, untilNs: this.#options.clock() + reorderNs });
-          return;
-        } else {
-          const isCorrupt = found.fault.kind === "corrupt";
-          this.#deliver(peer, microBatch, number, startNs, arrivesNs, isCorrupt ? "damaged" : "whole");
-          if (!isCorrupt) this.#deliver(peer, microBatch, number, startNs, arrivesNs);
-          return;
-        }
-      }
+    if (!this.#checks) {
+      this.#write(peer, microBatch, number, startNs, endNs, "whole");
+      return;
     }
-    this.#deliver(peer, microBatch, number, startNs, arrivesNs);
+    const arrivesNs = endNs + this.#faults.delayNs(peer, number);
+    const fault = this.#faults.strike(peer, microBatch, number);
+    switch (fault?.kind) {
+      case undefined:
+        this.#deliver(peer, microBatch, number, startNs, arrivesNs);
+        return;
+      case "drop":
+        return;
+      case "delay":
+        this.#deliver(peer, microBatch, number, startNs, arrivesNs + fault.delayNs);
+        return;
+      case "reorder":
+        this.#held.push({ peer, microBatch, number, untilNs: this.#options.clock() + reorderNs });
+        return;
+      case "corrupt":
+        this.#deliver(peer, microBatch, number, startNs, arrivesNs, "damaged");
+        return;
+      case "duplicate":
+        this.#deliver(peer, microBatch, number, startNs, arrivesNs);
+        this.#deliver(peer, microBatch, number, startNs, arrivesNs);
+    }
   }
 
   /** The transfer: taken once by its number, and not by a memory that is not there. */
@@ -473,7 +472,6 @@ export class Port {
     endNs: number,
     state: "whole" | "damaged" = "whole",
   ): void {
-    if (!this.#checks) return this.#write(peer, microBatch, number, startNs, endNs, state);
     const control = this.#control;
     const isWriting = control.word(this.#instance, "isWriting");
     Atomics.store(control.words, isWriting, 1);
@@ -604,30 +602,6 @@ export class Port {
     }
   }
 
-  /** Marks a fault as happened; false where it already had. */
-  #fire(index: number): boolean {
-    return Atomics.exchange(this.#control.words, this.#control.firedWord(index), 1) === 0;
-  }
-
-  #ownMessageFaults(faults: readonly Fault[]): Map<number, { fault: MessageFault; index: number }> {
-    const own = new Map<number, { fault: MessageFault; index: number }>();
-    for (const [index, fault] of faults.entries()) {
-      if (!isMessageFault(fault) || !this.#isOwn(fault.from)) continue;
-      const { step, layer, microBatch } = fault.place;
-      own.set(this.#faultKey(fault.to, microBatch, step * this.#layers + layer + 1), { fault, index });
-    }
-    return own;
-  }
-
-  #isOwn({ side, instance }: MessageFault["from"]): boolean {
-    const isAttention = this.#instance < this.#control.division.attentionInstances;
-    return (side === "attention") === isAttention && instance === this.#place;
-  }
-
-  #faultKey(peer: number, microBatch: number, number: number): number {
-    return (number * this.#control.division.microBatches.length + microBatch) * this.#peers + peer;
-  }
-
   #layerOf(number: number): number {
     return (number - 1) % this.#layers;
   }
@@ -644,8 +618,4 @@ const longestSliceNs = 100e6;
 
 function partsOf(ofPeer: readonly (readonly MessagePart[])[] | undefined, microBatch: number): readonly MessagePart[] {
   return ofPeer?.[microBatch] ?? [];
-}
-
-function isWithin({ firstStep, lastStep }: SlowLinkFault, step: number): boolean {
-  return step >= firstStep && step <= lastStep;
 }

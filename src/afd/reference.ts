@@ -3,9 +3,10 @@ import { type DecodeWork, sequencesOf } from "./decodeWork.ts";
 import type { Membership } from "./memberships.ts";
 import { oneThreadModel } from "./oneThread.ts";
 import { bindAttentionStages, bindFfnStages, layoutsOf, rowWidth } from "./stageModel.ts";
+import type { StagePlace } from "./stages.ts";
 import { createStepLog, StepLog } from "./stepLog.ts";
-import { divisionOf, isMoeLayer, type Work } from "./work.ts";
 import { pairParts } from "./wiring.ts";
+import { type Division, divisionOf, isMoeLayer, type Work } from "./work.ts";
 
 /**
  * The outputs of a run in one thread: one attention instance and the run's FFN instances, one after the other. What threads, wire
@@ -60,38 +61,49 @@ function decodeInOneThread(
   const ffn = layouts.ffn.map((_, instance) => bindFfnStages(thread(instance, memories[1 + instance]), alone));
   for (const stages of [attention, ...ffn]) stages.prepare();
   const pairs = layouts.ffn.map((_, instance) => pairParts(division, layouts, memories, 0, instance));
-  for (let step = 0; step < lastStep; step++) {
-    for (let layer = 0; layer < division.layers; layer++) {
-      for (let microBatch = 0; microBatch < division.microBatches.length; microBatch++) {
-        const place = { step, layer, microBatch };
-        const { first } = sequencesOf(division, microBatch, 0);
-        if (step < firstStep) {
-          log.readInput(step, layer, first, attention.input(place));
-          attention.append(place);
-          continue;
-        }
-        if (step === firstStep && layer === 0 && step > 0) {
-          log.readInput(step, layer, first, attention.input(place));
-          attention.rerun(place);
-        } else {
-          attention.run(place);
-        }
-        log.addInput(step, layer, first, attention.input(place));
-        if (layer === 0 && step > firstStep) log.addOutputs(step - 1, first, attention.input(place));
-        for (const { a2f } of pairs) copy(a2f[microBatch] ?? [], isMoeLayer(work, layer));
-        for (const [instance, stages] of ffn.entries()) {
-          stages.run(place);
-          copy(pairs[instance]?.f2a[microBatch] ?? [], isMoeLayer(work, layer));
-        }
-      }
+  const firstOf = (microBatch: number): number => sequencesOf(division, microBatch, 0).first;
+
+  /** A stage of a step before this membership: only its keys and values. */
+  function append(place: StagePlace): void {
+    log.readInput(place.step, place.layer, firstOf(place.microBatch), attention.input(place));
+    attention.append(place);
+  }
+
+  function decode(place: StagePlace): void {
+    const { step, layer, microBatch } = place;
+    const first = firstOf(microBatch);
+    if (step === firstStep && layer === 0 && step > 0) {
+      log.readInput(step, layer, first, attention.input(place));
+      attention.rerun(place);
+    } else {
+      attention.run(place);
+    }
+    log.addInput(step, layer, first, attention.input(place));
+    if (layer === 0 && step > firstStep) log.addOutputs(step - 1, first, attention.input(place));
+    const isMoe = isMoeLayer(work, layer);
+    for (const { a2f } of pairs) copy(a2f[microBatch] ?? [], isMoe);
+    for (const [instance, stages] of ffn.entries()) {
+      stages.run(place);
+      copy(pairs[instance]?.f2a[microBatch] ?? [], isMoe);
     }
   }
-  for (let microBatch = 0; microBatch < division.microBatches.length; microBatch++) {
-    const { first } = sequencesOf(division, microBatch, 0);
-    const rows = attention.finish(lastStep - 1, microBatch);
-    log.addOutputs(lastStep - 1, first, rows);
-    log.addInput(lastStep, 0, first, rows);
+
+  for (const place of placesOf(division, lastStep)) {
+    if (place.step < firstStep) append(place);
+    else decode(place);
   }
+  for (const microBatch of division.microBatches.keys()) {
+    const rows = attention.finish(lastStep - 1, microBatch);
+    log.addOutputs(lastStep - 1, firstOf(microBatch), rows);
+    log.addInput(lastStep, 0, firstOf(microBatch), rows);
+  }
+}
+
+/** Every stage of the steps before `lastStep`, in the order of one thread. */
+function* placesOf({ layers, microBatches }: Division, lastStep: number): Generator<StagePlace> {
+  for (let step = 0; step < lastStep; step++)
+    for (let layer = 0; layer < layers; layer++)
+      for (const microBatch of microBatches.keys()) yield { step, layer, microBatch };
 }
 
 function withOneAttention(work: Work): Work {

@@ -33,7 +33,9 @@ export interface StageTaskResult {
 /** An instance as one worker knows it; its memory is shared, so that any worker of the pool can run its next stage. */
 interface Bound {
   readonly memory: WebAssembly.Memory;
-  readonly stages: { readonly side: "attention"; readonly of: AttentionStages } | { readonly side: "ffn"; readonly of: FfnStages };
+  readonly stages:
+    | { readonly side: "attention"; readonly of: AttentionStages }
+    | { readonly side: "ffn"; readonly of: FfnStages };
   readonly wires: Wiring;
   readonly clock: SharedClock;
 }
@@ -46,21 +48,26 @@ export default function runStageTask(task: StageTask): StageTaskResult {
   const isMoe = isMoeLayer(work, place.layer);
   const beginNs = clock();
   const cameMoe = stages.side === "ffn" ? isMoe : isMoeLayer(work, (place.layer + layersOf(work) - 1) % layersOf(work));
-  for (const [peer, message] of task.messages.entries()) unpack(message, wires.incoming[peer]?.[place.microBatch] ?? [], cameMoe);
+  for (const [peer, message] of task.messages.entries())
+    unpack(message, wires.incoming[peer]?.[place.microBatch] ?? [], cameMoe);
   let rows: readonly Float32Array[] = [];
   if (task.job === "prepare") stages.of.prepare();
   else if (task.job === "run") stages.of.run(place);
   else if (stages.side === "attention") rows = stages.of.finish(place.step - 1, place.microBatch);
   if (task.job === "run" && stages.side === "attention" && place.layer === 0) rows = stages.of.input(place);
   if (task.job === "run") sleepEmulated(task, clock, beginNs);
-  const messages = task.job === "run" ? wires.outgoing.map((ofPeer) => pack(ofPeer[place.microBatch] ?? [], isMoe)) : [];
+  const messages =
+    task.job === "run" ? wires.outgoing.map((ofPeer) => pack(ofPeer[place.microBatch] ?? [], isMoe)) : [];
   return { beginNs, endNs: clock(), messages, rows: rows.map((row) => row.slice()) };
 }
 
 function boundOf(task: StageTask): Bound {
   const { work, side, instance, memories, kernels } = task;
   const key = `${side} ${instance}`;
-  const index = side === "attention" ? instance : (work.kind === "emulated" ? work.emulated : work.decode).attentionInstances + instance;
+  const index =
+    side === "attention"
+      ? instance
+      : (work.kind === "emulated" ? work.emulated : work.decode).attentionInstances + instance;
   const memory = memories[index] as WebAssembly.Memory;
   const before = known.get(key);
   // A shared memory that is handed over again is another object around the same bytes.

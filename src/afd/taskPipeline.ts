@@ -59,7 +59,15 @@ export async function runTaskPipeline(plan: PipelinePlan): Promise<PipelineRun> 
         const waitNs = logs[side][index]?.at(-1)?.endNs ?? pushedNs;
         const times = { waitNs, pushedNs, usableNs: pushedNs, beginNs: result.beginNs, endNs: result.endNs };
         if (job !== "prepare")
-          logs[side][index]?.push({ ...place, ...times, sentNs: clock(), lastPeer: -1, spreadNs: 0, queued: 0, redone: 0 });
+          logs[side][index]?.push({
+            ...place,
+            ...times,
+            sentNs: clock(),
+            lastPeer: -1,
+            spreadNs: 0,
+            queued: 0,
+            redone: 0,
+          });
         return result;
       }),
     );

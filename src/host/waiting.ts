@@ -17,11 +17,7 @@ export interface BarrierWords {
 }
 
 /** Returns once all threads have come here. */
-export function barrierWait(
-  { words, atBarrier, generation }: BarrierWords,
-  threads: number,
-  maySpin: boolean,
-): void {
+export function barrierWait({ words, atBarrier, generation }: BarrierWords, threads: number, maySpin: boolean): void {
   if (threads === 1) return;
   const seen = Atomics.load(words, generation);
   if (Atomics.add(words, atBarrier, 1) === threads - 1) {
