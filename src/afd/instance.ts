@@ -73,12 +73,18 @@ function runThread(task: InstanceTask): void {
   const meet = meetingOf(control, self, task.threads, task.maySpin);
   if (task.side === "attention") {
     const stages = bindAttentionStages({ ...task, memory }, meet);
-    if (task.rank > 0) return followFirstThread(control, self, stages, meet, task.maySpin, task.jobsSeen);
+    if (task.rank > 0) {
+      followFirstThread(control, self, stages, meet, task.maySpin, task.jobsSeen);
+      return;
+    }
     const together = attentionTogether(stages, poster(control, self, task.threads, meet));
     new InstanceRun(task, division, control, self).attention(together);
   } else {
     const stages = bindFfnStages({ ...task, memory }, meet);
-    if (task.rank > 0) return followFirstThread(control, self, stages, meet, task.maySpin, task.jobsSeen);
+    if (task.rank > 0) {
+      followFirstThread(control, self, stages, meet, task.maySpin, task.jobsSeen);
+      return;
+    }
     const together = ffnTogether(stages, poster(control, self, task.threads, meet));
     new InstanceRun(task, division, control, self).ffn(together);
   }
