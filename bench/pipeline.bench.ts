@@ -1,13 +1,17 @@
 /**
- * The AFD pipeline on threads: emulated stages beside the closed form, kernels of a scaled model beside the same model in one
- * thread, that model beside its kernels' own times, and 64 emulated instances.
+ * The AFD pipeline on threads: emulated stages beside the closed form, 64 emulated instances, kernels of a scaled model beside the
+ * same model in one thread, and that model beside its kernels' own times.
  */
 import { median } from "simple-statistics";
-import type { DecodeModel, DecodeWork } from "../src/afd/decodeWork.ts";
+import { type DecodeModel, type DecodeWork, fp8Block } from "../src/afd/decodeWork.ts";
 import { noNetwork } from "../src/afd/network.ts";
 import { oneThreadModel } from "../src/afd/oneThread.ts";
+import { attentionLayerCase } from "../src/kernels/attentionLayer.ts";
+import type { KernelCase } from "../src/kernels/case.ts";
 import type { KernelModule } from "../src/kernels/load.ts";
+import { expertMatmulCase, moeLayerCase } from "../src/kernels/moe.ts";
 import { shareOf } from "../src/kernels/program.ts";
+import { wireCase } from "../src/kernels/wire.ts";
 import { loadCatalogModel } from "../src/model/catalog.ts";
 import type { PipelineRunRow } from "../src/record/pipelineRows.ts";
 import { decodeModelOf } from "../src/runs/decodeModel.ts";
@@ -16,10 +20,11 @@ import { pipeline } from "../src/runs/pipeline.ts";
 import type { PipelineSettings, StageChoice } from "../src/runs/pipelineSettings.ts";
 import { formatDuration, formatNumber, formatPercent } from "../src/units/format.ts";
 import { scaledCard } from "../src/workload/scaledCard.ts";
+import { onHost } from "./host.ts";
 
 const MS = 1e6;
 /** Runs of each side in turn; the ratio of each turn counts. */
-const TURNS = 5;
+const TURNS = 3;
 
 console.log("pipeline: emulated stages, A = F = A2F + F2A = 2 ms, 8 layers");
 await emulated(
@@ -35,16 +40,19 @@ await emulated("64 instances", many, { netNs: 2.5 * MS, stageNs: 5 * MS });
 
 const { kernels } = await kernelsHere(undefined);
 const MODEL = "step3";
-const BATCH = 96;
+/** With few tokens an expert, weights come from memory, which two threads share; with more, products bind. */
+const BATCHES = [96, 384];
 const DIVISOR = 16;
 for (const weightDtype of ["f32", "int8"] as const) {
   const model = decodeModelOf(scaledCard(loadCatalogModel(MODEL), DIVISOR), {
     ...{ weightDtype, kvDtype: weightDtype, seed: 1 },
   });
-  console.log(`pipeline: ${MODEL} at 1/${DIVISOR}, ${weightDtype}, 1A1F, batch ${BATCH} in 3 micro-batches`);
-  const balanced = balancedContext(model, kernels);
-  for (const contextTokens of [...new Set([Math.round(balanced / 4), balanced])])
-    await againstOneThread(model, kernels, contextTokens, weightDtype);
+  console.log(`pipeline: ${MODEL} at 1/${DIVISOR}, ${weightDtype}, 1A1F, 3 micro-batches`);
+  for (const batch of BATCHES) {
+    const contextTokens = balancedContext(model, kernels, batch);
+    await againstOneThread(model, kernels, { batch, contextTokens, weightDtype });
+    await againstKernels(model, kernels, { batch, contextTokens, weightDtype });
+  }
 }
 
 /** Prints one emulated deployment. */
@@ -66,12 +74,18 @@ async function emulated(
   );
 }
 
+/** What the kernels of a run are given. */
+interface Setting {
+  readonly batch: number;
+  readonly contextTokens: number;
+  readonly weightDtype: "f32" | "int8";
+}
+
 /** Prints two instances beside the same model in one thread, in turns. */
 async function againstOneThread(
   model: DecodeModel,
   kernels: KernelModule,
-  contextTokens: number,
-  weightDtype: "f32" | "int8",
+  { batch, contextTokens, weightDtype }: Setting,
 ): Promise<void> {
   const stages: StageChoice = {
     ...{ kind: "kernels", model: { name: MODEL }, settings: [], divisor: DIVISOR, target: undefined },
@@ -81,12 +95,12 @@ async function againstOneThread(
   const turns = { share: [] as number[], speedup: [] as number[], best: [] as number[], ideal: [] as number[] };
   let equal = true;
   for (let turn = 0; turn < TURNS; turn++) {
-    const same = oneThreadTimes(model, kernels, contextTokens, 3);
+    const same = oneThreadTimes(model, kernels, { batch, contextTokens }, 3);
     const best = Math.min(
       same.stepNs,
-      ...[1, 2].map((count) => oneThreadTimes(model, kernels, contextTokens, count).stepNs),
+      ...[1, 2].map((count) => oneThreadTimes(model, kernels, { batch, contextTokens }, count).stepNs),
     );
-    const row = await runRow({ ...settingsOf(stages), batch: BATCH, check: turn === 0 ? "bits" : "none" });
+    const row = await runRow({ ...settingsOf(stages), batch, check: turn === 0 ? "bits" : "none" });
     const tpotNs = row.tpotNs ?? Number.NaN;
     equal &&= row.bitEqual !== false;
     const ideal = (same.attentionNs + same.ffnNs) / Math.max(same.attentionNs, same.ffnNs);
@@ -97,7 +111,7 @@ async function againstOneThread(
   }
   const [speedup, ideal, share, best] = [turns.speedup, turns.ideal, turns.share, turns.best].map(median);
   console.log(
-    `  context ${contextTokens}: ${formatNumber(speedup ?? 0)} times one thread, of ${formatNumber(ideal ?? 0)} by its stages: ${formatPercent(share ?? 0)}; ${formatNumber(best ?? 0)} times one thread at its best micro-batch count; ${equal ? "bit-equal" : "NOT bit-equal"}`,
+    `  batch ${batch}, context ${contextTokens}: ${formatNumber(speedup ?? 0)} times one thread, of ${formatNumber(ideal ?? 0)} by its stages: ${formatPercent(share ?? 0)}; ${formatNumber(best ?? 0)} times one thread at its best micro-batch count; ${equal ? "bit-equal" : "NOT bit-equal"}`,
   );
 }
 
@@ -131,12 +145,17 @@ async function runRow(settings: PipelineSettings): Promise<PipelineRunRow> {
 }
 
 /** Medians over steps of one thread, of the whole step and of each side. */
-function oneThreadTimes(model: DecodeModel, kernels: KernelModule, contextTokens: number, microBatches: number) {
+function oneThreadTimes(
+  model: DecodeModel,
+  kernels: KernelModule,
+  { batch, contextTokens }: Omit<Setting, "weightDtype">,
+  microBatches: number,
+) {
   const steps = 10;
   const work: DecodeWork = {
     ...{ model, attentionInstances: 1, ffnInstances: 1, ffnParallel: { kind: "ep" }, steps },
-    kvTokens: Array.from({ length: BATCH }, () => contextTokens),
-    microBatches: Array.from({ length: microBatches }, (_, index) => shareOf(BATCH, index, microBatches)),
+    kvTokens: Array.from({ length: batch }, () => contextTokens),
+    microBatches: Array.from({ length: microBatches }, (_, index) => shareOf(batch, index, microBatches)),
     messages: { a2f: "fp8", f2a: "bf16" },
   };
   const one = oneThreadModel(work, kernels);
@@ -158,11 +177,62 @@ function oneThreadTimes(model: DecodeModel, kernels: KernelModule, contextTokens
 }
 
 /** The context at which attention of this model takes as long as its FFN, from two measurements. */
-function balancedContext(model: DecodeModel, kernels: KernelModule): number {
-  const [short, long] = [256, 2048];
-  const [atShort, atLong] = [short, long].map((context) => oneThreadTimes(model, kernels, context, 3));
+function balancedContext(model: DecodeModel, kernels: KernelModule, batch: number): number {
+  const [short, long] = [64, 1024];
+  const [atShort, atLong] = [short, long].map((contextTokens) =>
+    oneThreadTimes(model, kernels, { batch, contextTokens }, 3),
+  );
   if (atShort === undefined || atLong === undefined) throw new Error("no times");
   const perToken = (atLong.attentionNs - atShort.attentionNs) / (long - short);
   const context = short + (atShort.ffnNs - atShort.attentionNs) / perToken;
   return Math.max(16, Math.min(8192, Math.round(context / 16) * 16));
+}
+
+/** Prints the model in one thread beside the sum of its kernels' times, each benched alone as `afdbench bench` does. */
+async function againstKernels(model: DecodeModel, kernels: KernelModule, setting: Setting): Promise<void> {
+  const { batch, contextTokens, weightDtype: dtype } = setting;
+  const microBatches = 3;
+  const tokens = batch / microBatches;
+  const { hidden, epsilon } = model;
+  const wires = (["fp8", "bf16"] as const).flatMap((format) =>
+    (["quantize", "dequantize"] as const).map((direction) =>
+      wireCase({ format, direction, rows: tokens, width: hidden, block: fp8Block, seed: 1 }),
+    ),
+  );
+  const sumNs = await onHost(1, async (host) => {
+    const medianOf = async (kernelCase: KernelCase): Promise<number> => (await host.sample(kernelCase)).medianNs;
+    let wireNs = 0;
+    for (const wire of wires) wireNs += await medianOf(wire);
+    const known = new Map<string, number>();
+    const timeOf = async (name: string, build: () => KernelCase): Promise<number> => {
+      const before = known.get(name);
+      if (before !== undefined) return before;
+      const time = await medianOf(build());
+      known.set(name, time);
+      return time;
+    };
+    let stepNs = 0;
+    for (const { attention, ffn } of model.layers) {
+      if (attention.kind !== "grouped" || attention.queryRank === undefined)
+        throw new Error("the bench's attention layer has a low-rank query");
+      const { queryHeads, kvHeads, headDim, queryRank, rope } = attention;
+      const layerShape = { queryHeads, kvHeads, headDim, queryRank, ropeTheta: rope.theta, hidden, epsilon, dtype };
+      stepNs += await timeOf(`attention ${JSON.stringify(layerShape)}`, () =>
+        attentionLayerCase({ ...layerShape, batch: tokens, kvTokens: contextTokens + 5, seed: 1 }),
+      );
+      stepNs += await timeOf(`ffn ${JSON.stringify(ffn)}`, () =>
+        ffn.kind === "dense"
+          ? expertMatmulCase({ count: 1, tokensPerExpert: tokens, hidden, expertDim: ffn.width, dtype, seed: 1 })
+          : moeLayerCase({
+              ...{ ...ffn, tokens, hidden, epsilon, dtype, residentExperts: ffn.experts, routing: "router", seed: 1 },
+            }),
+      );
+      stepNs += wireNs;
+    }
+    return stepNs * microBatches;
+  });
+  const { stepNs } = oneThreadTimes(model, kernels, { batch, contextTokens }, microBatches);
+  console.log(
+    `  batch ${batch}: one thread takes ${formatDuration(stepNs)} a step, its kernels alone ${formatDuration(sumNs)}: ${formatPercent(stepNs / sumNs)}`,
+  );
 }

@@ -75,6 +75,8 @@ export class Port {
   readonly #layers: number;
   readonly #links: Links;
   readonly #immediate: boolean;
+  /** How long messages keep the links busy, by whether they carry expert choices, [micro-batch]. */
+  readonly #busyNs: Readonly<Record<"moe" | "dense", { readonly out: Float64Array; readonly in: Float64Array }>>;
   readonly #sleeper: Sleeper;
   readonly #checks: boolean;
   readonly #faults: MessageFaults;
@@ -108,6 +110,7 @@ export class Port {
     this.#layers = control.division.layers;
     this.#links = new Links(network, this.#peers);
     this.#immediate = isImmediate(network) && !faults.some(({ kind }) => kind === "delay" || kind === "slowLink");
+    this.#busyNs = { moe: busyNs(options, microBatches, "moe"), dense: busyNs(options, microBatches, "dense") };
     this.#sleeper = new Sleeper(options.clock, options.maySpin);
     this.#checks = faults.length > 0;
     this.#faults = new MessageFaults(control, instance, faults);
@@ -122,12 +125,6 @@ export class Port {
     this.#numbers = new Int32Array(microBatches);
     this.#ready = new Int32Array(microBatches);
     this.#whole = new Int32Array(microBatches * this.#peers);
-  }
-
-  /** Bytes of a message of a layer to all peers together. */
-  bytesOut(microBatch: number, layer: number): number {
-    const isMoe = this.#options.isMoe[layer] as boolean;
-    return this.#options.outgoing.reduce((sum, ofPeer) => sum + messageBytes(partsOf(ofPeer, microBatch), isMoe), 0);
   }
 
   /** Says that a micro-batch's rows are about to be made anew: what peers miss of the message before can't be sent again. */
@@ -160,7 +157,7 @@ export class Port {
       // What came meanwhile had the link first, where both directions take turns on it.
       if (network.linkUse === "shared") this.#earliest(this.#numbers);
       const startNs = this.#links.beginSend(readyNs, 0);
-      const endNs = startNs + occupiedNs(network, this.bytesOut(microBatch, this.#layerOf(number)));
+      const endNs = startNs + this.#sendNs(microBatch, number);
       this.#links.endSend(endNs, 0);
       for (let peer = 0; peer < this.#peers; peer++) this.#send(peer, microBatch, number, startNs, endNs);
     }
@@ -418,13 +415,15 @@ export class Port {
         this.#jitter(microBatch);
   }
 
-  /** How long a micro-batch's message keeps this instance's link busy while it comes in. */
+  /** How long a micro-batch's message to all peers keeps this instance's link busy. */
+  #sendNs(microBatch: number, number: number): number {
+    return this.#busyNs[this.#isMoe(number) ? "moe" : "dense"].out[microBatch] as number;
+  }
+
+  /** And while it comes in from all peers. */
   #receiveNs(microBatch: number): number {
     const number = Atomics.load(this.#control.words, this.#control.numberWord(this.#instance, microBatch, 0));
-    const isMoe = this.#isMoe(number);
-    let bytes = 0;
-    for (const ofPeer of this.#options.incoming) bytes += messageBytes(partsOf(ofPeer, microBatch), isMoe);
-    return occupiedNs(this.#options.network, bytes);
+    return this.#busyNs[this.#isMoe(number) ? "moe" : "dense"].in[microBatch] as number;
   }
 
   #jitter(microBatch: number): number {
@@ -618,4 +617,18 @@ const longestSliceNs = 100e6;
 
 function partsOf(ofPeer: readonly (readonly MessagePart[])[] | undefined, microBatch: number): readonly MessagePart[] {
   return ofPeer?.[microBatch] ?? [];
+}
+
+/** How long a message to all peers, and one from all, keeps a link busy, [micro-batch]. */
+function busyNs(
+  { network, outgoing, incoming }: PortOptions,
+  microBatches: number,
+  layer: "moe" | "dense",
+): { readonly out: Float64Array; readonly in: Float64Array } {
+  const ofPeers = (peers: PortOptions["outgoing"]): Float64Array =>
+    Float64Array.from({ length: microBatches }, (_, microBatch) => {
+      const bytes = peers.reduce((sum, ofPeer) => sum + messageBytes(partsOf(ofPeer, microBatch), layer === "moe"), 0);
+      return occupiedNs(network, bytes);
+    });
+  return { out: ofPeers(outgoing), in: ofPeers(incoming) };
 }
