@@ -1,7 +1,7 @@
 /**
  * Runs the benches one after the other, or those named.
  *
- *   node bench/all.ts [expertMatmul] [storedWeights] [attention] [threads] [plan] [sweep] [simulate] [tiles] [wire] [pipeline]
+ *   node bench/all.ts [expertMatmul] [storedWeights] [attention] [threads] [plan] [sweep] [simulate] [tiles] [wire] [pipeline] [simulated]
  */
 const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   expertMatmul: () => import("./expertMatmul.bench.ts"),
@@ -14,6 +14,7 @@ const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   simulate: () => import("./simulate.bench.ts"),
   wire: () => import("./wire.bench.ts"),
   pipeline: () => import("./pipeline.bench.ts"),
+  simulated: () => import("./simulated.bench.ts"),
 };
 
 const asked = process.argv.slice(2);

@@ -35,7 +35,7 @@ await emulated(
 await emulated("1 micro-batch", { microBatching: { kind: "counts", counts: [1] } }, { netNs: 1 * MS, stageNs: 2 * MS });
 
 console.log("pipeline: 32A32F, stages of 5 ms, 3 micro-batches, messages of 64 bytes");
-const many = { attentionInstances: [32], ffnInstances: [32], batch: 96, steps: 40, warmUpSteps: 20 };
+const many = { attentionInstances: [32], ffnInstances: [32], batch: 96, steps: 90, warmUpSteps: 50 };
 await emulated("64 instances", many, { netNs: 2.5 * MS, stageNs: 5 * MS });
 
 const { kernels } = await kernelsHere(undefined);
@@ -178,7 +178,7 @@ function oneThreadTimes(
 
 /** The context at which attention of this model takes as long as its FFN, from two measurements. */
 function balancedContext(model: DecodeModel, kernels: KernelModule, batch: number): number {
-  const [short, long] = [64, 1024];
+  const [short, long] = [64, 320];
   const [atShort, atLong] = [short, long].map((contextTokens) =>
     oneThreadTimes(model, kernels, { batch, contextTokens }, 3),
   );
