@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import { type EmulatedPipeline, emulatedTpotNs } from "../../src/simulate/emulatedTpot.ts";
 
 /** Runs of `afdbench pipeline` with emulated stages on a machine of two cores, kept by bench/simulated.bench.ts. */
-const runs = JSON.parse(readFileSync(new URL("./recorded/emulatedRuns.json", import.meta.url), "utf8")) as readonly (
-  EmulatedPipeline & { readonly name: string; readonly measuredTpotNs: number }
-)[];
+const runs = JSON.parse(
+  readFileSync(new URL("./recorded/emulatedRuns.json", import.meta.url), "utf8"),
+) as readonly (EmulatedPipeline & { readonly name: string; readonly measuredTpotNs: number })[];
 
 describe("the simulator beside recorded runs on threads", () => {
   const errors = runs.map((run) => Math.abs(emulatedTpotNs(run) / run.measuredTpotNs - 1));
@@ -28,7 +28,12 @@ describe("the simulator beside recorded runs on threads", () => {
       Math.abs(
         emulatedTpotNs({
           ...run,
-          ...{ attentionNs: run.attentionNs * 1.1, ffnNs: run.ffnNs * 1.1, a2fNs: run.a2fNs * 1.1, f2aNs: run.f2aNs * 1.1 },
+          ...{
+            attentionNs: run.attentionNs * 1.1,
+            ffnNs: run.ffnNs * 1.1,
+            a2fNs: run.a2fNs * 1.1,
+            f2aNs: run.f2aNs * 1.1,
+          },
         }) /
           run.measuredTpotNs -
           1,

@@ -156,7 +156,7 @@ function timelineText({ document: { rows, notes } }: PipelineOutcome, { warmUpSt
   const run = rows.find(({ row }) => row === "run");
   return {
     title: `${run?.deployment}: the first layers of step ${warmUpSteps}`,
-    subtitle: `${run?.microBatches} micro-batches; numbers are layers, from 0`,
+    subtitle: `${run?.microBatches} micro-batch${run?.microBatches === 1 ? "" : "es"}; numbers are layers, from 0`,
     notes,
   };
 }
