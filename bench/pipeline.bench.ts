@@ -90,7 +90,7 @@ async function againstOneThread(
   const stages: StageChoice = {
     ...{ kind: "kernels", model: { name: MODEL }, settings: [], divisor: DIVISOR, target: undefined },
     ...{ contextTokens: { least: contextTokens, most: contextTokens }, weightDtype, kvDtype: weightDtype },
-    ...{ ffnParallel: { kind: "ep" }, messages: { a2f: "fp8", f2a: "bf16" } },
+    ...{ ffnParallel: { kind: "ep" }, messages: { a2f: "fp8", f2a: "bf16" }, zipfExponent: undefined },
   };
   const turns = { share: [] as number[], speedup: [] as number[], best: [] as number[], ideal: [] as number[] };
   let equal = true;

@@ -13,6 +13,7 @@ import { attentionWidths } from "./attentionWidths.ts";
 import { layerSeed, layerTensors } from "./decodeModel.ts";
 import type { DecodeAttention, DecodeFfn, DecodeModel, GroupedAttention, LatentAttention } from "./decodeWork.ts";
 import type { PreparationTask } from "./preparation.ts";
+import { bitsOf } from "./seeded.ts";
 
 /** What an attention instance keeps of a layer. */
 export interface AttentionLayerWeights {
@@ -190,6 +191,22 @@ export function weightTasks(
       const { ffn, ...router } = weights.router;
       const shape = { hidden: model.hidden, experts: ffn.experts, router: ffn.router, seed };
       packRouter(exports, { shape, ...router }, tensors.router, scratch);
+      if (router.logitBias !== undefined && model.zipfExponent !== undefined)
+        new Float32Array(memory.buffer, router.logitBias.address, ffn.experts).set(
+          zipfLogits(ffn.experts, model.zipfExponent, seed),
+        );
     },
   ];
+}
+
+/**
+ * What is added to logits so that experts are favoured: the logarithm of Zipf's law, in a seeded order of experts. Logits are spread by
+ * the tokens beside it, so that shares of tokens follow the law about, not exactly.
+ */
+function zipfLogits(experts: number, exponent: number, seed: number): readonly number[] {
+  const order = Array.from({ length: experts }, (_, expert) => expert);
+  order.sort((one, other) => bitsOf(seed, one) - bitsOf(seed, other) || one - other);
+  const logits = new Array<number>(experts);
+  for (const [rank, expert] of order.entries()) logits[expert] = -exponent * Math.log(rank + 1);
+  return logits;
 }

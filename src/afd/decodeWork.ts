@@ -73,6 +73,8 @@ export interface DecodeModel {
   /** How projections and experts are stored; the router is float32. */
   readonly weightDtype: WeightDtype;
   readonly kvDtype: KvDtype;
+  /** Routers favour experts by Zipf's law with this exponent, a seeded order of experts in each layer; absent: none is favoured. */
+  readonly zipfExponent?: number;
   readonly seed: number;
 }
 

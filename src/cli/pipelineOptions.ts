@@ -35,6 +35,7 @@ export interface PipelineOptions extends OutputOptions {
   weightDtype?: string;
   kvDtype?: string;
   messages?: string;
+  zipf?: string;
   target?: string;
   stage?: string;
   jitter?: string;
@@ -140,13 +141,14 @@ const kernelOptions = [
   "weightDtype",
   "kvDtype",
   "messages",
+  "zipf",
   "target",
 ] as const;
 const emulatedOptions = ["jitter", "layers", "messageBytes"] as const;
 
 function parseKernels(options: PipelineOptions): StageChoice {
   refuseBeside(options, emulatedOptions, "--stage beside it, as only emulated stages have it");
-  const { weightDtype, kvDtype, target } = options;
+  const { weightDtype, kvDtype, zipf, target } = options;
   return {
     kind: "kernels",
     model: modelOf(options),
@@ -157,6 +159,7 @@ function parseKernels(options: PipelineOptions): StageChoice {
     weightDtype: requireKnown("--weight-dtype", weightDtype ?? "int8", weightDtypes),
     kvDtype: requireKnown("--kv-dtype", kvDtype ?? "int8", kvDtypeNames),
     messages: parseMessages(options.messages),
+    zipfExponent: zipf === undefined ? undefined : parseNumber(zipf, "--zipf", [0, 10]),
     target: target === undefined ? undefined : requireKnown("--target", target, targets),
   };
 }

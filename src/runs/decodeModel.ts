@@ -3,7 +3,7 @@ import type { AttentionSpec, FfnSpec, ModelCard } from "../model/card.ts";
 import { InfeasibleError } from "../units/errors.ts";
 
 /** How a model is stored, and what it is made from. */
-export type DecodeModelChoice = Pick<DecodeModel, "weightDtype" | "kvDtype" | "seed">;
+export type DecodeModelChoice = Pick<DecodeModel, "weightDtype" | "kvDtype" | "zipfExponent" | "seed">;
 
 /**
  * Model types whose RoPE turns neighbouring elements; those with latent attention do so, too.
@@ -28,7 +28,7 @@ export function decodeModelOf(card: ModelCard, choice: DecodeModelChoice): Decod
     epsilon: card.rmsNormEpsilon,
     layers: card.layers.map(({ attention, ffn }) => ({
       attention: attentionOf(attention, pairsOf(card, attention), refuse),
-      ffn: ffnOf(ffn),
+      ffn: ffnOf(ffn, choice),
     })),
     ...choice,
   };
@@ -62,8 +62,10 @@ function attentionOf(attention: AttentionSpec, pairs: DecodeRope["pairs"], refus
   }
 }
 
-function ffnOf(ffn: FfnSpec): DecodeFfn {
+function ffnOf(ffn: FfnSpec, { zipfExponent }: DecodeModelChoice): DecodeFfn {
   if (ffn.kind === "dense") return { kind: "dense", width: ffn.width, activation: ffn.activation };
-  const { experts, expertDim, sharedDim, sharedGate, activation, router } = ffn;
+  const { experts, expertDim, sharedDim, sharedGate, activation } = ffn;
+  // Favour is a bias of the router's logits.
+  const router = zipfExponent === undefined ? ffn.router : { ...ffn.router, logitBias: true };
   return { kind: "moe", experts, expertDim, sharedDim, sharedGate, activation, router };
 }

@@ -24,10 +24,13 @@ export async function pipelineModel(stages: KernelStages, seed: number): Promise
   const [card] = modelsWith(sources, settingsFor(stages.settings, names, []).ofModels);
   if (card === undefined) throw new Error("no model was chosen");
   const scaled = scaledCard(card, stages.divisor);
-  const { weightDtype, kvDtype } = stages;
+  const { weightDtype, kvDtype, zipfExponent } = stages;
   return {
     name: scaled.name,
-    decode: decodeModelOf(scaled, { weightDtype, kvDtype, seed }),
+    decode: decodeModelOf(scaled, {
+      ...{ weightDtype, kvDtype, seed },
+      ...(zipfExponent === undefined ? {} : { zipfExponent }),
+    }),
     notes: [shapesText(scaled), ...cardNotes([card])],
   };
 }

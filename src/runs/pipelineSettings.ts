@@ -42,6 +42,8 @@ export interface KernelStages {
   readonly weightDtype: WeightDtype;
   readonly kvDtype: KvDtype;
   readonly messages: { readonly a2f: MessageFormat; readonly f2a: MessageFormat };
+  /** Exponent of Zipf's law by which routers favour experts; undefined: none is favoured. */
+  readonly zipfExponent: number | undefined;
   /** Undefined: the best that this engine has. */
   readonly target: TargetName | undefined;
 }

@@ -155,6 +155,7 @@ function kernelStages(draw: Draws): KernelStages {
       { a2f: "f32", f2a: "f32" },
       { a2f: "int8", f2a: "bf16" },
     ] as const),
+    zipfExponent: draw.among([undefined, undefined, 1, 2]),
     target: undefined,
   };
 }

@@ -28,12 +28,13 @@ export function stressCommand(seed: number): string {
 
 function stageOptions(stages: StressCase["stages"]): readonly string[] {
   if (stages.kind === "kernels") {
-    const { contextTokens, ffnParallel, weightDtype, kvDtype, messages } = stages;
+    const { contextTokens, ffnParallel, weightDtype, kvDtype, messages, zipfExponent } = stages;
     const parallel = ffnParallel.kind === "tp+ep" ? `tp${ffnParallel.tensorParallel}+ep` : ffnParallel.kind;
     return [
       `--model ${"name" in stages.model ? stages.model.name : "step3"} --scale 1/${stages.divisor}`,
       `--context ${contextTokens.least}..${contextTokens.most} --ffn-parallel ${parallel}`,
       `--weight-dtype ${weightDtype} --kv-dtype ${kvDtype} --messages A2F=${messages.a2f},F2A=${messages.f2a}`,
+      ...(zipfExponent === undefined ? [] : [`--zipf ${zipfExponent}`]),
     ];
   }
   const { attentionNs, ffnNs, jitter, layers, messageBytes } = stages;

@@ -84,6 +84,15 @@ describe("pipeline, emulated", () => {
     expect(rows.filter((row) => row.row === "instance")).toHaveLength(4);
   });
 
+  it("favours experts by Zipf's law, with the same bits as one thread", async () => {
+    const words = ["--scale", "1/64", "--steps", "3", "--batch", "24", "--context", "8", "--ffn", "2"];
+    const [even, skewed] = [await documentOf(words), await documentOf([...words, "--zipf", "1.5"])];
+    const hottest = ({ rows }: PipelineDocument) => runsOf(rows)[0]?.expertImbalance ?? 0;
+    expect(runsOf(skewed.rows)[0]).toMatchObject({ bitEqual: true });
+    expect(hottest(even)).toBeGreaterThan(1);
+    expect(hottest(skewed)).toBeGreaterThan(2 * hottest(even));
+  });
+
   it("names faults of a rate, the same of the same seed", async () => {
     const words = [...SHORT, "--fault-rate", "0.1", "--seed", "3", "--watchdog", "1s", "--retransmit", "20ms"];
     const [one, other] = [await documentOf(words), await documentOf(words)];
@@ -190,7 +199,9 @@ describe("pipeline refuses", () => {
     [["--messages", "A2F=fp9"], 2, /--messages A2F: expected one of f32, bf16, fp8, int8.*did you mean/],
     [["--wire", "postmessage", "--net-stage", "1ms"], 2, /--net-stage: expected --wire shared beside it/],
     [["--model", "stepp3"], 2, /did you mean "step3"/],
-    [["--model", "deepseek-v3"], 3, /multi-head latent attention/],
+    [["--zipf", "-1"], 2, /--zipf: expected a number from 0 to 10/],
+    [["--zipf", "1", "--stage", "A=1ms,F=1ms"], 2, /--zipf: expected nothing beside --stage/],
+    [["--model", "minimax-m1"], 3, /lightning linear attention/],
     [[...SHORT, "--message-bytes", "8GB", "--attention", "32", "--ffn", "32"], 3, /need .* free: take fewer instances/],
   ])("%j", async (words, code, message) => {
     const { exitCode, out, err } = await run(["pipeline", ...words]);

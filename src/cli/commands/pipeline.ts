@@ -42,6 +42,7 @@ export function addPipeline(program: Command, context: CommandContext): void {
     .option("--weight-dtype <name>", "how weights are stored: f32, int8, int4 (default: int8)")
     .option("--kv-dtype <name>", "KV cache format: f32, bf16, fp8, int8, int4 (default: int8)")
     .option("--messages <formats>", "f32, bf16, fp8 or int8 each way (default: A2F=fp8,F2A=bf16)")
+    .option("--zipf <exponent>", "routers favour experts by about Zipf's law (default: none is favoured)")
     .option("--target <name>", "WASM target: simd, relaxed, debug (default: the fastest this engine has)")
     .option("--wire <kind>", "shared memory, or postmessage: a pool's task for every stage", "shared")
     .option("--stage <times>", "emulate stages: time of a layer for a micro-batch, A=2ms,F=2ms")
