@@ -9,6 +9,7 @@ import type { InstanceEnd, InstanceTask } from "./instance.ts";
 import type { Network } from "./network.ts";
 import { type StageEntry, StageLog, stageLogBytes } from "./stageLog.ts";
 import { type Layouts, layoutsOf, rowWidth } from "./stageModel.ts";
+import { Standstill } from "./standstill.ts";
 import { inputLogBytes, type StepLogBuffers } from "./stepLog.ts";
 import { type Division, divisionOf, type Work } from "./work.ts";
 
@@ -110,6 +111,8 @@ const lookForStartEveryMs = 4;
 const mostLookNs = 4e6 * lookEveryMs;
 /** Instances begin with weights and caches to make: this many times the watchdog's time. */
 const startingPatience = 20;
+/** Without faults nothing is expected to hang, and a stage of a large model may take long: this many times. */
+const faultlessPatience = 30;
 /** A stopped instance ends by itself within this time, or is ended. */
 const stopGraceMs = 400;
 
@@ -125,6 +128,7 @@ class Driver {
   readonly #maySpin: boolean;
   #failure: Error | undefined;
   #lookedNs = 0;
+  readonly #standstill: Standstill;
   /** Ends the driver's rest before its time. */
   #wake: () => void = () => {};
 
@@ -137,6 +141,7 @@ class Driver {
     this.#control.beginAt(run.firstStep);
     for (const [fault, fired] of run.fired.entries())
       this.#control.words[this.#control.firedWord(fault)] = Number(fired);
+    this.#standstill = new Standstill(this.#control, work, run.network, run.recovery.watchdogNs);
     const layouts = layoutsOf(work);
     checkMemory(run, layouts);
     this.#memories = [...layouts.attention, ...layouts.ffn].map(({ memoryBytes }) => createMemory(memoryBytes));
@@ -312,6 +317,11 @@ class Driver {
     const now = this.#clock();
     const lookNs = Math.min(now - this.#lookedNs, mostLookNs);
     this.#lookedNs = now;
+    const stoodNs = this.#standstill.look(lookNs);
+    if (stoodNs !== undefined)
+      this.#failure ??= new UnrecoverableError(
+        `no stage has ended for ${Math.round(stoodNs / 1e9)} s: the run stands still`,
+      );
     for (const target of this.#instances) {
       const heartbeat = Atomics.load(this.#control.words, this.#control.word(target.index, "heartbeat"));
       const at = this.#phaseOf(target);
@@ -322,12 +332,17 @@ class Driver {
       const isAlive = heartbeat !== target.heartbeat || target.isDone || at === phase.done;
       target.heartbeat = heartbeat;
       target.silentNs = isAlive ? 0 : target.silentNs + lookNs;
-      const patienceNs = this.#run.recovery.watchdogNs * (at === phase.running ? 1 : startingPatience);
+      const patienceNs = this.#run.recovery.watchdogNs * this.#patience(at);
       if (target.silentNs <= patienceNs) continue;
       target.silentNs = 0;
       target.endedFor = `no sign of life for ${patienceNs / 1e9} s`;
       target.abort.abort();
     }
+  }
+
+  #patience(at: number): number {
+    if (at !== phase.running) return startingPatience;
+    return this.#run.faults.length === 0 ? faultlessPatience : 1;
   }
 
   #report(): void {
