@@ -1,10 +1,8 @@
 import { crc32 } from "node:zlib";
-import type { SharedClock } from "../host/sharedClock.ts";
 import type { Control } from "./control.ts";
-import type { Fault } from "./faults.ts";
-import { type MessagePart, messageBytes } from "./message.ts";
-import { MessageFaults } from "./messageFaults.ts";
-import { isImmediate, Links, type Network, occupiedNs } from "./network.ts";
+import type { MessagePart } from "./message.ts";
+import { isImmediate, Links } from "./network.ts";
+import { busyNs, Outbox, type OutboxOptions, partsOf } from "./outbox.ts";
 import { uniformOf } from "./seeded.ts";
 import { Sleeper } from "./sleeper.ts";
 
@@ -29,35 +27,15 @@ export interface Arrival {
   spreadNs: number;
 }
 
-export interface PortOptions {
-  readonly control: Control;
-  /** Counted over both sides. */
-  readonly instance: number;
-  readonly clock: SharedClock;
-  readonly network: Network;
+export interface PortOptions extends OutboxOptions {
   readonly seed: number;
-  /** Parts of messages to each peer, [peer][micro-batch]. */
-  readonly outgoing: readonly (readonly (readonly MessagePart[])[])[];
   /** Parts of messages from each peer, [peer][micro-batch]; only their targets are read. */
   readonly incoming: readonly (readonly (readonly MessagePart[])[])[];
-  readonly isMoe: readonly boolean[];
-  /** Faults of the whole run, by index; empty: no message is checked and none is asked for again. */
-  readonly faults: readonly Fault[];
   readonly retransmitNs: number;
   readonly retries: number;
   /** Whether a waiting thread may keep its core for a short while. */
   readonly maySpin: boolean;
 }
-
-/** A message that is held back until the next one has gone. */
-interface Held {
-  readonly peer: number;
-  readonly microBatch: number;
-  readonly number: number;
-  readonly untilNs: number;
-}
-
-const reorderNs = 1e6;
 
 /**
  * One instance's end of the wire: pushes messages into its peers' memories and waits for theirs.
@@ -70,32 +48,24 @@ export class Port {
   readonly #control: Control;
   readonly #instance: number;
   readonly #peers: number;
-  /** The instance's place among its peers' peers. */
-  readonly #place: number;
   readonly #layers: number;
   readonly #links: Links;
   readonly #immediate: boolean;
-  /** How long messages keep the links busy, by whether they carry expert choices, [micro-batch]. */
-  readonly #busyNs: Readonly<Record<"moe" | "dense", { readonly out: Float64Array; readonly in: Float64Array }>>;
+  /** How long a message from all peers keeps the link busy, by whether it carries expert choices, [micro-batch]. */
+  readonly #busyNs: Readonly<Record<"moe" | "dense", Float64Array>>;
   readonly #sleeper: Sleeper;
   readonly #checks: boolean;
-  readonly #faults: MessageFaults;
-  readonly #held: Held[] = [];
+  readonly #outbox: Outbox;
   /** What is waited for: the number of each micro-batch; 0: none. */
   #numbers: Int32Array;
   /** Whether that has come. */
   readonly #hasCome = (): boolean => this.#earliest(this.#numbers) >= 0;
-  #resendsSeen = 0;
-  /** When the message at hand is pushed. */
-  #nowNs = 0;
   /** When each micro-batch's arrival was complete; NaN: not yet. */
   readonly #arrivals: readonly Arrival[];
   /** Since when each message has been missed; [micro-batch x peers + peer]. */
   readonly #missedSinceNs: Float64Array;
   /** How often each message has been sent again, or should have been. */
   readonly #asked: Int32Array;
-  /** Number of the message that each micro-batch's rows at hand are; 0: they are being made. */
-  readonly #ready: Int32Array;
   /** Number of the last message that was found whole; [micro-batch x peers + peer]. */
   readonly #whole: Int32Array;
 
@@ -106,14 +76,16 @@ export class Port {
     this.#control = control;
     this.#instance = instance;
     this.#peers = control.peersOf(instance);
-    this.#place = control.ownPlace(instance);
     this.#layers = control.division.layers;
     this.#links = new Links(network, this.#peers);
+    this.#outbox = new Outbox(options, this.#links);
     this.#immediate = isImmediate(network) && !faults.some(({ kind }) => kind === "delay" || kind === "slowLink");
-    this.#busyNs = { moe: busyNs(options, microBatches, "moe"), dense: busyNs(options, microBatches, "dense") };
+    this.#busyNs = {
+      moe: busyNs(network, options.incoming, microBatches, "moe"),
+      dense: busyNs(network, options.incoming, microBatches, "dense"),
+    };
     this.#sleeper = new Sleeper(options.clock, options.maySpin);
     this.#checks = faults.length > 0;
-    this.#faults = new MessageFaults(control, instance, faults);
     this.#arrivals = Array.from({ length: microBatches }, () => ({
       usableNs: Number.NaN,
       lastPushNs: 0,
@@ -123,13 +95,12 @@ export class Port {
     this.#missedSinceNs = new Float64Array(microBatches * this.#peers).fill(Number.NaN);
     this.#asked = new Int32Array(microBatches * this.#peers);
     this.#numbers = new Int32Array(microBatches);
-    this.#ready = new Int32Array(microBatches);
     this.#whole = new Int32Array(microBatches * this.#peers);
   }
 
-  /** Says that a micro-batch's rows are about to be made anew: what peers miss of the message before can't be sent again. */
+  /** As Outbox. */
   beginRows(microBatch: number): void {
-    this.#ready[microBatch] = 0;
+    this.#outbox.beginRows(microBatch);
   }
 
   /**
@@ -138,30 +109,9 @@ export class Port {
    * @param nowNs now, as the receiver notes it: the caller has just read the clock
    */
   push(microBatch: number, number: number, readyNs: number, nowNs: number): void {
-    this.#nowNs = nowNs;
-    this.#ready[microBatch] = number;
-    this.#control.words[this.#control.sentWord(this.#instance, microBatch)] = number;
-    const { network, outgoing } = this.#options;
-    if (this.#immediate) {
-      for (let peer = 0; peer < this.#peers; peer++) this.#send(peer, microBatch, number, readyNs, readyNs);
-    } else if (network.linkUse === "pair") {
-      const isMoe = this.#isMoe(number);
-      for (let peer = 0; peer < this.#peers; peer++) {
-        const startNs = this.#links.beginSend(readyNs, peer);
-        const parts = partsOf(outgoing[peer], microBatch);
-        const endNs = startNs + occupiedNs(network, messageBytes(parts, isMoe));
-        this.#links.endSend(endNs, peer);
-        this.#send(peer, microBatch, number, startNs, endNs);
-      }
-    } else {
-      // What came meanwhile had the link first, where both directions take turns on it.
-      if (network.linkUse === "shared") this.#earliest(this.#numbers);
-      const startNs = this.#links.beginSend(readyNs, 0);
-      const endNs = startNs + this.#sendNs(microBatch, number);
-      this.#links.endSend(endNs, 0);
-      for (let peer = 0; peer < this.#peers; peer++) this.#send(peer, microBatch, number, startNs, endNs);
-    }
-    if (this.#held.length > 0) this.#release();
+    // What came meanwhile had the link first, where both directions take turns on it.
+    if (this.#options.network.linkUse === "shared") this.#earliest(this.#numbers);
+    this.#outbox.push(microBatch, number, readyNs, nowNs);
   }
 
   /**
@@ -236,12 +186,7 @@ export class Port {
     const { words } = this.#control;
     if (this.#control.isStopped) throw new StoppedError("the run was stopped");
     Atomics.add(words, this.#control.word(this.#instance, "heartbeat"), 1);
-    const resends = Atomics.load(words, this.#control.word(this.#instance, "resendCount"));
-    if (resends !== this.#resendsSeen) {
-      this.#resendsSeen = resends;
-      this.#resend();
-    }
-    if (this.#held.length > 0 && this.#options.clock() >= (this.#held[0] as Held).untilNs) this.#release();
+    this.#outbox.serve();
   }
 
   /**
@@ -288,7 +233,7 @@ export class Port {
    * @throws StoppedError, LostMessageError
    */
   awaitUnanswered(microBatch: number, number: number): boolean {
-    const numbers = new Int32Array(this.#ready.length);
+    const numbers = new Int32Array(this.#arrivals.length);
     numbers[microBatch] = number;
     this.reopen(numbers);
     let unanswered = 0;
@@ -324,8 +269,7 @@ export class Port {
     const { words } = this.#control;
     const isAsleep = this.#control.word(this.#instance, "isAsleep");
     Atomics.store(words, isAsleep, 1);
-    const isAsked = Atomics.load(words, this.#control.word(this.#instance, "resendCount")) !== this.#resendsSeen;
-    if (!isAsked && isOver?.() !== true) {
+    if (!this.#outbox.isAsked && isOver?.() !== true) {
       const sliceNs = this.#checks ? Math.min(this.#options.retransmitNs, longestSliceNs) : longestSliceNs;
       this.#sleeper.sleep(words, this.#control.word(this.#instance, "bell"), bell, untilNs, sliceNs);
     }
@@ -415,15 +359,10 @@ export class Port {
         this.#jitter(microBatch);
   }
 
-  /** How long a micro-batch's message to all peers keeps this instance's link busy. */
-  #sendNs(microBatch: number, number: number): number {
-    return this.#busyNs[this.#isMoe(number) ? "moe" : "dense"].out[microBatch] as number;
-  }
-
-  /** And while it comes in from all peers. */
+  /** How long a micro-batch's message from all peers keeps this instance's link busy. */
   #receiveNs(microBatch: number): number {
     const number = Atomics.load(this.#control.words, this.#control.numberWord(this.#instance, microBatch, 0));
-    return this.#busyNs[this.#isMoe(number) ? "moe" : "dense"].in[microBatch] as number;
+    return this.#busyNs[this.#isMoe(number) ? "moe" : "dense"][microBatch] as number;
   }
 
   #jitter(microBatch: number): number {
@@ -431,102 +370,6 @@ export class Port {
     if (jitterNs === 0) return 0;
     const number = Atomics.load(this.#control.words, this.#control.numberWord(this.#instance, microBatch, 0));
     return jitterNs * uniformOf(this.#options.seed, this.#instance, microBatch, number);
-  }
-
-  /** One message on its way, with what befalls it. */
-  #send(peer: number, microBatch: number, number: number, startNs: number, endNs: number): void {
-    if (!this.#checks) {
-      this.#write(peer, microBatch, number, startNs, endNs, "whole");
-      return;
-    }
-    const arrivesNs = endNs + this.#faults.delayNs(peer, number);
-    const fault = this.#faults.strike(peer, microBatch, number);
-    switch (fault?.kind) {
-      case undefined:
-        this.#deliver(peer, microBatch, number, startNs, arrivesNs);
-        return;
-      case "drop":
-        return;
-      case "delay":
-        this.#deliver(peer, microBatch, number, startNs, arrivesNs + fault.delayNs);
-        return;
-      case "reorder":
-        this.#held.push({ peer, microBatch, number, untilNs: this.#options.clock() + reorderNs });
-        return;
-      case "corrupt":
-        this.#deliver(peer, microBatch, number, startNs, arrivesNs, "damaged");
-        return;
-      case "duplicate":
-        this.#deliver(peer, microBatch, number, startNs, arrivesNs);
-        this.#deliver(peer, microBatch, number, startNs, arrivesNs);
-    }
-  }
-
-  /** The transfer: taken once by its number, and not by a memory that is not there. */
-  #deliver(
-    peer: number,
-    microBatch: number,
-    number: number,
-    startNs: number,
-    endNs: number,
-    state: "whole" | "damaged" = "whole",
-  ): void {
-    const control = this.#control;
-    const isWriting = control.word(this.#instance, "isWriting");
-    Atomics.store(control.words, isWriting, 1);
-    const isClosed = control.word(control.peerIndex(this.#instance, peer), "isClosed");
-    if (Atomics.load(control.words, isClosed) === 0) this.#write(peer, microBatch, number, startNs, endNs, state);
-    Atomics.store(control.words, isWriting, 0);
-  }
-
-  #write(
-    peer: number,
-    microBatch: number,
-    number: number,
-    startNs: number,
-    endNs: number,
-    state: "whole" | "damaged",
-  ): void {
-    const control = this.#control;
-    const { words, times } = control;
-    const receiver = control.peerIndex(this.#instance, peer);
-    const numberWord = control.numberWord(receiver, microBatch, this.#place);
-    if (Atomics.load(words, numberWord) >= number) {
-      Atomics.add(words, control.word(receiver, "duplicates"), 1);
-      return;
-    }
-    const at = control.timesAt(receiver, microBatch, this.#place);
-    times[at] = this.#nowNs;
-    times[at + 1] = startNs;
-    times[at + 2] = endNs;
-    const isMoe = this.#isMoe(number);
-    let sum = 0;
-    for (const { source, target, layers } of partsOf(this.#options.outgoing[peer], microBatch)) {
-      if (layers === "moe" && !isMoe) continue;
-      target.set(source);
-      if (this.#checks) sum = crc32(source, sum);
-    }
-    if (this.#checks) words[control.checksumWord(receiver, microBatch, this.#place)] = sum;
-    if (state === "damaged") this.#damage(peer, microBatch);
-    Atomics.store(words, numberWord, number);
-    // Of several senders the last wakes the receiver; the count is a hint, what it finds are the numbers.
-    const senders = control.peersOf(receiver);
-    if (senders === 1 || Atomics.add(words, control.arrivedWord(receiver, microBatch), 1) + 1 >= number * senders)
-      control.ring(receiver);
-  }
-
-  /** Turns one bit of a message over where it lies. */
-  #damage(peer: number, microBatch: number): void {
-    const parts = partsOf(this.#options.outgoing[peer], microBatch).filter(({ target }) => target.length > 0);
-    const target = parts[0]?.target;
-    if (target !== undefined) target[target.length >> 1] = (target[target.length >> 1] as number) ^ 16;
-  }
-
-  #release(): void {
-    for (const { peer, microBatch, number } of this.#held.splice(0)) {
-      this.#nowNs = this.#options.clock();
-      this.#deliver(peer, microBatch, number, this.#nowNs, this.#nowNs);
-    }
   }
 
   /** Asks for what peers say they have sent, and what is not there after a while. */
@@ -581,26 +424,6 @@ export class Port {
     return `the message of ${sender} for ${place} did not come whole within ${often}`;
   }
 
-  /**
-   * Sends again what peers miss and what is at hand. What is not sent yet will come by itself, and what is being made once more
-   * will be sent when it is.
-   */
-  #resend(): void {
-    const control = this.#control;
-    for (let microBatch = 0; microBatch < control.division.microBatches.length; microBatch++) {
-      const sent = Atomics.load(control.words, control.sentWord(this.#instance, microBatch));
-      for (let peer = 0; peer < this.#peers; peer++) {
-        const at = control.resendWord(control.peerIndex(this.#instance, peer), microBatch, this.#place);
-        const number = Atomics.load(control.words, at);
-        if (number === 0 || (number === sent && this.#ready[microBatch] !== number)) continue;
-        if (Atomics.compareExchange(control.words, at, number, 0) !== number || number !== sent) continue;
-        Atomics.add(control.words, control.word(this.#instance, "resends"), 1);
-        this.#nowNs = this.#options.clock();
-        this.#deliver(peer, microBatch, number, this.#nowNs, this.#nowNs);
-      }
-    }
-  }
-
   #layerOf(number: number): number {
     return (number - 1) % this.#layers;
   }
@@ -614,21 +437,3 @@ export class Port {
 const spins = 2000;
 /** A sleeping thread looks up at least this often. */
 const longestSliceNs = 100e6;
-
-function partsOf(ofPeer: readonly (readonly MessagePart[])[] | undefined, microBatch: number): readonly MessagePart[] {
-  return ofPeer?.[microBatch] ?? [];
-}
-
-/** How long a message to all peers, and one from all, keeps a link busy, [micro-batch]. */
-function busyNs(
-  { network, outgoing, incoming }: PortOptions,
-  microBatches: number,
-  layer: "moe" | "dense",
-): { readonly out: Float64Array; readonly in: Float64Array } {
-  const ofPeers = (peers: PortOptions["outgoing"]): Float64Array =>
-    Float64Array.from({ length: microBatches }, (_, microBatch) => {
-      const bytes = peers.reduce((sum, ofPeer) => sum + messageBytes(partsOf(ofPeer, microBatch), layer === "moe"), 0);
-      return occupiedNs(network, bytes);
-    });
-  return { out: ofPeers(outgoing), in: ofPeers(incoming) };
-}
