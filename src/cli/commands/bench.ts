@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import { type BenchOutcome, type BenchSettings, KERNELS } from "../../runs/settings.ts";
 import { addShapeOptions, type BenchOptions, resolveBench } from "../benchOptions.ts";
-import { interruptible } from "../interrupt.ts";
 import {
   addOutputOptions,
   emit,
@@ -10,8 +9,8 @@ import {
   resolveOutput,
   warnUnlessSavable,
 } from "../output.ts";
-import { NO_PROGRESS, type Progress, startProgress } from "../progress.ts";
 import type { CommandContext, Terminal } from "../terminal.ts";
+import { watchedRun } from "../watchedRun.ts";
 
 const HELP = `
 Kernels (a name ending in * stands for all that begin so):
@@ -64,34 +63,13 @@ type Resolved = Omit<BenchSettings, "signal" | "onProgress">;
 async function runBench(settings: Resolved, options: OutputOptions, terminal: Terminal): Promise<number> {
   const output = await resolveOutput(options, "bench");
   await warnUnlessSavable(output, terminal);
-  const progress = options.quiet === true ? NO_PROGRESS : startProgress(terminal);
-  const outcome = await runInterruptibly(settings, progress, terminal);
+  const { bench } = await import("../../runs/bench.ts");
+  const outcome: BenchOutcome = await watchedRun(terminal, options, "ending after the kernel at work", (watch) =>
+    bench({ ...settings, ...watch }),
+  );
   await emit(outcome.document, output, options, terminal);
   if (outcome.interrupted) return 130;
   return outcome.failed ? 1 : 0;
-}
-
-async function runInterruptibly(settings: Resolved, progress: Progress, terminal: Terminal): Promise<BenchOutcome> {
-  const { bench } = await import("../../runs/bench.ts");
-  const interrupt = interruptible(terminal, () => {
-    progress.clear();
-    terminal.err("afdbench: interrupted: ending after the kernel at work; press Ctrl-C again to end at once\n");
-  });
-  const onNotice = (text: string): void => {
-    progress.clear();
-    terminal.err(`afdbench: notice: ${text}\n`);
-  };
-  try {
-    return await bench({
-      ...settings,
-      signal: interrupt.signal,
-      onProgress: (event) => progress.show(event),
-      onNotice,
-    });
-  } finally {
-    interrupt.end();
-    progress.clear();
-  }
 }
 
 function listText(kernels: readonly string[]): string {

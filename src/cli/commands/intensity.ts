@@ -1,14 +1,12 @@
 import type { Command } from "commander";
-import type { IntensityOutcome, IntensitySettings } from "../../runs/intensity.ts";
 import type { ModuleIntensitySettings } from "../../runs/moduleIntensity.ts";
 import { DEFAULT_KERNELS, KERNELS, type KernelName } from "../../runs/settings.ts";
 import { InvalidInputError } from "../../units/errors.ts";
 import { addShapeOptions, resolveKernels, resolveShapes, type ShapeOptions } from "../benchOptions.ts";
-import { interruptible } from "../interrupt.ts";
 import { addModuleOptions, type ModuleOptions, resolveModule } from "../moduleOptions.ts";
 import { addOutputOptions, emit, type OutputOptions, resolveOutput } from "../output.ts";
-import { NO_PROGRESS, type Progress, startProgress } from "../progress.ts";
 import type { CommandContext, Terminal } from "../terminal.ts";
+import { watchedRun } from "../watchedRun.ts";
 
 const isCounted = (name: KernelName): boolean => name !== "roof.*";
 const COUNTED_KERNELS = KERNELS.map(({ name }) => name).filter(isCounted);
@@ -64,8 +62,10 @@ export function addIntensity(program: Command, context: CommandContext): void {
         ...(options.caches === undefined ? {} : { caches: options.caches }),
       };
       const output = await resolveOutput(options, "intensity");
-      const progress = options.quiet === true ? NO_PROGRESS : startProgress(context.terminal);
-      const outcome = await countInterruptibly(settings, progress, context.terminal);
+      const { intensity } = await import("../../runs/intensity.ts");
+      const outcome = await watchedRun(context.terminal, options, "ending after the kernel at work", (watch) =>
+        intensity({ ...settings, ...watch }),
+      );
       await emit(outcome.document, output, options, context.terminal);
       context.exitCode = outcome.interrupted ? 130 : outcome.failed ? 1 : 0;
     });
@@ -79,30 +79,4 @@ async function countModule(own: ModuleIntensitySettings, options: OutputOptions,
   const shape = output.shape ?? (output.format === "csv" ? "call" : undefined);
   await emit(document, { ...output, ...(shape === undefined ? {} : { shape }) }, options, terminal);
   return failed ? 1 : 0;
-}
-
-async function countInterruptibly(
-  settings: Omit<IntensitySettings, "signal" | "onProgress" | "onNotice">,
-  progress: Progress,
-  terminal: Terminal,
-): Promise<IntensityOutcome> {
-  const { intensity } = await import("../../runs/intensity.ts");
-  const interrupt = interruptible(terminal, () => {
-    progress.clear();
-    terminal.err("afdbench: interrupted: ending after the kernel at work; press Ctrl-C again to end at once\n");
-  });
-  try {
-    return await intensity({
-      ...settings,
-      signal: interrupt.signal,
-      onProgress: (event) => progress.show(event),
-      onNotice: (text) => {
-        progress.clear();
-        terminal.err(`afdbench: notice: ${text}\n`);
-      },
-    });
-  } finally {
-    interrupt.end();
-    progress.clear();
-  }
 }

@@ -3,12 +3,11 @@ import type { Slice } from "../../record/slice.ts";
 import type { TimelineText } from "../../report/figures/timelineFigure.ts";
 import type { PipelineOutcome } from "../../runs/pipelineSettings.ts";
 import { InfeasibleError, InvalidInputError } from "../../units/errors.ts";
-import { interruptible } from "../interrupt.ts";
 import { setOption } from "../modelingOptions.ts";
 import { addOutputOptions, addSvgOption, emit, resolveOutput, saveFigure } from "../output.ts";
 import { type ParsedPipeline, type PipelineOptions, parsePipeline } from "../pipelineOptions.ts";
-import { NO_PROGRESS, startProgress } from "../progress.ts";
 import type { CommandContext, Terminal } from "../terminal.ts";
+import { watchedRun } from "../watchedRun.ts";
 
 const HELP = `
 Examples:
@@ -99,29 +98,16 @@ async function runPipelineCommand(options: PipelineOptions, terminal: Terminal):
 async function ran(
   settings: ParsedPipeline,
   sinks: readonly ((slice: Slice) => unknown)[],
-  { quiet }: PipelineOptions,
+  options: PipelineOptions,
   terminal: Terminal,
 ): Promise<PipelineOutcome> {
   const { pipeline } = await import("../../runs/pipeline.ts");
-  const progress = quiet === true ? NO_PROGRESS : startProgress(terminal);
-  const interrupt = interruptible(terminal, () => {
-    progress.clear();
-    terminal.err("afdbench: interrupted: ending all instances; press Ctrl-C again to end at once\n");
-  });
   const onSlice = (slice: Slice) => {
     for (const sink of sinks) sink(slice);
   };
-  try {
-    return await pipeline({
-      ...settings,
-      signal: interrupt.signal,
-      onProgress: (event) => progress.show(event),
-      ...(sinks.length === 0 ? {} : { onSlice }),
-    });
-  } finally {
-    interrupt.end();
-    progress.clear();
-  }
+  return watchedRun(terminal, options, "ending all instances", ({ signal, onProgress }) =>
+    pipeline({ ...settings, signal, onProgress, ...(sinks.length === 0 ? {} : { onSlice }) }),
+  );
 }
 
 /** @throws InfeasibleError where a run could not be recovered: what was measured is printed by then */

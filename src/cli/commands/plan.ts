@@ -12,7 +12,6 @@ import {
   parseTokens,
 } from "../../units/parse.ts";
 import { EXPERT_LOAD_HELP, type ExpertOptions, parseExperts, readExperts, ZIPF_HELP } from "../expertOptions.ts";
-import { interruptible } from "../interrupt.ts";
 import { setOption } from "../modelingOptions.ts";
 import {
   addOutputOptions,
@@ -24,8 +23,8 @@ import {
   resolveOutput,
   saveFigure,
 } from "../output.ts";
-import { NO_PROGRESS, startProgress } from "../progress.ts";
 import type { CommandContext, Terminal } from "../terminal.ts";
+import { watchedRun } from "../watchedRun.ts";
 
 interface PlanOptions extends OutputOptions, ExpertOptions {
   model?: string;
@@ -128,26 +127,14 @@ export function addPlan(program: Command, context: CommandContext): void {
 
 async function planned(
   settings: PlanSettings,
-  { quiet }: PlanOptions,
+  options: PlanOptions,
   terminal: Terminal,
 ): Promise<{ readonly document: PlanDocument; readonly interrupted: boolean }> {
   const { plan } = await import("../../runs/plan.ts");
-  const progress = quiet === true ? NO_PROGRESS : startProgress(terminal);
-  const interrupt = interruptible(terminal, () => {
-    progress.clear();
-    terminal.err("afdbench: interrupted: printing what is done; press Ctrl-C again to end at once\n");
+  return watchedRun(terminal, options, "printing what is done", async ({ signal, onProgress }) => {
+    const document = await plan({ ...settings, signal, onProgress });
+    return { document, interrupted: signal.aborted };
   });
-  try {
-    const document = await plan({
-      ...settings,
-      signal: interrupt.signal,
-      onProgress: (event) => progress.show(event),
-    });
-    return { document, interrupted: interrupt.signal.aborted };
-  } finally {
-    interrupt.end();
-    progress.clear();
-  }
 }
 
 /** What files say. */

@@ -1,8 +1,7 @@
 import type { Command } from "commander";
-import type { RooflineKernels, RooflineOutcome, RooflineSettings, RoofTarget } from "../../runs/roofline.ts";
+import type { RooflineKernels, RooflineSettings, RoofTarget } from "../../runs/roofline.ts";
 import { InvalidInputError } from "../../units/errors.ts";
 import { parseCount, parseList, parseNames } from "../../units/parse.ts";
-import { interruptible } from "../interrupt.ts";
 import {
   addOutputOptions,
   addSvgOption,
@@ -13,8 +12,8 @@ import {
   saveFigure,
   warnUnlessSavable,
 } from "../output.ts";
-import { NO_PROGRESS, type Progress, startProgress } from "../progress.ts";
 import type { CommandContext, Terminal } from "../terminal.ts";
+import { watchedRun } from "../watchedRun.ts";
 
 interface RooflineOptions extends OutputOptions {
   threads?: string;
@@ -104,8 +103,13 @@ async function resolveKernels({ kernels, model, config }: RooflineOptions): Prom
 async function runRoofline(settings: Resolved, options: RooflineOptions, terminal: Terminal): Promise<number> {
   const output = await resolveOutput(options, "roofline");
   await warnUnlessSavable(output, terminal);
-  const progress = options.quiet === true ? NO_PROGRESS : startProgress(terminal);
-  const { document, interrupted, failed } = await runInterruptibly(settings, progress, terminal);
+  const { roofline } = await import("../../runs/roofline.ts");
+  const { document, interrupted, failed } = await watchedRun(
+    terminal,
+    options,
+    "ending after the loop at work",
+    (watch) => roofline({ ...settings, ...watch }),
+  );
   await emit(document, output, options, terminal);
   if (options.svg !== undefined && !interrupted) {
     const { rooflineFigure } = await import("../../report/figures/rooflineFigure.ts");
@@ -113,27 +117,4 @@ async function runRoofline(settings: Resolved, options: RooflineOptions, termina
   }
   if (interrupted) return 130;
   return failed ? 1 : 0;
-}
-
-async function runInterruptibly(settings: Resolved, progress: Progress, terminal: Terminal): Promise<RooflineOutcome> {
-  const { roofline } = await import("../../runs/roofline.ts");
-  const interrupt = interruptible(terminal, () => {
-    progress.clear();
-    terminal.err("afdbench: interrupted: ending after the loop at work; press Ctrl-C again to end at once\n");
-  });
-  const onNotice = (text: string): void => {
-    progress.clear();
-    terminal.err(`afdbench: notice: ${text}\n`);
-  };
-  try {
-    return await roofline({
-      ...settings,
-      signal: interrupt.signal,
-      onProgress: (event) => progress.show(event),
-      onNotice,
-    });
-  } finally {
-    interrupt.end();
-    progress.clear();
-  }
 }

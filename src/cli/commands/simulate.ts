@@ -7,12 +7,11 @@ import type { InstanceCounts, RequestChoice, SimulateSettings } from "../../runs
 import { InvalidInputError } from "../../units/errors.ts";
 import { parseCount } from "../../units/parse.ts";
 import { EXPERT_LOAD_HELP, readExperts, ZIPF_HELP } from "../expertOptions.ts";
-import { interruptible } from "../interrupt.ts";
 import { setOption } from "../modelingOptions.ts";
 import { addOutputOptions, addSvgOption, emit, resolveOutput, saveFigure } from "../output.ts";
-import { NO_PROGRESS, startProgress } from "../progress.ts";
 import { type Arrivals, parseSimulate, type SimulateOptions } from "../simulateOptions.ts";
 import type { CommandContext, Terminal } from "../terminal.ts";
+import { watchedRun } from "../watchedRun.ts";
 
 const STAGE = "--stage A=2ms,F=2ms,A2F=1ms,F2A=1ms";
 
@@ -125,29 +124,16 @@ async function runSimulate(options: SimulateOptions, terminal: Terminal): Promis
 async function simulated(
   settings: Resolved,
   sinks: readonly ((slice: Slice) => unknown)[],
-  { quiet }: SimulateOptions,
+  options: SimulateOptions,
   terminal: Terminal,
 ): Promise<SimulateOutcome> {
   const { simulate } = await import("../../runs/simulate.ts");
-  const progress = quiet === true ? NO_PROGRESS : startProgress(terminal);
-  const interrupt = interruptible(terminal, () => {
-    progress.clear();
-    terminal.err("afdbench: interrupted: printing what is done; press Ctrl-C again to end at once\n");
-  });
   const onSlice = (slice: Slice) => {
     for (const sink of sinks) sink(slice);
   };
-  try {
-    return await simulate({
-      ...settings,
-      signal: interrupt.signal,
-      onProgress: (event) => progress.show(event),
-      ...(sinks.length === 0 ? {} : { onSlice }),
-    });
-  } finally {
-    interrupt.end();
-    progress.clear();
-  }
+  return watchedRun(terminal, options, "printing what is done", ({ signal, onProgress }) =>
+    simulate({ ...settings, signal, onProgress, ...(sinks.length === 0 ? {} : { onSlice }) }),
+  );
 }
 
 async function resolveSimulate(options: SimulateOptions): Promise<Resolved> {

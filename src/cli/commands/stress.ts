@@ -2,10 +2,9 @@ import type { Command } from "commander";
 import type { StressLength, StressOutcome, StressSettings } from "../../runs/stress.ts";
 import { InvalidInputError } from "../../units/errors.ts";
 import { parseCount, parseDurationNs, parseNumber, parseSeed } from "../../units/parse.ts";
-import { interruptible } from "../interrupt.ts";
 import { addOutputOptions, emit, type OutputOptions, resolveOutput } from "../output.ts";
-import { NO_PROGRESS, startProgress } from "../progress.ts";
 import type { CommandContext, Terminal } from "../terminal.ts";
+import { watchedRun } from "../watchedRun.ts";
 
 const HELP = `
 After each run: it has ended; its outputs are those of one thread; every stage was applied once;
@@ -63,17 +62,9 @@ function parseLength({ runs, minutes }: StressOptions): StressLength {
 
 type Resolved = Omit<StressSettings, "signal" | "onProgress">;
 
-async function ran(settings: Resolved, { quiet }: StressOptions, terminal: Terminal): Promise<StressOutcome> {
+async function ran(settings: Resolved, options: StressOptions, terminal: Terminal): Promise<StressOutcome> {
   const { stress } = await import("../../runs/stress.ts");
-  const progress = quiet === true ? NO_PROGRESS : startProgress(terminal);
-  const interrupt = interruptible(terminal, () => {
-    progress.clear();
-    terminal.err("afdbench: interrupted: ending the run at work; press Ctrl-C again to end at once\n");
-  });
-  try {
-    return await stress({ ...settings, signal: interrupt.signal, onProgress: (event) => progress.show(event) });
-  } finally {
-    interrupt.end();
-    progress.clear();
-  }
+  return watchedRun(terminal, options, "ending the run at work", ({ signal, onProgress }) =>
+    stress({ ...settings, signal, onProgress }),
+  );
 }
