@@ -128,6 +128,14 @@ export class Control {
     return this.#sent + instance * this.#perInstance() + microBatch;
   }
 
+  /** Numbers of the last messages of all micro-batches together: the stages that an instance has behind it. */
+  sentBy(instance: number): number {
+    let sum = 0;
+    for (let microBatch = 0; microBatch < this.#microBatches; microBatch++)
+      sum += Atomics.load(this.words, this.sentWord(instance, microBatch));
+    return sum;
+  }
+
   /** Arrivals at a receiver, of a micro-batch: a hint whom to wake, what counts are the numbers. */
   arrivedWord(receiver: number, microBatch: number): number {
     return this.#sent + (this.instances + receiver) * this.#perInstance() + microBatch;

@@ -1,5 +1,6 @@
 import { type ResidentPool, startResidentPool } from "../host/pool.ts";
 import { clockOrigin, type SharedClock, sharedClock } from "../host/sharedClock.ts";
+import { workerModule } from "../host/workerModule.ts";
 import { createMemory, type KernelModule } from "../kernels/load.ts";
 import { InfeasibleError } from "../units/errors.ts";
 import { formatBytes } from "../units/format.ts";
@@ -15,7 +16,7 @@ import { inputLogBytes, type StepLogBuffers } from "./stepLog.ts";
 import { type Division, divisionOf, type Work } from "./work.ts";
 
 /** The module that instances' threads run; beside this file, as source or as built. */
-const instanceUrl = new URL(import.meta.url.endsWith(".ts") ? "./instance.ts" : "./instance.js", import.meta.url);
+const instanceUrl = workerModule(import.meta.url, "instance");
 
 /** A run of one membership of instances: steps firstStep to lastStep (exclusive). */
 export interface MembershipRun {
@@ -320,9 +321,7 @@ class Driver {
     this.#lookedNs = now;
     const stoodNs = this.#standstill.look(lookNs);
     if (stoodNs !== undefined)
-      this.#failure ??= new UnrecoverableError(
-        `no stage has ended for ${Math.round(stoodNs / 1e9)} s: the run stands still`,
-      );
+      this.#fail(new UnrecoverableError(`no stage has ended for ${Math.round(stoodNs / 1e9)} s: the run stands still`));
     for (const target of this.#instances) {
       const heartbeat = Atomics.load(this.#control.words, this.#control.word(target.index, "heartbeat"));
       const at = this.#phaseOf(target);
@@ -349,12 +348,8 @@ class Driver {
   #report(): void {
     const { attentionInstances, microBatches } = this.#division;
     let done = Number.POSITIVE_INFINITY;
-    for (let instance = 0; instance < attentionInstances; instance++) {
-      let sum = 0;
-      for (let microBatch = 0; microBatch < microBatches.length; microBatch++)
-        sum += Atomics.load(this.#control.words, this.#control.sentWord(instance, microBatch));
-      done = Math.min(done, sum);
-    }
+    for (let instance = 0; instance < attentionInstances; instance++)
+      done = Math.min(done, this.#control.sentBy(instance));
     this.#run.onProgress(done, this.#run.lastStep * this.#division.layers * microBatches.length);
   }
 

@@ -35,9 +35,14 @@ export function messageParts(
   });
 }
 
+/** Whether messages of a layer have a part. */
+export function isCarried({ layers }: Pick<MessagePart, "layers">, isMoe: boolean): boolean {
+  return isMoe || layers === "all";
+}
+
 /** Bytes of a message. */
 export function messageBytes(parts: readonly MessagePart[], isMoe: boolean): number {
   let bytes = 0;
-  for (const part of parts) if (isMoe || part.layers === "all") bytes += part.source.byteLength;
+  for (const part of parts) if (isCarried(part, isMoe)) bytes += part.source.byteLength;
   return bytes;
 }

@@ -1,4 +1,5 @@
 import { sequencesOf } from "./decodeWork.ts";
+import { isCarried } from "./message.ts";
 import { layoutsOf } from "./stageModel.ts";
 import type { WireTensor } from "./stages.ts";
 import { divisionOf, isMoeLayer, type Work } from "./work.ts";
@@ -20,7 +21,8 @@ export function messageSizes(work: Work): MessageSizes {
     const side = direction === "a2f" ? layouts.attention[attention] : layouts.ffn[ffn];
     const tensors: readonly WireTensor[] = side?.sends[microBatch] ?? [];
     const { first, last } = sequencesOf(division, microBatch, attention);
-    const carried = tensors.filter(({ layers }) => layers === "all" || isMoeLayer(work, layer));
+    const isMoe = isMoeLayer(work, layer);
+    const carried = tensors.filter((tensor) => isCarried(tensor, isMoe));
     return carried.reduce((sum, { rowBytes }) => sum + rowBytes * (last - first), 0);
   };
 }

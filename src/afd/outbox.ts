@@ -2,7 +2,7 @@ import { crc32 } from "node:zlib";
 import type { SharedClock } from "../host/sharedClock.ts";
 import type { Control } from "./control.ts";
 import type { Fault } from "./faults.ts";
-import { type MessagePart, messageBytes } from "./message.ts";
+import { isCarried, type MessagePart, messageBytes } from "./message.ts";
 import { MessageFaults } from "./messageFaults.ts";
 import { isImmediate, type Links, type Network, occupiedNs } from "./network.ts";
 
@@ -39,7 +39,8 @@ export class Outbox {
   readonly #place: number;
   readonly #layers: number;
   readonly #links: Links;
-  readonly #immediate: boolean;
+  /** Whether what is sent can be used as soon as it is written. */
+  readonly isImmediate: boolean;
   /** How long a message to all peers keeps the link busy, by whether it carries expert choices, [micro-batch]. */
   readonly #busyNs: Readonly<Record<"moe" | "dense", Float64Array>>;
   readonly #checks: boolean;
@@ -62,7 +63,7 @@ export class Outbox {
     this.#place = control.ownPlace(instance);
     this.#layers = control.division.layers;
     this.#links = links;
-    this.#immediate = isImmediate(network) && !faults.some(({ kind }) => kind === "delay" || kind === "slowLink");
+    this.isImmediate = isImmediate(network) && !faults.some(({ kind }) => kind === "delay" || kind === "slowLink");
     this.#busyNs = {
       moe: busyNs(network, outgoing, microBatches, "moe"),
       dense: busyNs(network, outgoing, microBatches, "dense"),
@@ -102,7 +103,7 @@ export class Outbox {
     this.#ready[microBatch] = number;
     this.#control.words[this.#control.sentWord(this.#instance, microBatch)] = number;
     const { network, outgoing } = this.#options;
-    if (this.#immediate) {
+    if (this.isImmediate) {
       for (let peer = 0; peer < this.#peers; peer++) this.#send(peer, microBatch, number, readyNs, readyNs);
     } else if (network.linkUse === "pair") {
       const isMoe = this.#isMoe(number);
@@ -195,10 +196,10 @@ export class Outbox {
     times[at + 2] = endNs;
     const isMoe = this.#isMoe(number);
     let sum = 0;
-    for (const { source, target, layers } of partsOf(this.#options.outgoing[peer], microBatch)) {
-      if (layers === "moe" && !isMoe) continue;
-      target.set(source);
-      if (this.#checks) sum = crc32(source, sum);
+    for (const part of partsOf(this.#options.outgoing[peer], microBatch)) {
+      if (!isCarried(part, isMoe)) continue;
+      part.target.set(part.source);
+      if (this.#checks) sum = crc32(part.source, sum);
     }
     if (this.#checks) words[control.checksumWord(receiver, microBatch, this.#place)] = sum;
     if (state === "damaged") this.#damage(peer, microBatch);

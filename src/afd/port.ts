@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import type { Control } from "./control.ts";
-import type { MessagePart } from "./message.ts";
-import { isImmediate, Links } from "./network.ts";
+import { isCarried, type MessagePart } from "./message.ts";
+import { Links } from "./network.ts";
 import { busyNs, Outbox, type OutboxOptions, partsOf } from "./outbox.ts";
 import { uniformOf } from "./seeded.ts";
 import { Sleeper } from "./sleeper.ts";
@@ -50,7 +50,6 @@ export class Port {
   readonly #peers: number;
   readonly #layers: number;
   readonly #links: Links;
-  readonly #immediate: boolean;
   /** How long a message from all peers keeps the link busy, by whether it carries expert choices, [micro-batch]. */
   readonly #busyNs: Readonly<Record<"moe" | "dense", Float64Array>>;
   readonly #sleeper: Sleeper;
@@ -79,7 +78,6 @@ export class Port {
     this.#layers = control.division.layers;
     this.#links = new Links(network, this.#peers);
     this.#outbox = new Outbox(options, this.#links);
-    this.#immediate = isImmediate(network) && !faults.some(({ kind }) => kind === "delay" || kind === "slowLink");
     this.#busyNs = {
       moe: busyNs(network, options.incoming, microBatches, "moe"),
       dense: busyNs(network, options.incoming, microBatches, "dense"),
@@ -126,7 +124,7 @@ export class Port {
       const bell = Atomics.load(this.#control.words, this.#control.word(this.#instance, "bell"));
       const next = this.#earliest(numbers);
       const usableNs = next < 0 ? Number.POSITIVE_INFINITY : this.arrival(next).usableNs;
-      if (next >= 0 && (this.#immediate || usableNs <= this.#options.clock())) return next;
+      if (next >= 0 && (this.#outbox.isImmediate || usableNs <= this.#options.clock())) return next;
       if (maySpin && next < 0 && spin < spins) continue;
       this.poll();
       if (next < 0 && this.#checks) this.#askAgain(numbers);
@@ -313,8 +311,9 @@ export class Port {
     const at = microBatch * this.#peers + peer;
     if (this.#whole[at] === number) return true;
     let sum = 0;
-    for (const { target, layers } of partsOf(this.#options.incoming[peer], microBatch))
-      if (layers === "all" || this.#isMoe(number)) sum = crc32(target, sum);
+    const isMoe = this.#isMoe(number);
+    for (const part of partsOf(this.#options.incoming[peer], microBatch))
+      if (isCarried(part, isMoe)) sum = crc32(part.target, sum);
     if ((sum | 0) === control.words[control.checksumWord(this.#instance, microBatch, peer)]) {
       this.#whole[at] = number;
       return true;
@@ -353,7 +352,7 @@ export class Port {
     arrival.lastPushNs = lastPushNs;
     arrival.lastPeer = lastPeer;
     arrival.spreadNs = lastEndNs - firstEndNs;
-    arrival.usableNs = this.#immediate
+    arrival.usableNs = this.#outbox.isImmediate
       ? lastEndNs
       : this.#links.arrival(firstStartNs, lastStartNs, lastEndNs, this.#receiveNs(microBatch), this.#peers) +
         this.#jitter(microBatch);

@@ -1,6 +1,7 @@
 import { createMemory, type KernelModule } from "../kernels/load.ts";
 import { type DecodeWork, sequencesOf } from "./decodeWork.ts";
 import type { Membership } from "./memberships.ts";
+import { isCarried } from "./message.ts";
 import { oneThreadModel } from "./oneThread.ts";
 import { bindAttentionStages, bindFfnStages, layoutsOf, rowWidth } from "./stageModel.ts";
 import type { StagePlace } from "./stages.ts";
@@ -112,5 +113,5 @@ function withOneAttention(work: Work): Work {
 }
 
 function copy(parts: ReturnType<typeof pairParts>["a2f"][number], isMoe: boolean): void {
-  for (const { source, target, layers } of parts) if (isMoe || layers === "all") target.set(source);
+  for (const part of parts) if (isCarried(part, isMoe)) part.target.set(part.source);
 }

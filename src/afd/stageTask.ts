@@ -1,11 +1,12 @@
 import { type SharedClock, sharedClock } from "../host/sharedClock.ts";
 import type { KernelModule } from "../kernels/load.ts";
-import type { MessagePart } from "./message.ts";
+import { instanceIndex } from "./control.ts";
+import { isCarried, type MessagePart } from "./message.ts";
 import { Sleeper } from "./sleeper.ts";
 import { bindAttentionStages, bindFfnStages } from "./stageModel.ts";
 import type { AttentionStages, FfnStages, StagePlace } from "./stages.ts";
 import { type Wiring, wiring } from "./wiring.ts";
-import { isMoeLayer, type Work } from "./work.ts";
+import { divisionOf, isMoeLayer, type Work } from "./work.ts";
 
 /** One stage of one instance as a task of a pool: the plain way, with messages in the task and its result. */
 export interface StageTask {
@@ -32,7 +33,6 @@ export interface StageTaskResult {
 
 /** An instance as one worker knows it; its memory is shared, so that any worker of the pool can run its next stage. */
 interface Bound {
-  readonly memory: WebAssembly.Memory;
   readonly stages:
     | { readonly side: "attention"; readonly of: AttentionStages }
     | { readonly side: "ffn"; readonly of: FfnStages };
@@ -47,7 +47,8 @@ export default function runStageTask(task: StageTask): StageTaskResult {
   const { stages, wires, clock } = boundOf(task);
   const isMoe = isMoeLayer(work, place.layer);
   const beginNs = clock();
-  const cameMoe = stages.side === "ffn" ? isMoe : isMoeLayer(work, (place.layer + layersOf(work) - 1) % layersOf(work));
+  const { layers } = divisionOf(work);
+  const cameMoe = stages.side === "ffn" ? isMoe : isMoeLayer(work, (place.layer + layers - 1) % layers);
   for (const [peer, message] of task.messages.entries())
     unpack(message, wires.incoming[peer]?.[place.microBatch] ?? [], cameMoe);
   let rows: readonly Float32Array[] = [];
@@ -64,18 +65,13 @@ export default function runStageTask(task: StageTask): StageTaskResult {
 function boundOf(task: StageTask): Bound {
   const { work, side, instance, memories, kernels } = task;
   const key = `${side} ${instance}`;
-  const index =
-    side === "attention"
-      ? instance
-      : (work.kind === "emulated" ? work.emulated : work.decode).attentionInstances + instance;
-  const memory = memories[index] as WebAssembly.Memory;
+  const memory = memories[instanceIndex(divisionOf(work), side, instance)] as WebAssembly.Memory;
   const before = known.get(key);
   // A shared memory that is handed over again is another object around the same bytes.
   if (before !== undefined) return before;
   const thread = { work, instance, memory, kernels, rank: 0, threads: 1 };
   const alone = (): void => {};
   const bound: Bound = {
-    memory,
     stages:
       side === "attention"
         ? { side, of: bindAttentionStages(thread, alone) }
@@ -87,10 +83,6 @@ function boundOf(task: StageTask): Bound {
   return bound;
 }
 
-function layersOf(work: Work): number {
-  return work.kind === "emulated" ? work.emulated.layers : work.decode.model.layers.length;
-}
-
 function sleepEmulated({ work, side }: StageTask, clock: SharedClock, beginNs: number): void {
   if (work.kind !== "emulated") return;
   const untilNs = beginNs + (side === "attention" ? work.emulated.attentionNs : work.emulated.ffnNs);
@@ -100,7 +92,7 @@ function sleepEmulated({ work, side }: StageTask, clock: SharedClock, beginNs: n
 }
 
 function pack(parts: readonly MessagePart[], isMoe: boolean): Uint8Array {
-  const sent = parts.filter(({ layers }) => isMoe || layers === "all");
+  const sent = parts.filter((part) => isCarried(part, isMoe));
   const message = new Uint8Array(sent.reduce((sum, { source }) => sum + source.byteLength, 0));
   let at = 0;
   for (const { source } of sent) {
@@ -112,8 +104,9 @@ function pack(parts: readonly MessagePart[], isMoe: boolean): Uint8Array {
 
 function unpack(message: Uint8Array, parts: readonly MessagePart[], isMoe: boolean): void {
   let at = 0;
-  for (const { target, layers } of parts) {
-    if (layers === "moe" && !isMoe) continue;
+  for (const part of parts) {
+    if (!isCarried(part, isMoe)) continue;
+    const { target } = part;
     target.set(message.subarray(at, at + target.byteLength));
     at += target.byteLength;
   }

@@ -25,13 +25,12 @@ export class Standstill {
    * @returns for how long the run has stood still, where that is too long; undefined else
    */
   look(passedNs: number): number | undefined {
-    const { words, instances, division } = this.#control;
+    const { words, instances } = this.#control;
     let done = 0;
     let isRunning = true;
     for (let instance = 0; instance < instances; instance++) {
       isRunning &&= Atomics.load(words, this.#control.word(instance, "phase")) !== phase.starting;
-      for (const microBatch of division.microBatches.keys())
-        done += Atomics.load(words, this.#control.sentWord(instance, microBatch));
+      done += this.#control.sentBy(instance);
     }
     this.#sinceNs = done === this.#done && isRunning ? this.#sinceNs + passedNs : 0;
     this.#done = done;

@@ -1,5 +1,6 @@
 import { type ResidentPool, startResidentPool } from "../host/pool.ts";
 import { sharedClock } from "../host/sharedClock.ts";
+import { workerModule } from "../host/workerModule.ts";
 import { createMemory } from "../kernels/load.ts";
 import { sequencesOf } from "./decodeWork.ts";
 import { runClock } from "./driver.ts";
@@ -10,7 +11,7 @@ import type { StageTask, StageTaskResult } from "./stageTask.ts";
 import { createStepLog, StepLog } from "./stepLog.ts";
 import { batchOf, divisionOf } from "./work.ts";
 
-const taskUrl = new URL(import.meta.url.endsWith(".ts") ? "./stageTask.ts" : "./stageTask.js", import.meta.url);
+const taskUrl = workerModule(import.meta.url, "stageTask");
 
 /**
  * The same decode steps with a pool's task for every stage and messages in tasks and results: the plain baseline that the wire is

@@ -1,4 +1,5 @@
 import { Option } from "commander";
+import type { ModelChoice } from "../runs/models.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import { parseCount } from "../units/parse.ts";
 
@@ -17,4 +18,20 @@ export function parseKvBits(text: string): number {
   const bits = parseCount(text, "--kv-bits");
   if (bits <= 64) return bits;
   throw new InvalidInputError({ field: "--kv-bits", value: text, expected: "a whole number from 1 to 64" });
+}
+
+/**
+ * The model of --model or --config; undefined where neither is given.
+ * @throws InvalidInputError where both are
+ */
+export function parseModel({
+  model,
+  config,
+}: {
+  readonly model?: string;
+  readonly config?: string;
+}): ModelChoice | undefined {
+  if (config === undefined) return model === undefined ? undefined : { name: model };
+  if (model === undefined) return { configFile: config };
+  throw new InvalidInputError({ field: "--model", value: `${model} with --config`, expected: "one of the two" });
 }

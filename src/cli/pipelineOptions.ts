@@ -14,6 +14,7 @@ import {
   parseTokens,
 } from "../units/parse.ts";
 import { parseJitter } from "./jitterOption.ts";
+import { parseModel } from "./modelingOptions.ts";
 import { type OutputOptions, requireKnown } from "./output.ts";
 
 /** Options of `pipeline`, as commander gives them. */
@@ -151,7 +152,7 @@ function parseKernels(options: PipelineOptions): StageChoice {
   const { weightDtype, kvDtype, zipf, target } = options;
   return {
     kind: "kernels",
-    model: modelOf(options),
+    model: parseModel(options) ?? { name: "step3" },
     settings: options.set,
     divisor: parseScale(options.scale ?? "tiny"),
     contextTokens: parseContext(options.context ?? "256"),
@@ -176,12 +177,6 @@ function refuseBeside(options: PipelineOptions, names: readonly (keyof PipelineO
     const field = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     throw new InvalidInputError({ field, value, expected });
   }
-}
-
-function modelOf({ model, config }: PipelineOptions): KernelStages["model"] {
-  if (config === undefined) return { name: model ?? "step3" };
-  if (model === undefined) return { configFile: config };
-  throw new InvalidInputError({ field: "--model", value: `${model} with --config`, expected: "one of the two" });
 }
 
 const namedScales: Readonly<Record<string, number>> = { tiny: 32, small: 16 };

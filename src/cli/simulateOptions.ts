@@ -16,6 +16,7 @@ import {
 import { parseFailures, parseOutages, parseStragglers } from "./disturbanceOptions.ts";
 import { type NamedExperts, parseExperts } from "./expertOptions.ts";
 import { parseJitter } from "./jitterOption.ts";
+import { parseModel } from "./modelingOptions.ts";
 import { type OutputOptions, requireKnown } from "./output.ts";
 
 /** Options of `simulate`, as commander gives them. */
@@ -92,7 +93,7 @@ export function parseSimulate(options: SimulateOptions): Parsed {
     text === undefined ? undefined : parse(text);
   return {
     deployments,
-    model: modelOf(options),
+    model: parseModel(options) ?? { name: "step3" },
     settings: options.set,
     attentionCards: cards.A,
     ffnCards: cards.F,
@@ -136,12 +137,6 @@ function parseThreads(text: string): number {
     value: text,
     expected: `a whole number from 1 to ${MOST_THREADS}`,
   });
-}
-
-function modelOf({ model, config }: SimulateOptions): SimulateSettings["model"] {
-  if (config === undefined) return { name: model ?? "step3" };
-  if (model === undefined) return { configFile: config };
-  throw new InvalidInputError({ field: "--model", value: `${model} with --config`, expected: "one of the two" });
 }
 
 /** `2A2F` */

@@ -1,4 +1,5 @@
 import type { ResidentPool } from "../host/pool.ts";
+import { workerModule } from "../host/workerModule.ts";
 import type { KernelModule } from "../kernels/load.ts";
 import type { Step } from "../kernels/program.ts";
 import { controlWords, createControl, maxSegments, segmentTimes, word } from "./control.ts";
@@ -13,7 +14,7 @@ export interface Runner {
 }
 
 /** The module that kernel threads run; beside this file, as source or as built. */
-export const workerUrl = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
+export const workerUrl = workerModule(import.meta.url, "worker");
 
 /** A call that takes longer than this is given up. */
 const callLimitMs = 120_000;

@@ -1,3 +1,4 @@
+import { median } from "simple-statistics";
 import type { Lateness } from "../afd/lateness.ts";
 import { messageSizes } from "../afd/messageSizes.ts";
 import type { PipelineRun } from "../afd/pipeline.ts";
@@ -295,11 +296,7 @@ function handoverRows(shared: Shared, { handovers }: PipelineSummary): PipelineH
 }
 
 function medianOf(values: readonly number[]): number | undefined {
-  if (values.length === 0) return undefined;
-  const sorted = values.toSorted((one, other) => one - other);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] as number;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2;
+  return values.length === 0 ? undefined : median([...values]);
 }
 
 /** A key, where it has a value. */

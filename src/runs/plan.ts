@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { type Accelerator, type PricedAccelerator, requirePrice } from "../hardware/accelerator.ts";
+import { workerModule } from "../host/workerModule.ts";
 import type { ModelCard } from "../model/card.ts";
 import { DOCUMENT_SCHEMA } from "../record/document.ts";
 import type { PlanDocument } from "../record/schemas.ts";
@@ -129,7 +130,7 @@ export async function plan(settings: PlanSettings): Promise<PlanDocument> {
 }
 
 /** The module that a thread runs; beside this file, as source or as built. */
-const WORKER_URL = new URL(import.meta.url.endsWith(".ts") ? "./planWorker.ts" : "./planWorker.js", import.meta.url);
+const WORKER_URL = workerModule(import.meta.url, "planWorker");
 
 /** An answer takes about as long as starting a thread. */
 const QUESTIONS_PER_THREAD = 2;

@@ -1,3 +1,4 @@
+import { workerModule } from "../host/workerModule.ts";
 import { DOCUMENT_SCHEMA } from "../record/document.ts";
 import type { SimulateDocument } from "../record/schemas.ts";
 import type { SimulateRow } from "../record/simulateRows.ts";
@@ -71,10 +72,7 @@ export async function simulate(settings: SimulateSettings): Promise<SimulateOutc
 }
 
 /** The module that a thread runs; beside this file, as source or as built. */
-const WORKER_URL = new URL(
-  import.meta.url.endsWith(".ts") ? "./simulateWorker.ts" : "./simulateWorker.js",
-  import.meta.url,
-);
+const WORKER_URL = workerModule(import.meta.url, "simulateWorker");
 
 function pointsOf({ deployments, contexts, batches, microBatchCounts }: SimulateSettings): readonly SimulatePoint[] {
   const count = deployments.length * contexts.length * batches.length * microBatchCounts.length;

@@ -3,7 +3,7 @@ import type { ProjectSettings } from "../../runs/project.ts";
 import { PROJECTED_KERNELS, PROJECTED_PRECISIONS } from "../../runs/projectChoices.ts";
 import { InvalidInputError } from "../../units/errors.ts";
 import { parseCount, parseList, parseNames, parseTokens } from "../../units/parse.ts";
-import { setOption } from "../modelingOptions.ts";
+import { parseModel, setOption } from "../modelingOptions.ts";
 import { addOutputOptions, emit, HARDWARE_HELP, type OutputOptions, requireKnown, resolveOutput } from "../output.ts";
 import type { CommandContext } from "../terminal.ts";
 
@@ -80,9 +80,10 @@ function resolveProject(
   options: ProjectOptions,
   hardware: ProjectSettings["hardware"],
 ): ProjectSettings {
+  const model = parseModel(options);
   return {
     kernel: requireKnown("kernel", kernel, PROJECTED_KERNELS),
-    ...modelOf(options),
+    ...(model === undefined ? {} : { model }),
     batches: parseList(options.batch, parseCount, "--batch"),
     contexts: parseList(options.context, parseTokens, "--context"),
     tensorParallel: parseCount(options.tensorParallel, "--tensor-parallel"),
@@ -95,12 +96,6 @@ function resolveProject(
     kvBits: Number(requireKnown("--kv-bits", options.kvBits, KV_BITS)),
     ...dimensionsOf(options),
   };
-}
-
-function modelOf({ model, config }: ProjectOptions): Pick<ProjectSettings, "model"> {
-  if (config === undefined) return model === undefined ? {} : { model: { name: model } };
-  if (model === undefined) return { model: { configFile: config } };
-  throw new InvalidInputError({ field: "--model", value: `${model} with --config`, expected: "one of the two" });
 }
 
 function dimensionsOf({ m, n, k }: ProjectOptions): Pick<ProjectSettings, "dimensions"> {
