@@ -79,7 +79,8 @@ function fitWith(rows: readonly FitRow[], priors: readonly Prior[], tileRows: Ti
   return { constants: constantsFrom(parameters, priors, tileRows), parameters, cost };
 }
 
-function modeledNs({ shape, hardware, hostNs }: FitRow, constants: LatencyConstants): number {
+/** Time of a row by the model, with the host's part where it has one. */
+export function modeledNs({ shape, hardware, hostNs }: FitRow, constants: LatencyConstants): number {
   return kernelLatency(shape, hardware, constants).latencyNs + hostNs;
 }
 
