@@ -117,8 +117,14 @@ function allocateLatent(
   { queryHeads, nopeHeadDim, kvRank }: LatentAttention,
   rows: number,
 ): LatentRows {
-  const perHead = (name: string, width: number): PackedRows[] =>
-    Array.from({ length: queryHeads }, (_, head) => allocatePacked(arena, `${name}.${head}`, weightDtype, rows, width));
+  const perHead = (name: string, width: number): PackedRows[] => {
+    const all = allocatePacked(arena, name, weightDtype, rows * queryHeads, width);
+    return Array.from({ length: queryHeads }, (_, head) => ({
+      ...all,
+      address: all.address + head * rows * all.rowBytes,
+      scales: all.scales === 0 ? 0 : all.scales + head * rows * 4,
+    }));
+  };
   return {
     queryNope: allocateRows(arena, "queryNopeRows", rows, queryHeads * nopeHeadDim),
     nopePacked: perHead("queryNope", nopeHeadDim),
