@@ -5,7 +5,7 @@
  *   node tools/fit.ts --errors   prints errors on rows left out as well, as docs/projection.md has them
  */
 import { writeFileSync } from "node:fs";
-import { type LeftOut, withBands, withoutOwn } from "../src/evidence/bands.ts";
+import { type LeftOut, projectMeasured, withBands, withoutOwn } from "../src/evidence/bands.ts";
 import { crossValidate, type FoldVectors, fitsFrom } from "../src/evidence/crossValidation.ts";
 import { type BareFit, engineKey, fitAll, groupBy } from "../src/evidence/fitAll.ts";
 import { FOLDS, foldsOf, SEEDS } from "../src/evidence/folds.ts";
@@ -68,10 +68,21 @@ function write(path: string, text: string): void {
 function printErrors(): void {
   console.log("\nfive seeds, five folds");
   table(leftOut);
-  for (const without of ["engine", "accelerator", "family"] as const) {
+  for (const without of ["engine", "family"] as const) {
     console.log(`\nwithout the own ${without}`);
     table(withoutOwn(measurements, fitted, without));
   }
+  console.log("\nfitted without the accelerator");
+  table([...new Set(measurements.map(({ peaks }) => peaks.name))].flatMap(withoutAccelerator));
+}
+
+/** Rows of an accelerator as a fit to all other accelerators projects them. */
+function withoutAccelerator(accelerator: string): readonly LeftOut[] {
+  const others = measurements.filter(({ peaks }) => peaks.name !== accelerator);
+  const known = leftOut.filter(({ measurement }) => measurement.peaks.name !== accelerator);
+  const rest = withBands(fitAll(others, solveLeastSquares), known, others);
+  const own = measurements.filter(({ peaks }) => peaks.name === accelerator);
+  return own.map((measurement) => ({ measurement, projected: projectMeasured(measurement, rest) }));
 }
 
 function table(rows: readonly LeftOut[]): void {

@@ -10,7 +10,7 @@ const INPUTS = [
   ...["bands", "crossValidation", "dataSchema", "fit", "fitAll", "folds", "measurement", "priors", "reader"].map(
     (name) => `src/evidence/${name}.ts`,
   ),
-  ...["constantVector", "families", "fittedConstants", "latencyModel", "projectLatency", "tiling"].map(
+  ...["constantVector", "families", "fittedConstants", "latencyModel", "nearbyRows", "projectLatency", "tiling"].map(
     (name) => `src/theory/${name}.ts`,
   ),
   "src/workload/kernelShape.ts",

@@ -10,6 +10,9 @@ export interface LeftOut {
   readonly projected: ProjectedLatency;
 }
 
+/** What is left out where a row is projected by what others would say. */
+type Left = "engine" | "family";
+
 /** Quantile of known errors that a band is made from: at 0.8 it would hold 78% of rows left out, being known from few. */
 const BAND_QUANTILE = 0.83;
 
@@ -59,7 +62,7 @@ export function withBands(
 export function withoutOwn(
   measurements: readonly Measurement[],
   fitted: FittedConstants,
-  without: "engine" | "accelerator" | "family",
+  without: Left,
 ): readonly LeftOut[] {
   const groups = groupBy(measurements, (measurement) => `${measurement.shape.kind}|${ownKey(measurement, without)}`);
   return [...groups.values()].flatMap((rows) => {
@@ -76,7 +79,7 @@ export function withoutOwn(
 export function projectMeasured(measurement: Measurement, fitted: FittedConstants): ProjectedLatency {
   const { shape, peaks, engine, hostNs } = measurement;
   const projected = projectLatency(shape, peaks, fitted, engine);
-  const latencyNs = projected.latencyNs + hostNs;
+  const latencyNs = projected.latencyNs + hostNs * projected.nearbyFactor;
   const grown = latencyNs / projected.latencyNs;
   return {
     ...projected,
@@ -98,7 +101,7 @@ function widerBands(
   kindBand: (kind: KernelKind) => number,
 ): WiderBands {
   const certain = measurements.filter(({ certain }) => certain);
-  const band = (without: "engine" | "family", basis: "otherEngine" | "otherFamily") => {
+  const band = (without: Left, basis: "otherEngine" | "otherFamily") => {
     const left = withoutOwn(certain, fitted, without).filter(({ projected }) => projected.basis === basis);
     const kinds = groupBy(left, ({ measurement }) => measurement.shape.kind);
     return Object.fromEntries(
@@ -123,27 +126,13 @@ function growth(leftOut: readonly LeftOut[]): number {
   return Math.max(0, total(moments) / total(squares));
 }
 
-function ownKey(measurement: Measurement, without: "engine" | "accelerator" | "family"): string {
-  switch (without) {
-    case "engine":
-      return `${familyIn(measurement)}|${measurement.engine}`;
-    case "accelerator":
-      return measurement.peaks.name;
-    case "family":
-      return familyIn(measurement);
-  }
+function ownKey(measurement: Measurement, without: Left): string {
+  const family = familyIn(measurement);
+  return without === "family" ? family : `${family}|${measurement.engine}`;
 }
 
-function isOwn(fit: EngineFit, measurement: Measurement, without: "engine" | "accelerator" | "family"): boolean {
-  switch (without) {
-    case "engine":
-      return fit.family === familyIn(measurement) && fit.engine === measurement.engine;
-    case "accelerator":
-      // Constants that another card took part in would have come out alike.
-      return fit.accelerators.every((name) => name === measurement.peaks.name);
-    case "family":
-      return fit.family === familyIn(measurement);
-  }
+function isOwn(fit: EngineFit, measurement: Measurement, without: Left): boolean {
+  return fit.family === familyIn(measurement) && (without === "family" || fit.engine === measurement.engine);
 }
 
 function keyOf({ kind, family, engine, operand, bytesPerKvElement = 0 }: BareFit): string {

@@ -1,7 +1,7 @@
 import type { ConstantVector } from "../theory/constantVector.ts";
 import type { FittedConstants } from "../theory/fittedConstants.ts";
 import { type LeftOut, projectMeasured, withBands, withoutBands } from "./bands.ts";
-import { type BareFit, describeFit, engineKey, groupBy } from "./fitAll.ts";
+import { type BareFit, engineKey, fitOf, groupBy } from "./fitAll.ts";
 import { FOLDS, foldsOf } from "./folds.ts";
 import type { Measurement } from "./measurement.ts";
 
@@ -44,7 +44,7 @@ export function fitsFrom(
     const rows = measurements.filter((one) => one.certain && fold.get(one) !== index);
     return [...groupBy(rows, engineKey)].flatMap(([key, ofEngine]) => {
       const constants = vectors[index]?.[key];
-      return constants === undefined ? [] : [{ ...describeFit(ofEngine), constants }];
+      return constants === undefined ? [] : [fitOf(ofEngine, constants)];
     });
   });
 }

@@ -34,13 +34,13 @@ const ERROR_SCALE = 0.06;
 const FAMILY_WIDTH = 0.8;
 const ENGINE_WIDTH = 1;
 
-/** What other tile rows than the family's must gain. */
+/** What larger tiles, or other than the family's, must gain: padding that data do not show is not carried elsewhere. */
 const OTHER_TILE_COST = 2;
 
 /** Constants of a family: all engines of one kernel kind, drawn to the priors. */
 export function fitFamily(kind: KernelKind, rows: readonly FitRow[], solve: LeastSquares): Fit {
   const priors = priorsOf(kind).map((prior) => ({ ...prior, width: prior.width * FAMILY_WIDTH }));
-  return cheapest(TILE_CANDIDATES[kind].map((tileRows) => fitWith(rows, priors, tileRows, solve)));
+  return plainest(TILE_CANDIDATES[kind].map((tileRows) => fitWith(rows, priors, tileRows, solve)));
 }
 
 /** Constants of one engine, drawn to its family's. */
@@ -51,17 +51,15 @@ export function fitEngine(kind: KernelKind, rows: readonly FitRow[], family: Fit
     width: prior.width * ENGINE_WIDTH,
   }));
   const familyTile = family.constants.tileRows;
-  const fits = TILE_CANDIDATES[kind].map((tileRows) => {
-    const fit = fitWith(rows, priors, tileRows, solve);
-    return { ...fit, cost: fit.cost + (tileRows === familyTile ? 0 : OTHER_TILE_COST) };
-  });
-  return cheapest(fits);
+  const others = TILE_CANDIDATES[kind].filter((tileRows) => tileRows !== familyTile);
+  return plainest([familyTile, ...others].map((tileRows) => fitWith(rows, priors, tileRows, solve)));
 }
 
-function cheapest(fits: readonly Fit[]): Fit {
+/** The first fit, unless a later one gains enough. */
+function plainest(fits: readonly Fit[]): Fit {
   const [first, ...others] = fits;
   if (first === undefined) throw new Error("no fit to choose from");
-  return others.reduce((best, fit) => (fit.cost < best.cost ? fit : best), first);
+  return others.reduce((best, fit) => (fit.cost < best.cost - OTHER_TILE_COST ? fit : best), first);
 }
 
 function fitWith(rows: readonly FitRow[], priors: readonly Prior[], tileRows: TileRows, solve: LeastSquares): Fit {
@@ -79,7 +77,8 @@ function fitWith(rows: readonly FitRow[], priors: readonly Prior[], tileRows: Ti
   return { constants: constantsFrom(parameters, priors, tileRows), parameters, cost };
 }
 
-function modeledNs({ shape, hardware, hostNs }: FitRow, constants: LatencyConstants): number {
+/** Time of a row by the model, with the host's part where it has one. */
+export function modeledNs({ shape, hardware, hostNs }: FitRow, constants: LatencyConstants): number {
   return kernelLatency(shape, hardware, constants).latencyNs + hostNs;
 }
 

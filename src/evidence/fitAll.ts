@@ -1,8 +1,9 @@
-import { vectorOf } from "../theory/constantVector.ts";
+import { type ConstantVector, constantsOf, vectorOf } from "../theory/constantVector.ts";
 import { type FamilyName, kernelHardware, ownFamily } from "../theory/families.ts";
 import { type EngineFit, operandsOf, type Ranges } from "../theory/fittedConstants.ts";
+import type { NearbyRow } from "../theory/nearbyRows.ts";
 import { KERNEL_KINDS, type KernelKind, shapeDimensions } from "../workload/kernelShape.ts";
-import { type FitRow, fitEngine, fitFamily, type LeastSquares } from "./fit.ts";
+import { type FitRow, fitEngine, fitFamily, type LeastSquares, modeledNs } from "./fit.ts";
 import type { Measurement } from "./measurement.ts";
 
 /** An engine's constants before its band is known. */
@@ -24,10 +25,11 @@ export function familyIn({ peaks }: Measurement): FamilyName {
   return family;
 }
 
-/** What a fit says of itself beside its constants. */
-export function describeFit(rows: readonly Measurement[]): Omit<BareFit, "constants"> {
+/** An engine's constants, what its rows were off by, and what the fit says of itself. */
+export function fitOf(rows: readonly Measurement[], constants: ConstantVector): BareFit {
   const [first] = rows;
   if (first === undefined) throw new Error("a fit without rows");
+  const ranges = rangesOf(rows);
   return {
     kind: first.shape.kind,
     family: familyIn(first),
@@ -35,7 +37,9 @@ export function describeFit(rows: readonly Measurement[]): Omit<BareFit, "consta
     ...operandsOf(first.shape),
     rows: rows.length,
     accelerators: [...new Set(rows.map(({ peaks }) => peaks.name))],
-    ranges: rangesOf(rows),
+    ranges,
+    constants,
+    nearby: rows.map((row) => nearbyRow(row, constants, Object.keys(ranges))),
   };
 }
 
@@ -61,13 +65,19 @@ function fitsOf(kind: KernelKind, rows: readonly Measurement[], solve: LeastSqua
   const familyFit = fitFamily(kind, rows.map(fitRow), solve);
   return [...groupBy(rows, engineKey).values()].map((ofEngine) => {
     const { constants } = fitEngine(kind, ofEngine.map(fitRow), familyFit, solve);
-    return { ...describeFit(ofEngine), constants: vectorOf(constants) };
+    return fitOf(ofEngine, vectorOf(constants));
   });
 }
 
 function fitRow(measurement: Measurement): FitRow {
   const { shape, peaks, engine, measuredNs, hostNs } = measurement;
   return { shape, hardware: kernelHardware(peaks, familyIn(measurement), engine), measuredNs, hostNs };
+}
+
+function nearbyRow(measurement: Measurement, constants: ConstantVector, names: readonly string[]): NearbyRow {
+  const logError = Math.log(measurement.measuredNs / modeledNs(fitRow(measurement), constantsOf(constants)));
+  const dimensions = shapeDimensions(measurement.shape);
+  return [Number(logError.toFixed(4)), ...names.map((name) => dimensions[name] ?? 1)];
 }
 
 function rangesOf(rows: readonly Measurement[]): Ranges {

@@ -39,7 +39,7 @@ export function priorsOf(kind: KernelKind): readonly Prior[] {
   });
 }
 
-/** Tile rows that a fit tries. */
+/** Tile rows that a fit tries, from none on. */
 export const TILE_CANDIDATES: Readonly<Record<KernelKind, readonly TileRows[]>> = {
   "attention-decode": [1, 16, 64],
   "mla-decode": [1, 64],

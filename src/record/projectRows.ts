@@ -41,9 +41,14 @@ const projection = {
   family: text("Family of accelerators whose constants are used."),
   nearestFamily: z
     .boolean()
-    .meta({ description: "Whether the accelerator has no measured family, and this one's ridge point is nearest." }),
+    .meta({ description: "Whether the accelerator has no measured family, and this one's peaks are nearest." }),
   engine: text("Kernel library whose constants are used; of a layer that of its longest kernel."),
   fittedRows: whole("Measured rows that these constants were fitted to."),
+  nearbyFactor: amount(
+    "modeled",
+    "fraction",
+    "What the modeled time is multiplied by for what the engine's measured rows nearby were off by; 1 far from all.",
+  ),
   outsideDoublings: z
     .number()
     .min(0)

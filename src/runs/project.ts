@@ -174,6 +174,7 @@ function timesOf(kernels: readonly ProjectedLatency[]): Times {
     nearestFamily: kernels.some(({ nearestFamily }) => nearestFamily),
     engine: longest.engine,
     fittedRows: longest.fittedRows,
+    nearbyFactor: latencyNs / sum((one) => one.latencyNs / one.nearbyFactor),
     outsideDoublings: Math.max(...kernels.map(({ outsideDoublings }) => outsideDoublings)),
   };
 }

@@ -32,19 +32,18 @@ const FAMILY_OF: Readonly<Record<string, FamilyName>> = {
 };
 
 /**
- * Families of one architecture, of which one stands for the other where a kernel was not measured. Not so for H20, a
- * Hopper with fewer cores: its kernels are bound by compute where Hopper's never are, and err more by Hopper's constants
- * than by those of the nearest ridge point (103% to 63%).
+ * Families of which one stands for the other where a kernel was not measured, though another's peaks are nearer: cards of
+ * one line. Not Hopper for H20, a Hopper with fewer cores: its kernels are bound by compute where Hopper's never are.
  */
-const KIN: Readonly<Partial<Record<FamilyName, FamilyName>>> = { hopper: "h20", ga102: "ampere" };
+const KIN: Readonly<Partial<Record<FamilyName, FamilyName>>> = { hopper: "h20", ampere: "hopper" };
 
-/** What stands for a family where an accelerator's figures are not stated. */
-const TYPICAL: Readonly<Record<FamilyName, { readonly accelerator: string; readonly ridgeFlopsPerByte: number }>> = {
-  ampere: { accelerator: "a100", ridgeFlopsPerByte: 312e12 / 2.039e12 },
-  hopper: { accelerator: "h100", ridgeFlopsPerByte: 989e12 / 3.35e12 },
-  h20: { accelerator: "h20", ridgeFlopsPerByte: 148e12 / 4.0e12 },
-  ga102: { accelerator: "a40", ridgeFlopsPerByte: 149.7e12 / 0.696e12 },
-  ascend: { accelerator: "910b", ridgeFlopsPerByte: 376e12 / 1.6e12 },
+/** The accelerator that stands for a family where one's own figures are not stated. */
+const TYPICAL: Readonly<Record<FamilyName, string>> = {
+  ampere: "a100",
+  hopper: "h100",
+  h20: "h20",
+  ga102: "a40",
+  ascend: "910b-376",
 };
 
 /**
@@ -73,20 +72,27 @@ export interface FamilyChoice {
 }
 
 /**
- * The family of an accelerator by name; where it has none, among `available` the one whose ridge point is nearest, since
- * the ridge point decides what a kernel is bound by.
+ * The family of an accelerator by name; where it has none, among `available` the one whose typical card has the nearest
+ * peaks: both FLOPs and bandwidth, since their ratio alone likens a small card to a large one.
  */
 export function familyOf(peaks: AcceleratorPeaks, available: readonly FamilyName[]): FamilyChoice {
   const own = FAMILY_OF[peaks.name];
   if (own !== undefined && available.includes(own)) return { family: own, nearest: false };
   const kin = own === undefined ? undefined : KIN[own];
   if (kin !== undefined && available.includes(kin)) return { family: kin, nearest: true };
-  const ridge = peaks.bf16FlopsPerSecond / peaks.bytesPerSecond;
-  const distance = (family: FamilyName) => Math.abs(Math.log(ridge / TYPICAL[family].ridgeFlopsPerByte));
   const [first, ...others] = own === "ascend" ? available : gpus(available);
   if (first === undefined) throw new Error("no family to choose from");
-  const family = others.reduce((best, other) => (distance(other) < distance(best) ? other : best), first);
+  const family = others.reduce((best, other) => (distance(peaks, other) < distance(peaks, best) ? other : best), first);
   return { family, nearest: true };
+}
+
+/** Distance of an accelerator's peaks from a family's, as the logarithms of both ratios. */
+function distance({ bf16FlopsPerSecond, bytesPerSecond }: AcceleratorPeaks, family: FamilyName): number {
+  const typical = loadAccelerator(TYPICAL[family]);
+  return Math.hypot(
+    Math.log(bf16FlopsPerSecond / typical.peakBf16FlopsPerSecond),
+    Math.log(bytesPerSecond / typical.memoryBytesPerSecond),
+  );
 }
 
 /** The family that an accelerator is known to be of. */
@@ -110,7 +116,7 @@ export function peaksOf(accelerator: Accelerator): AcceleratorPeaks {
 
 /** The accelerator that stands for a family where one's own figures are not stated. */
 export function typicalOf(family: FamilyName): string {
-  return TYPICAL[family].accelerator;
+  return TYPICAL[family];
 }
 
 /** Peaks, cores and cache as the latency model takes them; cores and cache of the family's typical card where unknown. */

@@ -1,6 +1,7 @@
 import type { KernelKind, KernelShape, Operand } from "../workload/kernelShape.ts";
 import type { ConstantVector } from "./constantVector.ts";
 import type { FamilyName } from "./families.ts";
+import type { NearbyRow } from "./nearbyRows.ts";
 
 /** Least and greatest value of each dimension among the rows of a fit. */
 export type Ranges = Readonly<Record<string, readonly [least: number, greatest: number]>>;
@@ -17,6 +18,8 @@ export interface EngineFit {
   readonly rows: number;
   readonly accelerators: readonly string[];
   readonly ranges: Ranges;
+  /** What each row was off by. */
+  readonly nearby: readonly NearbyRow[];
   /** Half-width of the 80% band as a logarithm, from errors on rows left out. */
   readonly band: number;
 }

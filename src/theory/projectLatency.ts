@@ -3,28 +3,31 @@ import { constantsOf } from "./constantVector.ts";
 import { type AcceleratorPeaks, type FamilyChoice, type FamilyName, familyOf, kernelHardware } from "./families.ts";
 import { doublingsOutside, type EngineFit, type FittedConstants } from "./fittedConstants.ts";
 import { kernelLatency, type Latency } from "./latencyModel.ts";
+import { nearbyFactor } from "./nearbyRows.ts";
 
 /** What a projection stands on, from the surest to the least sure. */
 export type Basis = "engine" | "otherEngine" | "otherFamily";
 
-/** A kernel's latency on an accelerator, with its 80% band. */
+/** A kernel's latency on an accelerator, with its 80% band; its terms are the model's, before `nearbyFactor`. */
 export interface ProjectedLatency extends Latency {
   readonly lowNs: number;
   readonly highNs: number;
   readonly family: FamilyName;
-  /** Whether the accelerator has no family with data, and this one's ridge point is nearest. */
+  /** Whether the accelerator has no family with data, and this one's peaks are nearest. */
   readonly nearestFamily: boolean;
   readonly engine: string;
   readonly basis: Basis;
   /** Rows that the engine's constants were fitted to. */
   readonly fittedRows: number;
+  /** What the latency was multiplied by for what measured rows nearby were off by; 1 far from all. */
+  readonly nearbyFactor: number;
   /** How far the shape lies outside the measured ones. */
   readonly outsideDoublings: number;
 }
 
 /**
- * Time of a kernel on an accelerator by the constants of its family and of an engine; without one, of the engine whose
- * time is the median of the family's engines that compute in these operands.
+ * Time of a kernel on an accelerator by the constants and measured rows of an engine in its family; without one, of the
+ * engine whose time is the median of the family's engines that compute in these operands.
  *
  * @param engine a name as `engineNames` gives them; one that the family has not got counts as none
  * @param work what the kernel moves and computes; absent: what its shape says
@@ -40,26 +43,32 @@ export function projectLatency(
   const choice = familyOf(peaks, [...new Set(ofKind.map(({ family }) => family))]);
   const ofFamily = ofKind.filter(({ family }) => family === choice.family);
   const named = ofFamily.filter((fit) => fit.engine === engine);
-  const candidates = nearestOperands(named.length > 0 ? named : ofFamily, shape).map((fit) => ({
-    fit,
-    latency: kernelLatency(shape, kernelHardware(peaks, choice.family, fit.engine), constantsOf(fit.constants), work),
-  }));
-  candidates.sort((left, right) => left.latency.latencyNs - right.latency.latencyNs);
+  const dimensions = shapeDimensions(shape);
+  const candidates = nearestOperands(named.length > 0 ? named : ofFamily, shape).map((fit) => {
+    const hardware = kernelHardware(peaks, choice.family, fit.engine);
+    const latency = kernelLatency(shape, hardware, constantsOf(fit.constants), work);
+    const factor = nearbyFactor(dimensions, Object.keys(fit.ranges), fit.nearby);
+    return { fit, latency, factor, latencyNs: latency.latencyNs * factor };
+  });
+  candidates.sort((left, right) => left.latencyNs - right.latencyNs);
   const median = candidates[Math.floor((candidates.length - 1) / 2)];
   if (median === undefined) throw new Error(`no constants of ${shape.kind}`);
   const basis = basisOf(choice, named.length > 0);
-  const outside = doublingsOutside(shapeDimensions(shape), median.fit.ranges);
+  const outside = doublingsOutside(dimensions, median.fit.ranges);
   const halfWidth = bandOf(median.fit, basis, shape, peaks, fitted) * (1 + fitted.bandPerDoubling * outside);
-  const { latency, fit } = median;
+  const { latency, fit, factor, latencyNs } = median;
   return {
     ...latency,
-    lowNs: latency.latencyNs * Math.exp(-halfWidth),
-    highNs: latency.latencyNs * Math.exp(halfWidth),
+    latencyNs,
+    paddingNs: latency.paddingNs * factor,
+    lowNs: latencyNs * Math.exp(-halfWidth),
+    highNs: latencyNs * Math.exp(halfWidth),
     family: choice.family,
     nearestFamily: choice.nearest,
     engine: fit.engine,
     basis,
     fittedRows: fit.rows,
+    nearbyFactor: factor,
     outsideDoublings: outside,
   };
 }

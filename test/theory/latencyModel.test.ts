@@ -129,12 +129,16 @@ describe("a projection", () => {
 describe("families", () => {
   const available = ["ampere", "hopper", "h20", "ascend"] as const;
 
-  it("are an accelerator's own, or the nearest by ridge point, GPUs among GPUs", () => {
+  it("are an accelerator's own, or the nearest by both peaks, GPUs among GPUs", () => {
     expect(familyOf(H100, available)).toEqual({ family: "hopper", nearest: false });
     expect(familyOf(B200, available)).toEqual({ family: "hopper", nearest: true });
     const mi210 = { name: "mi210", bytesPerSecond: 1.6e12, bf16FlopsPerSecond: 1.81e14 };
     expect(familyOf(mi210, available)).toEqual({ family: "ampere", nearest: true });
-    expect(familyOf(H100, ["h20", "ampere"])).toMatchObject({ nearest: true });
+    expect(familyOf(H100, ["h20", "ampere"])).toMatchObject({ family: "h20", nearest: true });
+    const mi300x = { name: "mi300x", bytesPerSecond: 5.3e12, bf16FlopsPerSecond: 1.307e15 };
+    expect(familyOf(mi300x, [...available, "ga102"])).toEqual({ family: "hopper", nearest: true });
+    const l4 = { name: "l4", bytesPerSecond: 3e11, bf16FlopsPerSecond: 1.21e14 };
+    expect(familyOf(l4, [...available, "ga102"])).toEqual({ family: "ga102", nearest: true });
   });
 
   it("multiply 8-bit operands at the BF16 rate where nothing better is stated", () => {
