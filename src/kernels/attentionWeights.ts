@@ -53,7 +53,7 @@ export interface LatentWeights {
 }
 
 /** Number of each seeded tensor of a layer's attention among all of the layer's (those of the FFN: src/afd/decodeModel.ts). */
-export const attentionTensors = {
+const attentionTensors = {
   inputNorm: 2,
   queryNorm: 3,
   queryDown: 4,

@@ -145,12 +145,12 @@ export function mfa(queryHeads: number, headDim: number, queryRank: number): Gro
   return { ...plainHeads, queryHeads, kvHeads: 1, headDim, queryRank, rope };
 }
 
-export const gqa: GroupedAttention = {
+const gqa: GroupedAttention = {
   ...{ ...plainHeads, queryHeads: 6, kvHeads: 2, headDim: 16, queryRank: undefined },
   rope: { theta: 10_000, dims: 12, pairs: "halves" },
 };
 
-export const mla: LatentAttention = {
+const mla: LatentAttention = {
   ...{ kind: "latent", queryHeads: 3, queryRank: 16, kvRank: 24, nopeHeadDim: 16, ropeHeadDim: 8, valueHeadDim: 8 },
   ...{ rope: { theta: 10_000, dims: 8, pairs: "neighbours" }, span: { kind: "full" } },
 };
