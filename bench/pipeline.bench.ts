@@ -213,11 +213,8 @@ async function againstKernels(model: DecodeModel, kernels: KernelModule, setting
     };
     let stepNs = 0;
     for (const { attention, ffn } of model.layers) {
-      if (attention.kind !== "grouped" || attention.queryRank === undefined)
-        throw new Error("the bench's attention layer has a low-rank query");
-      const { queryHeads, kvHeads, headDim, queryRank, rope } = attention;
-      const layerShape = { queryHeads, kvHeads, headDim, queryRank, ropeTheta: rope.theta, hidden, epsilon, dtype };
-      stepNs += await timeOf(`attention ${JSON.stringify(layerShape)}`, () =>
+      const layerShape = { attention, hidden, epsilon, weightDtype: dtype, kvDtype: dtype };
+      stepNs += await timeOf(`attention ${JSON.stringify(attention)}`, () =>
         attentionLayerCase({ ...layerShape, batch: tokens, kvTokens: contextTokens + 5, seed: 1 }),
       );
       stepNs += await timeOf(`ffn ${JSON.stringify(ffn)}`, () =>

@@ -1,27 +1,25 @@
 import { fillNormWeight, type Rows } from "../kernels/activations.ts";
+import { keySteps, keyValueSteps, queryDownSteps, querySteps } from "../kernels/attentionLayerSteps.ts";
+import { type AttentionRows, coreDimsOf } from "../kernels/attentionRows.ts";
 import { type KernelExports, kernelFunction } from "../kernels/exports.ts";
 import { fillKvCache } from "../kernels/kvCache.ts";
 import { shareOf } from "../kernels/program.ts";
 import { fillRopeTable, type RopeFrequencies, ropeFrequencies } from "../kernels/rope.ts";
-import { tensorSeed } from "../kernels/weights.ts";
-import type { AttentionKind, AttentionPlan, AttentionShare } from "./attentionLayout.ts";
-import { coreDims } from "./attentionLayout.ts";
+import { type PreparationTask, tensorSeed } from "../kernels/weights.ts";
+import { type AttentionPlan, type AttentionShare, cachedTokens } from "./attentionLayout.ts";
 import {
   type AttentionThread,
   appendSteps,
   attentionCoreSteps,
   combineSteps,
   finalNormSteps,
-  keySteps,
-  keyValueSteps,
   outputSteps,
-  queryDownSteps,
-  querySteps,
+  partOf,
 } from "./attentionSteps.ts";
 import { type AttentionLayerWeights, weightTasks } from "./attentionWeights.ts";
 import { type BoundStep, bindSteps, type LayerOffsets, runBound, runBoundOn } from "./boundSteps.ts";
 import { layerSeed, modelTensors } from "./decodeModel.ts";
-import { type PreparationTask, prepareShared, requireMemory } from "./preparation.ts";
+import { prepareShared, requireMemory } from "./preparation.ts";
 import type { AttentionStages, StagePlace } from "./stages.ts";
 
 /** What one thread runs of a layer when the state stands in one of the two buffers. */
@@ -98,7 +96,7 @@ export function bindAttention(
   function stepProgram({ share, thread, steps }: ShareProgram, kind: number, step: number): StepProgram {
     const program = steps[kind] as StepProgram;
     if (program.step === step) return program;
-    const { dims } = (plan.kinds[kind] as AttentionKind).attention.rope;
+    const { dims } = (plan.kinds[kind] as AttentionRows).attention.rope;
     const { first, last } = shareOf(share.sequences.last - share.sequences.first, rank, ranks);
     for (let row = first; row < last; row++) {
       const address = (share.ropeTables[kind] as number) + row * dims * 4;
@@ -188,13 +186,16 @@ function bindShare(thread: AttentionThread, exports: KernelExports, memory: WebA
   const { plan, share } = thread;
   const { states } = share;
   const bind = (steps: Parameters<typeof bindSteps>[1]): readonly BoundStep[] => bindSteps(exports, steps);
-  const layerProgram = (layer: number, input: Rows, output: Rows): LayerProgram => ({
-    keyValue: bind(keyValueSteps(thread, layer, input)),
-    queryDown: bind(queryDownSteps(thread, layer)),
-    keys: bind(keySteps(thread, layer)),
-    query: bind(querySteps(thread, layer)),
-    output: bind(outputSteps(thread, layer, input, output)),
-  });
+  const layerProgram = (layer: number, input: Rows, output: Rows): LayerProgram => {
+    const part = partOf(thread, layer);
+    return {
+      keyValue: bind(keyValueSteps(part, input)),
+      queryDown: bind(queryDownSteps(part)),
+      keys: bind(keySteps(part)),
+      query: bind(querySteps(part)),
+      output: bind(outputSteps(thread, layer, input, output)),
+    };
+  };
   return {
     share,
     thread,
@@ -236,13 +237,13 @@ function tasksOf(plan: AttentionPlan, exports: KernelExports, memory: WebAssembl
     () => fillNormWeight(exports, memory, plan.finalNorm, model.seed, modelTensors.finalNorm),
   ];
   for (const [layer, weights] of plan.layers.entries()) {
-    const { attention } = plan.kinds[weights.kind] as AttentionKind;
+    const { attention } = plan.kinds[weights.kind] as AttentionRows;
     tasks.push(...weightTasks(exports, memory, model, layer, weights));
     for (const { sequences, caches } of plan.shares) {
       const cache = caches[layer];
       if (cache === undefined) continue;
       const filled = { firstSequence: sequences.first, kvTokens: kvTokens.slice(sequences.first, sequences.last) };
-      const { elements } = coreDims(plan.work, attention, sequences, 0);
+      const { elements } = coreDimsOf(model, attention, cachedTokens(plan.work, sequences, 0));
       tasks.push((scratch) => fillKvCache(exports, memory, cache, elements, layerSeed(model, layer), scratch, filled));
     }
   }

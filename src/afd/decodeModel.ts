@@ -2,33 +2,17 @@ import { tensorSeed } from "../kernels/weights.ts";
 import { InfeasibleError } from "../units/errors.ts";
 import type { DecodeModel } from "./decodeWork.ts";
 
-/** Number of each seeded tensor among those of a layer; a router's and an expert's biases have numbers above 100, caches above 1000. */
+/**
+ * Number of each seeded tensor of a layer's FFN among all of the layer's (those of attention: src/kernels/attentionWeights.ts); a router's
+ * and an expert's biases have numbers above 100, caches above 1000.
+ */
 export const layerTensors = {
-  inputNorm: 2,
-  queryNorm: 3,
-  queryDown: 4,
-  /** Key and value projection, or that of the latent and the key beside it. */
-  keyValue: 5,
-  /** Up from the query's rank, or directly; of latent attention the part that RoPE leaves. */
-  query: 6,
-  output: 7,
   ffnNorm: 8,
   router: 9,
   /** Gate and up; down is the next. */
   experts: 10,
   shared: 12,
   dense: 14,
-  queryHeadNorm: 16,
-  keyHeadNorm: 17,
-  sinks: 18,
-  queryBias: 19,
-  keyValueBias: 20,
-  outputBias: 21,
-  latentNorm: 22,
-  queryRope: 23,
-  /** What latent attention multiplies each head's query and output with. */
-  keyUp: 24,
-  valueUp: 25,
   sharedGate: 26,
 } as const;
 

@@ -1,3 +1,4 @@
+import type { DecodeAttention } from "../kernels/decodeAttention.ts";
 import type { KvDtype } from "../kernels/kvFormat.ts";
 import type { Share } from "../kernels/program.ts";
 import { shareOf } from "../kernels/program.ts";
@@ -5,50 +6,6 @@ import type { Activation } from "../kernels/reference/linear.ts";
 import type { RouterRule } from "../kernels/routerRule.ts";
 import type { WeightDtype } from "../kernels/weights.ts";
 import type { WireFormat } from "../kernels/wire.ts";
-import type { Span } from "../workload/kv-cache.ts";
-
-/** How RoPE turns a head. */
-export interface DecodeRope {
-  readonly theta: number;
-  /** Elements of a head that it turns, the first ones; 0 where a layer has no positions. */
-  readonly dims: number;
-  /** Whether element i is turned with i + dims / 2, or with its neighbour. */
-  readonly pairs: "halves" | "neighbours";
-}
-
-/** Attention of one layer. */
-export type DecodeAttention = GroupedAttention | LatentAttention;
-
-/** Attention over keys and values of each KV head: MFA with a query rank, GQA and its like without. */
-export interface GroupedAttention {
-  readonly kind: "grouped";
-  readonly queryHeads: number;
-  readonly kvHeads: number;
-  readonly headDim: number;
-  /** Undefined: queries are projected directly. */
-  readonly queryRank: number | undefined;
-  readonly rope: DecodeRope;
-  readonly span: Span;
-  /** Whether each head's query and key are RMS-normed before RoPE. */
-  readonly qkNorm: boolean;
-  /** Whether the projections of queries, keys and values, and the output projection have biases. */
-  readonly bias: boolean;
-  readonly sinks: boolean;
-}
-
-/** Multi-head latent attention, absorbed: all heads attend to one latent of kvRank elements and a key of ropeHeadDim that RoPE turns whole. */
-export interface LatentAttention {
-  readonly kind: "latent";
-  readonly queryHeads: number;
-  /** Undefined: queries are projected directly. */
-  readonly queryRank: number | undefined;
-  readonly kvRank: number;
-  readonly nopeHeadDim: number;
-  readonly ropeHeadDim: number;
-  readonly valueHeadDim: number;
-  readonly rope: DecodeRope;
-  readonly span: Span;
-}
 
 /** FFN of one layer: dense, or a router with experts. */
 export type DecodeFfn =

@@ -3,11 +3,12 @@ import { type Experts, expertSteps, packExperts } from "../kernels/experts.ts";
 import type { KernelExports } from "../kernels/exports.ts";
 import { rowSteps } from "../kernels/linear.ts";
 import { barrier, call, type Step, shareOf } from "../kernels/program.ts";
+import type { PreparationTask } from "../kernels/weights.ts";
 import { type BoundStep, bindSteps, runBound } from "./boundSteps.ts";
 import { layerSeed, layerTensors } from "./decodeModel.ts";
 import type { FfnKind, FfnLayerWeights, FfnMicroBatch, FfnPlan } from "./ffnLayout.ts";
 import { madeIn, receiveSteps, sendSteps } from "./messageTensors.ts";
-import { type PreparationTask, prepareShared, requireMemory } from "./preparation.ts";
+import { prepareShared, requireMemory } from "./preparation.ts";
 import type { FfnStages } from "./stages.ts";
 
 /**

@@ -1,6 +1,8 @@
 import type { Arena, Buffer } from "../kernels/arena.ts";
+
 import { type KernelExports, kernelFunction } from "../kernels/exports.ts";
 import { shareOf } from "../kernels/program.ts";
+import type { PreparationTask } from "../kernels/weights.ts";
 import { InfeasibleError } from "../units/errors.ts";
 import type { WireTensor } from "./stages.ts";
 
@@ -12,9 +14,6 @@ export interface Preparation {
   readonly cleared: readonly Buffer[];
   readonly scratch: readonly Buffer[];
 }
-
-/** Something to be made, in the scratch at hand. */
-export type PreparationTask = (scratch: number) => void;
 
 /**
  * All that was allocated since `begin` is cleared, but for weights, which are made whole, and for what peers write, who may be ahead.

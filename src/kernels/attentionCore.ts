@@ -54,7 +54,7 @@ export function workOf({ dims, cache }: CoreBuffers): ReturnType<typeof coreWork
 }
 
 /** Samples heads of the first and the last sequence (all of them where there are few) against the float64 reference. */
-function checkCore(memory: WebAssembly.Memory, core: CoreBuffers): Check {
+export function checkCore(memory: WebAssembly.Memory, core: CoreBuffers): Check {
   const { batch, kvHeads, queryHeads, groupHeads } = core.dims;
   const { keyDim, kvTokens } = core.cache;
   const work = queryHeads * keyDim * kvTokens.reduce((sum, tokens) => sum + tokens, 0);

@@ -277,7 +277,7 @@ export function moeLayerCase(shape: MoeLayerShape): KernelCase {
     return worst(
       rows.flatMap((token) => {
         const input = readRow(memory, x, token);
-        const z = boundedNorm(input, readRow(memory, norm, 0), shape.epsilon);
+        const z = boundedNorm(exactly(input), readRow(memory, norm, 0), shape.epsilon);
         const { check: choice, weights } = checkRouted(memory, router, token, z);
         const parts: Bounded[] = shared === undefined ? [] : [sharedPart(memory, shared, z, columns)];
         for (let slot = 0; slot < topK; slot++) {

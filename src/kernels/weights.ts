@@ -129,6 +129,9 @@ export function packScratchBytes(k: number): number {
   return panelColumns * rowBytes(k);
 }
 
+/** Something to be made before a run, in the scratch at hand. */
+export type PreparationTask = (scratch: number) => void;
+
 const packKernels: Readonly<Record<WeightDtype, string>> = {
   f32: "packPanelF32",
   int8: "packPanelInt8",

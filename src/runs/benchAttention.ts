@@ -1,14 +1,17 @@
 import { attentionCoreCase } from "../kernels/attentionCore.ts";
 import { attentionLayerCase } from "../kernels/attentionLayer.ts";
 import type { AttentionCoreShape } from "../kernels/attentionShape.ts";
+import { projectionColumns } from "../kernels/attentionWidths.ts";
+import { unevenWidth } from "../kernels/decodeAttention.ts";
 import { blockTokens } from "../kernels/kvCache.ts";
 import { kvFormats } from "../kernels/kvFormat.ts";
-import type { AttentionSpec, MfaSpec, SoftmaxSpec } from "../model/card.ts";
+import type { AttentionSpec, SoftmaxSpec } from "../model/card.ts";
 import type { KernelRow } from "../record/benchRows.ts";
 import { attendedTokens, type KvFormat } from "../workload/kv-cache.ts";
 import { attentionFlopsPerCachedToken } from "../workload/per-token.ts";
 import { layerTerms, type Term } from "../workload/terms.ts";
 import { timesText, traceReduction } from "./benchTrace.ts";
+import { decodeAttentionOf } from "./decodeModel.ts";
 import {
   columnScaleBytes,
   type Modeled,
@@ -48,12 +51,13 @@ export function attentionRow(kernel: "attention.core" | "attention.layer", conte
     terms: modeledTerms(termsOf(kernel, context)),
     ...(isLayer ? {} : { term: "attention.core" as const }),
   };
-  if (!isLayer && attention.kind !== "linear") return { ...planned, ...coreRun(attention, context) };
-  if (isLayer && attention.kind === "mfa") return { ...planned, ...layerRun(attention, context) };
-  return {
-    ...planned,
-    unsupported: `there is no ${kernel} kernel of ${kindText(attention)}: its modeled numbers stand alone`,
-  };
+  if (isLayer) return { ...planned, ...layerRun(context) };
+  if (attention.kind !== "linear") return { ...planned, ...coreRun(attention, context) };
+  return { ...planned, unsupported: unsupportedText(kernel, `${attention.rule} linear attention`) };
+}
+
+function unsupportedText(kernel: string, lacks: string): string {
+  return `there is no ${kernel} kernel of ${lacks}: its modeled numbers stand alone`;
 }
 
 type Run = Pick<PlannedRow, "build" | "trace">;
@@ -81,7 +85,7 @@ function coreShape(attention: SoftmaxSpec, context: RowContext): AttentionCoreSh
   const { settings, setting, dtype, kvDtype } = context;
   const { queryHeads, span } = attention;
   const attended = attendedOf(context);
-  const before = span.kind === "sliding" ? (setting.kvTokens - attended) % blockTokens : 0;
+  const before = tokensBefore(context);
   const shape = {
     ...{ batch: setting.batch, kvTokens: attended + before, queryHeads, dtype, kvDtype, seed: settings.seed },
     ...(before > 0 ? { span } : {}),
@@ -95,34 +99,53 @@ function coreShape(attention: SoftmaxSpec, context: RowContext): AttentionCoreSh
   return { ...shape, kvHeads, headDim, ...(hasSinks ? { sinks: "perHead" } : {}) };
 }
 
-function layerRun(attention: MfaSpec, { settings, card, setting, dtype, kvDtype }: RowContext): Run {
-  const { queryHeads, kvHeads, headDim, queryRank, ropeTheta } = attention;
-  const { batch, kvTokens } = setting;
-  const { hidden, rmsNormEpsilon: epsilon } = card;
+/** Traced on a shorter context; what a sliding or chunked layer does not see is left out as in coreShape. */
+function layerRun(context: RowContext): Run | Pick<PlannedRow, "unsupported"> {
+  const { settings, card, setting, dtype, kvDtype } = context;
+  const attention = layerAttention(context);
+  if (attention.kind === "none") return { unsupported: unsupportedText("attention.layer", attention.lacks) };
+  const { batch } = setting;
+  const attended = attendedOf(context);
+  const before = tokensBefore(context);
+  const common = { batch, hidden: card.hidden, epsilon: card.rmsNormEpsilon, weightDtype: dtype, kvDtype };
+  const whole = { kind: "full" } as const;
   const shape = {
-    ...{ batch, kvTokens, queryHeads, kvHeads, headDim, hidden, queryRank, ropeTheta, epsilon, dtype, kvDtype },
-    seed: settings.seed,
+    ...{ ...common, seed: settings.seed, kvTokens: attended + before },
+    attention: before > 0 ? attention : { ...attention, span: whole },
   };
-  const traced = Math.min(kvTokens, tracedTokens);
+  const traced = Math.min(attended, tracedTokens);
   return {
     build: () => attentionLayerCase(shape),
-    trace: () => ({
-      kernelCase: attentionLayerCase({ ...shape, kvTokens: traced }),
-      ...(traced === kvTokens
-        ? {}
-        : { shape: `batch=${batch} kvTokens=${traced}, KV bytes times ${timesText(kvTokens / traced)}` }),
-    }),
+    trace: () =>
+      traced === attended
+        ? { kernelCase: attentionLayerCase(shape) }
+        : {
+            kernelCase: attentionLayerCase({ ...shape, kvTokens: traced, attention: { ...attention, span: whole } }),
+            shape: `batch=${batch} kvTokens=${traced}, KV bytes times ${timesText(attended / traced)}`,
+          },
   };
+}
+
+/** The typical layer's attention as kernels compute it, or what they lack for it. */
+function layerAttention({ card }: RowContext): ReturnType<typeof decodeAttentionOf> {
+  const attention = decodeAttentionOf(card, typicalLayer(card).attention);
+  if (attention.kind === "none") return attention;
+  const uneven = unevenWidth(attention);
+  if (uneven === undefined) return attention;
+  return { kind: "none", lacks: `${uneven.field} = ${uneven.value}, which is no multiple of 8` };
+}
+
+/** Tokens that a sliding layer does not see any more, in the block that its window begins in. */
+function tokensBefore(context: RowContext): number {
+  const { attention } = typicalLayer(context.card);
+  if (attention.kind === "linear" || attention.span.kind !== "sliding") return 0;
+  return (context.setting.kvTokens - attendedOf(context)) % blockTokens;
 }
 
 /** Cached tokens that a query of the typical layer attends to. */
 function attendedOf({ card, setting }: RowContext): number {
   const { attention } = typicalLayer(card);
   return attention.kind === "linear" ? setting.kvTokens : attendedTokens(attention.span, setting.kvTokens);
-}
-
-function kindText(attention: AttentionSpec): string {
-  return attention.kind === "linear" ? `${attention.rule} attention` : attention.kind;
 }
 
 function termsOf(kernel: string, { card, setting }: RowContext, format: KvFormat = "values"): readonly Term[] {
@@ -132,21 +155,18 @@ function termsOf(kernel: string, { card, setting }: RowContext, format: KvFormat
 }
 
 function modeledOf(kernel: string, context: RowContext): Modeled {
-  const { card, dtype, kvDtype } = context;
-  const layer = typicalLayer(card);
+  const { kvDtype } = context;
   const values = totalOf(termsOf(kernel, context));
   const stored = totalOf(termsOf(kernel, context, kvFormats[kvDtype].dtype === "int8" ? "scaledValues" : "values"));
-  const scales =
-    dtype === "int8" && kernel === "attention.layer"
-      ? columnScaleBytes * layerColumns(layer.attention, card.hidden)
-      : 0;
-  return { flops: values.flops, valueBytes: values.bytes, storedBytes: stored.bytes + scales };
+  const beside = kernel === "attention.layer" ? besideWeightsBytes(context) : 0;
+  return { flops: values.flops, valueBytes: values.bytes, storedBytes: stored.bytes + beside };
 }
 
-/** Output columns of all projections of an MFA layer. */
-function layerColumns(attention: AttentionSpec, hidden: number): number {
-  if (attention.kind !== "mfa") return 0;
-  return attention.queryRank + (2 * attention.kvHeads + attention.queryHeads) * attention.headDim + hidden;
+/** What stands beside the weights of a layer's projections: in int8 scale and sum of each column. */
+function besideWeightsBytes(context: RowContext): number {
+  const attention = layerAttention(context);
+  if (attention.kind === "none" || context.dtype === "f32") return 0;
+  return columnScaleBytes * projectionColumns(attention, context.card.hidden);
 }
 
 function headsText(attention: AttentionSpec): string {
@@ -164,8 +184,10 @@ function headFields(attention: AttentionSpec): Partial<KernelRow> {
   switch (attention.kind) {
     case "linear":
       return {};
-    case "mla":
-      return { queryHeads: attention.queryHeads };
+    case "mla": {
+      const { queryHeads, queryRank } = attention;
+      return { queryHeads, ...(queryRank === null ? {} : { queryRank }) };
+    }
     default: {
       const { queryHeads, kvHeads, headDim } = attention;
       return { queryHeads, kvHeads, headDim, ...(attention.kind === "mfa" ? { queryRank: attention.queryRank } : {}) };

@@ -1,4 +1,5 @@
-import type { DecodeAttention, DecodeFfn, DecodeModel, DecodeRope } from "../afd/decodeWork.ts";
+import type { DecodeFfn, DecodeModel } from "../afd/decodeWork.ts";
+import type { DecodeAttention, DecodeRope } from "../kernels/decodeAttention.ts";
 import type { AttentionSpec, FfnSpec, ModelCard } from "../model/card.ts";
 import { InfeasibleError } from "../units/errors.ts";
 
@@ -20,30 +21,32 @@ const neighbourTypes: ReadonlySet<string> = new Set(["llama4_text", "ernie4_5", 
  * @throws InfeasibleError where the model has something that no stage computes yet.
  */
 export function decodeModelOf(card: ModelCard, choice: DecodeModelChoice): DecodeModel {
-  const refuse = (what: string): never => {
-    throw new InfeasibleError(`${card.name} has ${what}, which no stage of the pipeline computes yet`);
-  };
   return {
     hidden: card.hidden,
     epsilon: card.rmsNormEpsilon,
     layers: card.layers.map(({ attention, ffn }) => ({
-      attention: attentionOf(attention, pairsOf(card, attention), refuse),
+      attention: attentionOf(card, attention),
       ffn: ffnOf(ffn, choice),
     })),
     ...choice,
   };
 }
 
-type Refuse = (what: string) => never;
-
-function pairsOf({ modelType }: ModelCard, { kind }: AttentionSpec): DecodeRope["pairs"] {
-  return kind === "mla" || neighbourTypes.has(modelType) ? "neighbours" : "halves";
+function attentionOf(card: ModelCard, attention: AttentionSpec): DecodeAttention {
+  const computed = decodeAttentionOf(card, attention);
+  if (computed.kind !== "none") return computed;
+  throw new InfeasibleError(`${card.name} has ${computed.lacks}, which no stage of the pipeline computes yet`);
 }
 
-function attentionOf(attention: AttentionSpec, pairs: DecodeRope["pairs"], refuse: Refuse): DecodeAttention {
-  if (attention.kind === "linear") return refuse(`${attention.rule} linear attention`);
+/** A layer's attention as kernels compute it, or what they have no kernels for. */
+export function decodeAttentionOf(
+  card: ModelCard,
+  attention: AttentionSpec,
+): DecodeAttention | { readonly kind: "none"; readonly lacks: string } {
+  if (attention.kind === "linear") return { kind: "none", lacks: `${attention.rule} linear attention` };
   const { queryHeads, ropeTheta, ropeDims, span } = attention;
-  const shared = { queryHeads, rope: { theta: ropeTheta, dims: ropeDims, pairs }, span };
+  const rope = { theta: ropeTheta, dims: ropeDims, pairs: pairsOf(card, attention) };
+  const shared = { queryHeads, rope, span };
   switch (attention.kind) {
     case "mfa": {
       const { kvHeads, headDim, queryRank } = attention;
@@ -56,10 +59,14 @@ function attentionOf(attention: AttentionSpec, pairs: DecodeRope["pairs"], refus
     }
     default: {
       const { kvHeads, headDim, qkNorm, bias, sinks } = attention;
-      if (attention.outputGate) refuse("output gates in its attention");
+      if (attention.outputGate) return { kind: "none", lacks: "output gates in its attention" };
       return { kind: "grouped", ...shared, kvHeads, headDim, queryRank: undefined, qkNorm, bias, sinks };
     }
   }
+}
+
+function pairsOf({ modelType }: ModelCard, { kind }: AttentionSpec): DecodeRope["pairs"] {
+  return kind === "mla" || neighbourTypes.has(modelType) ? "neighbours" : "halves";
 }
 
 function ffnOf(ffn: FfnSpec, { zipfExponent }: DecodeModelChoice): DecodeFfn {

@@ -1,16 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { type AttentionPlan, coreDims } from "../../src/afd/attentionLayout.ts";
-import type {
-  AttentionLayerWeights,
-  GroupedWeights,
-  LatentWeights,
-  Projection,
-} from "../../src/afd/attentionWeights.ts";
-import type { DecodeModel, DecodeRope, GroupedAttention, LatentAttention } from "../../src/afd/decodeWork.ts";
+import { type AttentionPlan, cachedTokens } from "../../src/afd/attentionLayout.ts";
+import type { AttentionLayerWeights } from "../../src/afd/attentionWeights.ts";
+import type { DecodeModel } from "../../src/afd/decodeWork.ts";
 import type { Rows } from "../../src/kernels/activations.ts";
 import { readRow } from "../../src/kernels/activations.ts";
-import type { CoreBuffers } from "../../src/kernels/attentionBuffers.ts";
 import { coreReference } from "../../src/kernels/attentionCore.ts";
+import { coreOf } from "../../src/kernels/attentionLayerSteps.ts";
+import { coreDimsOf } from "../../src/kernels/attentionRows.ts";
+import type { GroupedWeights, LatentWeights, Projection } from "../../src/kernels/attentionWeights.ts";
 import {
   type Bounded,
   compare,
@@ -18,6 +15,7 @@ import {
   float32Tolerance,
   requantizedTolerance,
 } from "../../src/kernels/case.ts";
+import type { DecodeRope, GroupedAttention, LatentAttention } from "../../src/kernels/decodeAttention.ts";
 import { type Experts, expertReference } from "../../src/kernels/experts.ts";
 import type { KvCache } from "../../src/kernels/kvCache.ts";
 import {
@@ -27,7 +25,7 @@ import {
   boundedTotal,
   exactly,
 } from "../../src/kernels/reference/bounded.ts";
-import { dot, matmul, rmsNorm, rope, round7 } from "../../src/kernels/reference/linear.ts";
+import { dot, matmul, rmsNorm, round7 } from "../../src/kernels/reference/linear.ts";
 import { readKv, type StoredKv } from "../../src/kernels/reference/storedKv.ts";
 import { checkRouted, type Router } from "../../src/kernels/router.ts";
 import { targets } from "../../src/kernels/target.ts";
@@ -185,11 +183,11 @@ function coreOutput(
 ): Float64Array {
   const { tokens, scale } = seenByQuery(attention, position + 1);
   const attended = plan.work.kvTokens.map(() => tokens);
-  const dims = { ...coreDims(plan.work, attention, first(plan.shares).sequences, 2), attended, scale };
-  const sinks = weights.heads.kind === "grouped" ? weights.heads.sinks : undefined;
-  expect(sinks !== undefined).toBe(attention.kind === "grouped" && attention.sinks);
-  const kind = plan.kinds[weights.kind] as AttentionPlan["kinds"][number];
-  const core: CoreBuffers = { dims, cache, q: kind.q, out: kind.out, sinks, ...kind.coreScratch };
+  const full = cachedTokens(plan.work, first(plan.shares).sequences, 2);
+  const dims = { ...coreDimsOf(plan.work.model, attention, full), attended, scale };
+  const rows = plan.kinds[weights.kind] as AttentionPlan["kinds"][number];
+  const core = coreOf({ weights, rows }, cache, dims);
+  expect(core.sinks !== undefined).toBe(attention.kind === "grouped" && attention.sinks);
   return coreReference(memory, core, stored, sequence * attention.queryHeads + head, query);
 }
 
@@ -212,8 +210,12 @@ function turned(x: Float64Array, position: number, { theta, dims, pairs }: Decod
   const apart = (i: number): number => (pairs === "halves" ? i : Math.floor(i / 2) + (i % 2) * half);
   const ordered = new Float64Array(dims);
   for (let i = 0; i < dims; i++) ordered[apart(i)] = x[i] as number;
-  const rotated = rope(ordered, position, theta);
-  return x.map((value, i) => (i < dims ? (rotated[apart(i)] as number) : value));
+  return x.map((value, i) => {
+    if (i >= dims) return value;
+    const angle = position * theta ** (-(apart(i) % half) / half);
+    const other = ordered[(apart(i) + half) % dims] as number;
+    return value * Math.cos(angle) + (apart(i) < half ? -other : other) * Math.sin(angle);
+  });
 }
 
 function seenBy({ weightDtype }: DecodeModel, values: Float64Array): Float64Array {
@@ -242,7 +244,11 @@ function ffnError(cluster: HandCluster, layer: number, sequence: number, shard: 
   if (tokens.tokens.kind !== "f32" || sums.sums.kind !== "f32") throw new Error("messages are rounded");
   const { output } = stateOf(cluster, layer, 1);
   const weights = sender.layers[layer] as AttentionLayerWeights;
-  const normed = boundedNorm(readRow(sent, output, sequence), readRow(sent, weights.ffnNorm, 0), model.epsilon);
+  const normed = boundedNorm(
+    exactly(readRow(sent, output, sequence)),
+    readRow(sent, weights.ffnNorm, 0),
+    model.epsilon,
+  );
   const z = exactly(readRow(memory, tokens.tokens.rows, sequence));
   const columns = Array.from({ length: model.hidden }, (_, column) => column);
   const parts: Bounded[] = [];

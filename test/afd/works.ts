@@ -1,13 +1,6 @@
 import fc from "fast-check";
-import type {
-  DecodeFfn,
-  DecodeModel,
-  DecodeRope,
-  DecodeWork,
-  GroupedAttention,
-  LatentAttention,
-  MessageFormat,
-} from "../../src/afd/decodeWork.ts";
+import type { DecodeFfn, DecodeModel, DecodeWork, MessageFormat } from "../../src/afd/decodeWork.ts";
+import type { DecodeRope, GroupedAttention, LatentAttention } from "../../src/kernels/decodeAttention.ts";
 import type { Share } from "../../src/kernels/program.ts";
 import type { RouterRule } from "../../src/kernels/routerRule.ts";
 
@@ -140,7 +133,7 @@ const anyPairs = fc.constantFrom("halves" as const, "neighbours" as const);
 
 const rankOf = (eights: number): number | undefined => (eights === 0 ? undefined : eights * 8);
 
-const anyGrouped: fc.Arbitrary<GroupedAttention> = fc
+export const anyGrouped: fc.Arbitrary<GroupedAttention> = fc
   .record({
     ...{ kvHeads: whole(1, 3), group: whole(1, 3), headDim: fc.constantFrom(8, 16), rank: whole(0, 3) },
     ...{ pairs: anyPairs, turned: whole(0, 4), span: anySpan },
@@ -151,7 +144,7 @@ const anyGrouped: fc.Arbitrary<GroupedAttention> = fc
     rope: { theta: 10000, dims: (headDim * turned) / 4, pairs },
   }));
 
-const anyLatent: fc.Arbitrary<LatentAttention> = fc
+export const anyLatent: fc.Arbitrary<LatentAttention> = fc
   .record({
     ...{ queryHeads: whole(1, 4), rank: whole(0, 3), latent: whole(1, 4), nope: whole(1, 2), turned: whole(1, 2) },
     ...{ value: whole(1, 2), pairs: anyPairs, span: anySpan },

@@ -7,7 +7,8 @@ import { matmulCase } from "../../src/kernels/matmul.ts";
 import { expertMatmulCase, moeLayerCase } from "../../src/kernels/moe.ts";
 import { routerCase } from "../../src/kernels/router.ts";
 import { targets } from "../../src/kernels/target.ts";
-import { dtypes, edgeCases, plainRule, weightDtypes } from "./edgeCases.ts";
+import { anyGrouped, anyLatent } from "../afd/works.ts";
+import { edgeCases, plainRule, weightDtypes } from "./edgeCases.ts";
 import {
   bufferOf,
   checked,
@@ -21,7 +22,6 @@ import {
   strayBytes,
 } from "./machine.ts";
 
-const dtype = fc.constantFrom(...dtypes);
 const weightDtype = fc.constantFrom(...weightDtypes);
 const seed = fc.integer({ min: 0, max: 1000 });
 const upTo = (max: number) => fc.integer({ min: 1, max });
@@ -131,32 +131,23 @@ describe.each(targets)("kernels of target %s", (target) => {
       );
     });
 
-    it("attentionLayer equals its reference", () => {
+    it("attentionLayer equals its reference: any grouping, low ranks, latents, norms, biases, sinks, spans", () => {
       const shapes = fc.record({
         batch: upTo(3),
         kvTokens: upTo(270),
-        kvHeads: upTo(2),
-        groupHeads: upTo(5),
-        panels: upTo(3),
-        rankPanels: upTo(4),
+        attention: fc.oneof(anyGrouped, anyLatent),
         hidden: upTo(60),
-        dtype,
+        weightDtype,
+        kvDtype: fc.constantFrom(...kvDtypes),
         seed,
       });
       fc.assert(
-        fc.property(shapes, ({ groupHeads, panels, rankPanels, ...shape }) => {
-          const kernelCase = attentionLayerCase({
-            ...shape,
-            queryHeads: shape.kvHeads * groupHeads,
-            headDim: panels * 8,
-            queryRank: rankPanels * 8,
-            ropeTheta: 10_000,
-            epsilon: 1e-5,
-          });
+        fc.property(shapes, (shape) => {
+          const kernelCase = attentionLayerCase({ ...shape, epsilon: 1e-5 });
           expect(checked(machine, kernelCase)).toMatchObject({ ok: true });
           expect(strayBytes(machine, kernelCase)).toBe(0);
         }),
-        runs,
+        { ...runs, numRuns: 120 },
       );
     });
 

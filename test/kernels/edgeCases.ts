@@ -1,13 +1,14 @@
 import { attentionCoreCase } from "../../src/kernels/attentionCore.ts";
-import { attentionLayerCase } from "../../src/kernels/attentionLayer.ts";
+import { type AttentionLayerShape, attentionLayerCase } from "../../src/kernels/attentionLayer.ts";
 import type { AttentionCoreShape } from "../../src/kernels/attentionShape.ts";
 import type { KernelCase } from "../../src/kernels/case.ts";
+import type { GroupedAttention, LatentAttention } from "../../src/kernels/decodeAttention.ts";
 import { kvDtypes, kvFormats } from "../../src/kernels/kvFormat.ts";
 import { matmulCase } from "../../src/kernels/matmul.ts";
 import { expertMatmulCase, type MoeLayerShape, moeLayerCase } from "../../src/kernels/moe.ts";
 import { routerCase } from "../../src/kernels/router.ts";
 import type { RouterRule } from "../../src/kernels/routerRule.ts";
-import type { Dtype, WeightDtype } from "../../src/kernels/weights.ts";
+import { computeDtype, type Dtype, type WeightDtype } from "../../src/kernels/weights.ts";
 import { wireCase } from "../../src/kernels/wire.ts";
 
 /** A kernel at a shape on the edge of something: 1, odd, not a multiple of a vector, a block or a tile. */
@@ -26,8 +27,8 @@ export const weightDtypes: readonly WeightDtype[] = ["f32", "int8", "int4"];
 /** Every kernel of `cases` at its edge shapes, in all dtypes that it has. */
 export function edgeCases(): EdgeCase[] {
   return [
-    ...dtypes.flatMap((dtype) => [...cores(dtype), ...layers(dtype)]),
-    ...weightDtypes.flatMap((dtype) => [...matmuls(dtype), ...experts(dtype), ...moeLayers(dtype)]),
+    ...dtypes.flatMap(cores),
+    ...weightDtypes.flatMap((dtype) => [...matmuls(dtype), ...layers(dtype), ...experts(dtype), ...moeLayers(dtype)]),
     ...routers(),
     ...messages(),
   ];
@@ -102,24 +103,57 @@ function coresOf(dtype: Dtype): Omit<AttentionCoreShape, "dtype" | "seed">[] {
   ];
 }
 
-function layers(dtype: Dtype): EdgeCase[] {
-  const shapes = [
-    { batch: 1, kvTokens: 1, queryHeads: 1, kvHeads: 1, headDim: 8, hidden: 1, queryRank: 8 },
-    { batch: 2, kvTokens: 2, queryHeads: 3, kvHeads: 1, headDim: 16, hidden: 13, queryRank: 24 },
-    { batch: 1, kvTokens: 255, queryHeads: 4, kvHeads: 1, headDim: 8, hidden: 36, queryRank: 16 },
-    { batch: 3, kvTokens: 256, queryHeads: 5, kvHeads: 1, headDim: 8, hidden: 64, queryRank: 32 },
-    { batch: 2, kvTokens: 257, queryHeads: 6, kvHeads: 2, headDim: 24, hidden: 70, queryRank: 40 },
+/** Layers of MFA, of every option of grouped attention, and of latents, with weights stored so. */
+function layers(dtype: WeightDtype): EdgeCase[] {
+  const kvDtype = computeDtype(dtype);
+  const shapes: readonly Omit<AttentionLayerShape, "weightDtype" | "seed" | "epsilon">[] = [
+    { batch: 1, kvTokens: 1, hidden: 1, kvDtype, attention: mfa(1, 8, 8) },
+    { batch: 2, kvTokens: 2, hidden: 13, kvDtype, attention: mfa(3, 16, 24) },
+    { batch: 1, kvTokens: 255, hidden: 36, kvDtype, attention: mfa(4, 8, 16) },
+    { batch: 3, kvTokens: 256, hidden: 64, kvDtype, attention: mfa(5, 8, 32) },
+    { batch: 2, kvTokens: 257, hidden: 70, kvDtype, attention: { ...mfa(6, 24, 40), kvHeads: 2 } },
+    { batch: 2, kvTokens: 9, hidden: 17, kvDtype, attention: gqa },
+    { batch: 2, kvTokens: 300, hidden: 40, kvDtype, attention: { ...gqa, qkNorm: true, bias: true, sinks: true } },
+    {
+      ...{ batch: 1, kvTokens: 270, hidden: 19, kvDtype },
+      attention: { ...gqa, bias: true, span: { kind: "sliding", tokens: 12 }, rope: { ...gqa.rope, dims: 0 } },
+    },
+    {
+      ...{ batch: 2, kvTokens: 1100, hidden: 8, kvDtype },
+      attention: { ...gqa, span: { kind: "chunked", tokens: 1090 }, rope: { ...gqa.rope, pairs: "neighbours" } },
+    },
+    { batch: 1, kvTokens: 1, hidden: 5, kvDtype, attention: mla },
+    { batch: 3, kvTokens: 258, hidden: 33, kvDtype, attention: mla },
+    { batch: 2, kvTokens: 40, hidden: 24, kvDtype, attention: { ...mla, queryRank: undefined, queryHeads: 1 } },
   ];
-  const stored = kvDtypes.filter((kvDtype) => kvFormats[kvDtype].dtype === dtype);
-  const inFormats = stored.map((kvDtype) => ({
-    ...{ batch: 2, kvTokens: 258, queryHeads: 4, kvHeads: 1, headDim: 16, hidden: 40, queryRank: 16, kvDtype },
-  }));
+  const stored = kvDtypes.filter((name) => kvFormats[name].dtype === kvDtype && name !== kvDtype);
+  const inFormats = stored.flatMap((name) =>
+    [mfa(4, 16, 16), gqa, mla].map((attention) => ({ batch: 2, kvTokens: 258, hidden: 40, kvDtype: name, attention })),
+  );
   return [...shapes, ...inFormats].map((shape, index) => ({
-    name: `attentionLayer ${dtype} ${text(shape)}`,
-    build: () => attentionLayerCase({ ...shape, dtype, seed: index, ropeTheta: 500_000, epsilon: 1e-5 }),
+    name: `attentionLayer ${dtype} ${text({ ...shape })}`,
+    build: () => attentionLayerCase({ ...shape, weightDtype: dtype, seed: index, epsilon: 1e-5 }),
     output: "out",
   }));
 }
+
+const plainHeads = { kind: "grouped", span: { kind: "full" }, qkNorm: false, bias: false, sinks: false } as const;
+
+/** Step-3's attention in small: one KV head, a query of low rank. */
+export function mfa(queryHeads: number, headDim: number, queryRank: number): GroupedAttention {
+  const rope = { theta: 500_000, dims: headDim, pairs: "halves" } as const;
+  return { ...plainHeads, queryHeads, kvHeads: 1, headDim, queryRank, rope };
+}
+
+const gqa: GroupedAttention = {
+  ...{ ...plainHeads, queryHeads: 6, kvHeads: 2, headDim: 16, queryRank: undefined },
+  rope: { theta: 10_000, dims: 12, pairs: "halves" },
+};
+
+const mla: LatentAttention = {
+  ...{ kind: "latent", queryHeads: 3, queryRank: 16, kvRank: 24, nopeHeadDim: 16, ropeHeadDim: 8, valueHeadDim: 8 },
+  ...{ rope: { theta: 10_000, dims: 8, pairs: "neighbours" }, span: { kind: "full" } },
+};
 
 function experts(dtype: WeightDtype): EdgeCase[] {
   const shapes = [

@@ -12,7 +12,7 @@ import { runSteps } from "../../src/kernels/program.ts";
 import type { Target } from "../../src/kernels/target.ts";
 import { lineBytesOf, productFlops, touchedBytes } from "../../src/kernels/work.ts";
 import { type CountedPart, countParts, totalCounts } from "../../src/measure/countParts.ts";
-import { edgeCases, plainRule, weightDtypes } from "../kernels/edgeCases.ts";
+import { edgeCases, mfa, plainRule, weightDtypes } from "../kernels/edgeCases.ts";
 
 const lineBytes = 64;
 
@@ -63,8 +63,8 @@ describe("counts of any shape, told apart", () => {
 describe("terms", () => {
   it("of an attention layer: projections, core, and what is in no formula", () => {
     const kernelCase = attentionLayerCase({
-      ...{ batch: 3, kvTokens: 17, queryHeads: 4, kvHeads: 1, headDim: 16, hidden: 40, queryRank: 24 },
-      ...{ ropeTheta: 1e4, epsilon: 1e-5, dtype: "f32", seed: 1 },
+      ...{ batch: 3, kvTokens: 17, hidden: 40, attention: mfa(4, 16, 24), epsilon: 1e-5 },
+      ...{ weightDtype: "f32", kvDtype: "f32", seed: 1 },
     });
     const parts = countsOf("relaxed", kernelCase).parts;
     expect(flopsOf(parts, "attention.projections")).toBe(2 * 3 * (40 * (24 + 32) + 24 * 64 + 64 * 40));

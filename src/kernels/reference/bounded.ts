@@ -1,5 +1,6 @@
 import { type Bounded, float32Tolerance } from "../case.ts";
-import { type Activation, activate, rmsNorm, roundHalfEven } from "./linear.ts";
+import type { KvDtype } from "../kvFormat.ts";
+import { type Activation, activate, dot, pairsOf, type ReferenceRope, rmsNorm, roundHalfEven, turn } from "./linear.ts";
 
 /** How a kernel adds up: in float32, term by term, or in int32, exactly. */
 export type Chain = "float32" | "int32";
@@ -39,10 +40,55 @@ export function boundedMatmul(
   return y;
 }
 
-/** x / sqrt(mean(x^2) + epsilon) w of values that are exact. */
-export function boundedNorm(x: Float64Array, weight: Float64Array, epsilon: number): Bounded {
-  const values = rmsNorm(x, weight, epsilon);
-  return { values, errors: values.map((value) => float32Tolerance(x.length) * Math.abs(value)) };
+/** x / sqrt(mean(x^2) + epsilon) w. Errors of x pass through, and move what all of x is divided by. */
+export function boundedNorm(x: Bounded, weight: Float64Array, epsilon: number): Bounded {
+  const values = rmsNorm(x.values, weight, epsilon);
+  const width = x.values.length;
+  const meanSquare = dot(x.values, x.values) / width + epsilon;
+  const moved = x.values.reduce((sum, value, i) => sum + Math.abs(value) * (x.errors[i] as number), 0);
+  const ofDivisor = moved / width / meanSquare;
+  const errors = values.map((value, i) => {
+    const passed = (Math.abs(weight[i] as number) * (x.errors[i] as number)) / Math.sqrt(meanSquare);
+    return passed + (float32Tolerance(width) + ofDivisor) * Math.abs(value);
+  });
+  return { values, errors };
+}
+
+/** RoPE of one head at a position: the tables' cosines and sines, both products and their sum are rounded. */
+export function boundedRope(x: Bounded, position: number, rope: ReferenceRope): Bounded {
+  const values = turn(x.values, position, rope);
+  const sizes = x.values.map((value) => Math.abs(value));
+  const { magnitude } = rope.frequencies;
+  const errors = x.errors.slice();
+  for (const [one, other] of pairsOf(rope)) {
+    const size = ((sizes[one] as number) + (sizes[other] as number)) * magnitude;
+    const passed = ((x.errors[one] as number) + (x.errors[other] as number)) * magnitude;
+    for (const i of [one, other]) errors[i] = passed + 4 * halfUlp * size + leastError;
+  }
+  return { values, errors };
+}
+
+/**
+ * Float32 values as a cache holds them: off by half a step of its format, which in bf16 and fp8 is relative, in int8 and int4 a share of
+ * the largest value.
+ */
+export function boundedStored(values: Float64Array, kvDtype: KvDtype): Bounded {
+  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const errorOf = (value: number): number => {
+    switch (kvDtype) {
+      case "f32":
+        return 0;
+      case "bf16":
+        return 2 ** -8 * Math.abs(value) + leastError;
+      case "fp8":
+        return Math.max(2 ** -4 * Math.abs(value), 2 ** -10, Math.abs(value) - 448);
+      case "int8":
+        return (0.5 + fewRoundings * 127) * (largest / 127) + leastError;
+      case "int4":
+        return (0.5 + fewRoundings * 7) * (largest / 7) + leastError;
+    }
+  };
+  return { values, errors: values.map(errorOf) };
 }
 
 /** act(gate) x up: the farthest of the corners that gate and up may stand at. */

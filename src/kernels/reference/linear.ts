@@ -20,18 +20,30 @@ export function rmsNorm(x: Float64Array, weight: Float64Array, epsilon: number):
   return x.map((value, i) => value * factor * (weight[i] as number));
 }
 
-/** Rotate-half RoPE of one head at a position: pairs (i, i + half), angle position x theta^(-2i / headDim). */
-export function rope(x: Float64Array, position: number, theta: number): Float64Array {
-  const half = x.length / 2;
-  const out = new Float64Array(x.length);
-  for (let i = 0; i < half; i++) {
-    const angle = position * theta ** (-i / half);
-    const low = x[i] as number;
-    const high = x[i + half] as number;
-    out[i] = low * Math.cos(angle) - high * Math.sin(angle);
-    out[i + half] = high * Math.cos(angle) + low * Math.sin(angle);
+/** How RoPE turns the first elements of a head: angles a position of the pairs, and which elements are a pair. */
+export interface ReferenceRope {
+  readonly frequencies: { readonly anglePerPosition: Float64Array; readonly magnitude: number };
+  /** Pairs (i, i + half), or neighbours (2 i, 2 i + 1). */
+  readonly pairs: "halves" | "neighbours";
+}
+
+/** RoPE of one head at a position; elements behind the pairs stay. */
+export function turn(x: Float64Array, position: number, rope: ReferenceRope): Float64Array {
+  const { anglePerPosition, magnitude } = rope.frequencies;
+  const out = x.slice();
+  for (const [i, [low, high]] of pairsOf(rope).entries()) {
+    const angle = position * (anglePerPosition[i] as number);
+    const [a, b] = [x[low] as number, x[high] as number];
+    out[low] = magnitude * (a * Math.cos(angle) - b * Math.sin(angle));
+    out[high] = magnitude * (b * Math.cos(angle) + a * Math.sin(angle));
   }
   return out;
+}
+
+/** The two elements of each pair. */
+export function pairsOf({ frequencies: { anglePerPosition }, pairs }: ReferenceRope): [number, number][] {
+  const half = anglePerPosition.length;
+  return Array.from({ length: half }, (_, i) => (pairs === "halves" ? [i, i + half] : [2 * i, 2 * i + 1]));
 }
 
 /** act(gate) x up: `silu` is SwiGLU, `gelu` GeGLU in its tanh form, `clampedSilu` that of gpt-oss. */

@@ -12,39 +12,46 @@ export interface StoredKv {
 const tokensPerBlock = 256;
 
 export function readKv(memory: WebAssembly.Memory, cache: KvCache, sequence: number, kvHead: number): StoredKv {
+  const count = cache.kvTokens[sequence] as number;
+  const tokens = Array.from({ length: count }, (_, position) => readToken(memory, cache, sequence, kvHead, position));
+  return {
+    keys: tokens.map(({ key }) => key),
+    values: tokens.map(({ value }) => value),
+    valueScales: Float64Array.from(tokens, ({ valueScale }) => valueScale),
+  };
+}
+
+/** One token of them. */
+export function readToken(
+  memory: WebAssembly.Memory,
+  cache: KvCache,
+  sequence: number,
+  kvHead: number,
+  position: number,
+): { readonly key: Float64Array; readonly value: Float64Array; readonly valueScale: number } {
   const { keyDim, valueDim, kvDtype, layout, scaleOffset } = cache;
-  const tokens = cache.kvTokens[sequence] as number;
   const isWhole = kvDtype === "int8" || kvDtype === "int4";
-  const valueScales = new Float64Array(tokens).fill(1);
-  const keys: Float64Array[] = [];
-  const values: Float64Array[] = [];
-  for (let position = 0; position < tokens; position++) {
-    const block = addressOfBlock(memory, cache, sequence, kvHead, Math.floor(position / tokensPerBlock));
-    const token = position % tokensPerBlock;
-    const read = readerOf(memory, kvDtype, block);
-    // K: panels of 8 tokens. Whole numbers lie in steps of 8 tokens x 4 elements, floats in steps of 8 tokens.
-    const panel = (token >> 3) * keyDim * 8;
-    const key = Float64Array.from({ length: keyDim }, (_, i) =>
-      read(panel + (isWhole ? (i >> 2) * 32 + (token & 7) * 4 + (i & 3) : i * 8 + (token & 7))),
-    );
-    const value =
-      layout === "latent"
-        ? key.slice(0, valueDim)
-        : Float64Array.from({ length: valueDim }, (_, i) => {
-            const valuePanel = keyDim * tokensPerBlock + (i >> 3) * tokensPerBlock * 8;
-            return read(valuePanel + (isWhole ? (token >> 2) * 32 + (i & 7) * 4 + (token & 3) : token * 8 + (i & 7)));
-          });
-    if (isWhole) {
-      const scales = new Float32Array(memory.buffer, block + scaleOffset, tokensPerBlock * 2);
-      const [first, second] = [scales[token] as number, scales[tokensPerBlock + token] as number];
-      for (let i = 0; i < keyDim; i++)
-        key[i] = (key[i] as number) * (layout === "latent" && i >= valueDim ? second : first);
-      valueScales[position] = layout === "latent" ? first : second;
-    }
-    keys.push(key);
-    values.push(value);
-  }
-  return { keys, values, valueScales };
+  const block = addressOfBlock(memory, cache, sequence, kvHead, Math.floor(position / tokensPerBlock));
+  const token = position % tokensPerBlock;
+  const read = readerOf(memory, kvDtype, block);
+  // K: panels of 8 tokens. Whole numbers lie in steps of 8 tokens x 4 elements, floats in steps of 8 tokens.
+  const panel = (token >> 3) * keyDim * 8;
+  const key = Float64Array.from({ length: keyDim }, (_, i) =>
+    read(panel + (isWhole ? (i >> 2) * 32 + (token & 7) * 4 + (i & 3) : i * 8 + (token & 7))),
+  );
+  const value =
+    layout === "latent"
+      ? key.slice(0, valueDim)
+      : Float64Array.from({ length: valueDim }, (_, i) => {
+          const valuePanel = keyDim * tokensPerBlock + (i >> 3) * tokensPerBlock * 8;
+          return read(valuePanel + (isWhole ? (token >> 2) * 32 + (i & 7) * 4 + (token & 3) : token * 8 + (i & 7)));
+        });
+  if (!isWhole) return { key, value, valueScale: 1 };
+  const scales = new Float32Array(memory.buffer, block + scaleOffset, tokensPerBlock * 2);
+  const [first, second] = [scales[token] as number, scales[tokensPerBlock + token] as number];
+  for (let i = 0; i < keyDim; i++)
+    key[i] = (key[i] as number) * (layout === "latent" && i >= valueDim ? second : first);
+  return { key, value, valueScale: layout === "latent" ? first : second };
 }
 
 function addressOfBlock(
