@@ -7,9 +7,18 @@ import { ROOT } from "./program.ts";
 /** Everything that the fit's result follows from beside the catalog: data, reader, model, priors, solver. */
 const INPUTS = [
   ...readdirSync(`${ROOT}src/evidence/data`).map((name) => `src/evidence/data/${name}`),
-  ...["bands", "crossValidation", "dataSchema", "fit", "fitAll", "folds", "measurement", "priors", "reader"].map(
-    (name) => `src/evidence/${name}.ts`,
-  ),
+  ...[
+    "bands",
+    "crossValidation",
+    "dataSchema",
+    "fit",
+    "fitAll",
+    "folds",
+    "hostPart",
+    "measurement",
+    "priors",
+    "reader",
+  ].map((name) => `src/evidence/${name}.ts`),
   ...["constantVector", "families", "fittedConstants", "latencyModel", "nearbyRows", "projectLatency", "tiling"].map(
     (name) => `src/theory/${name}.ts`,
   ),

@@ -2,6 +2,7 @@ import type { EngineFit, FittedConstants, WiderBands } from "../theory/fittedCon
 import { type ProjectedLatency, projectLatency } from "../theory/projectLatency.ts";
 import { KERNEL_KINDS, type KernelKind } from "../workload/kernelShape.ts";
 import { type BareFit, engineKey, familyIn, groupBy } from "./fitAll.ts";
+import { withHost } from "./hostPart.ts";
 import type { Measurement } from "./measurement.ts";
 
 /** A row that took no part in the constants that it was projected with. */
@@ -77,14 +78,15 @@ export function withoutOwn(
 
 /** The projection of a measured row, with the host's part where its time has one. */
 export function projectMeasured(measurement: Measurement, fitted: FittedConstants): ProjectedLatency {
-  const { shape, peaks, engine, hostNs } = measurement;
+  const { shape, peaks, engine, host } = measurement;
   const projected = projectLatency(shape, peaks, fitted, engine);
-  const latencyNs = projected.latencyNs + hostNs * projected.nearbyFactor;
-  const grown = latencyNs / projected.latencyNs;
+  // What neighbours were off by is of times with the host's part.
+  const kernelNs = projected.latencyNs / projected.nearbyFactor;
+  const grown = withHost(kernelNs, host) / kernelNs;
   return {
     ...projected,
-    latencyNs,
-    fixedNs: projected.fixedNs + hostNs,
+    latencyNs: projected.latencyNs * grown,
+    fixedNs: projected.fixedNs + host.addsNs,
     lowNs: projected.lowNs * grown,
     highNs: projected.highNs * grown,
   };

@@ -27,10 +27,17 @@ export const rowSchema = z.looseObject({
   source: z.string().optional(),
 });
 
-/** Whether calls were timed on the device alone (events around graph replays, a profiler) or with the host's launches. */
-const timing = z.enum(["device", "eager"]).default("device");
-
-const timed = { measuredUs: positive, dtype: z.string().min(1), kernel: z.string().optional(), timing };
+/**
+ * What a row says of its time. `timing`: whether calls were timed on the device alone (events around graph replays, a
+ * profiler) or from Python; `hostUs`: what the host takes to issue a call, while the device waits for it.
+ */
+const timed = {
+  measuredUs: positive,
+  timing: z.enum(["device", "eager"]).optional(),
+  hostUs: positive.optional(),
+  dtype: z.string().min(1),
+  kernel: z.string().optional(),
+};
 
 /** Fields of each kernel kind that has a time. */
 export const kernelRowSchemas = {

@@ -3,6 +3,7 @@ import type { KernelHardware, LatencyConstants } from "../theory/latencyModel.ts
 import { kernelLatency } from "../theory/latencyModel.ts";
 import type { TileRows } from "../theory/tiling.ts";
 import type { KernelKind, KernelShape } from "../workload/kernelShape.ts";
+import { type HostPart, withHost } from "./hostPart.ts";
 import { type Prior, priorsOf, TILE_CANDIDATES } from "./priors.ts";
 
 /** A row as the fit takes it. */
@@ -10,8 +11,7 @@ export interface FitRow {
   readonly shape: KernelShape;
   readonly hardware: KernelHardware;
   readonly measuredNs: number;
-  /** Part of the measured time that is the host's. */
-  readonly hostNs: number;
+  readonly host: HostPart;
 }
 
 /** Finds parameters near `start` that make the sum of squared residuals small. */
@@ -78,8 +78,8 @@ function fitWith(rows: readonly FitRow[], priors: readonly Prior[], tileRows: Ti
 }
 
 /** Time of a row by the model, with the host's part where it has one. */
-export function modeledNs({ shape, hardware, hostNs }: FitRow, constants: LatencyConstants): number {
-  return kernelLatency(shape, hardware, constants).latencyNs + hostNs;
+export function modeledNs({ shape, hardware, host }: FitRow, constants: LatencyConstants): number {
+  return withHost(kernelLatency(shape, hardware, constants).latencyNs, host);
 }
 
 function constantsFrom(parameters: readonly number[], priors: readonly Prior[], tileRows: TileRows): LatencyConstants {

@@ -70,8 +70,8 @@ function fitsOf(kind: KernelKind, rows: readonly Measurement[], solve: LeastSqua
 }
 
 function fitRow(measurement: Measurement): FitRow {
-  const { shape, peaks, engine, measuredNs, hostNs } = measurement;
-  return { shape, hardware: kernelHardware(peaks, familyIn(measurement), engine), measuredNs, hostNs };
+  const { shape, peaks, engine, measuredNs, host } = measurement;
+  return { shape, hardware: kernelHardware(peaks, familyIn(measurement), engine), measuredNs, host };
 }
 
 function nearbyRow(measurement: Measurement, constants: ConstantVector, names: readonly string[]): NearbyRow {

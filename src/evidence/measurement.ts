@@ -1,5 +1,6 @@
 import type { AcceleratorPeaks } from "../theory/families.ts";
 import { type KernelShape, shapeDimensions } from "../workload/kernelShape.ts";
+import type { HostPart } from "./hostPart.ts";
 
 /** A kernel time that others measured on a real accelerator. */
 export interface Measurement {
@@ -13,17 +14,10 @@ export interface Measurement {
   readonly engine: string;
   readonly shape: KernelShape;
   readonly measuredNs: number;
-  /** What of the time is the host's: launches of calls that were timed eagerly. */
-  readonly hostNs: number;
+  readonly host: HostPart;
   /** False where the source does not say for certain which accelerator it was: such a row takes part in no fit. */
   readonly certain: boolean;
 }
-
-/**
- * What a call of an attention kernel costs the host when it is timed eagerly from Python.
- * @source InferSim's H20 tables of one kernel: the least time is 10 us in the file timed on the device, 26 us in the others
- */
-export const EAGER_HOST_NS = 16_000;
 
 /** Shapes that differ in their rows alone: one product's matrix, one cache's heads, one layer's experts. */
 export function shapeFamily({ shape }: Measurement): string {

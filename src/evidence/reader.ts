@@ -12,7 +12,8 @@ import {
   rowSchema,
   type StatedPeaks,
 } from "./dataSchema.ts";
-import { EAGER_HOST_NS, engineName, type Measurement } from "./measurement.ts";
+import { hostPartOf } from "./hostPart.ts";
+import { engineName, type Measurement } from "./measurement.ts";
 
 /** A row that could not be read: the others are used. */
 export interface RowFault {
@@ -95,10 +96,10 @@ function readRow(row: DataRow, place: Place, read: Collected): void {
       file: place.file,
       row: place.row,
       peaks,
-      engine: engineName(row.kernel ?? baseName(place.file)),
+      engine: engineName(row.kernel ?? sourceName(place.data.source.repo) ?? baseName(place.file)),
       shape: shapeOf(kernelRow, operand, kvBytes ?? 2),
       measuredNs: kernelRow.measuredUs * 1e3,
-      hostNs: kernelRow.timing === "eager" ? EAGER_HOST_NS : 0,
+      host: hostPartOf(kernelRow, place.data.source.repo, row.source),
       certain: row.gpuCertain !== false,
     });
   }
@@ -172,17 +173,27 @@ function elementBytes(dtype: string): number | undefined {
 
 const BYTES: Readonly<Record<string, number>> = { bf16: 2, fp16: 2, fp8: 1, int8: 1, fp4: 0.5, int4: 0.5 };
 
-/** A file without its folder and ending stands for the kernel where its rows name none. */
+/** The name of a repository stands for the kernel where rows name none: `microsoft/vidur` is vidur. */
+function sourceName(repo: string | undefined): string | undefined {
+  return repo?.match(/^[\w.-]+\/([\w.-]+)$/)?.[1];
+}
+
+/** Else the file, without its folder and ending. */
 function baseName(file: string): string {
   return file.replace(/^.*[\\/]/, "").replace(/\.json$/, "");
 }
 
-/** As flags name accelerators: without the maker, in lower case. */
+/** As flags name accelerators: without the maker, and without form and memory where the catalog knows the rest. */
 function acceleratorName(gpu: string): string {
-  return gpu
+  const name = gpu
     .toLowerCase()
-    .replace(/^((nvidia|amd|huawei|ascend|instinct)\s+)+/, "")
+    .replace(/^((nvidia|amd|huawei|ascend|instinct)[\s_-]+)+/, "")
     .trim();
+  const words = name.split(/[\s_-]+/);
+  const known = acceleratorNames();
+  const whole = words.join("-");
+  if (known.includes(whole)) return whole;
+  return words.find((word) => known.includes(word)) ?? name;
 }
 
 /** Peaks that the file states, for all of its rows or by accelerator, else the catalog's; cores and cache are the catalog's. */

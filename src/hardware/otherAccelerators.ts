@@ -6,6 +6,8 @@ const ASCEND_MEASURED = "published kernel times of a 910B (hudingyi688/aiconfigu
 const ASCEND_910B2 = "assumed: a 910B2's, as of 910b";
 const CDNA_3 = "AMD CDNA 3 white paper, MI300X";
 const MI300X = "AMD Instinct MI300X data sheet, without sparsity";
+const MI210 = "AMD Instinct MI210 data sheet, without sparsity";
+const CDNA_2 = "AMD CDNA 2 white paper, one graphics compute die";
 const ND_MI300X = "Microsoft Learn, ND MI300X v5: 8 GPUs, each with an InfiniBand NIC of 400 Gb/s";
 const TPU_V5E = "Google Cloud documentation, TPU v5e";
 const TPU_V6E = "Google Cloud documentation, TPU v6e";
@@ -19,6 +21,14 @@ export const OTHER_ACCELERATORS: readonly Accelerator[] = [
     memoryBytesPerSecond: [1.6e12, `${ASCEND_376}: ${ASCEND_MEASURED} reach 1.50 TB/s`],
     l2Bytes: [192 * MEBIBYTE, ASCEND_910B2],
     cores: [24, ASCEND_910B2],
+  }),
+  sourced("mi210", MI210, {
+    peakInt8FlopsPerSecond: [1.81e14],
+    peakBf16FlopsPerSecond: [1.81e14],
+    memoryBytesPerSecond: [1.6384e12],
+    memoryBytes: [64e9],
+    l2Bytes: [8 * MEBIBYTE, CDNA_2],
+    cores: [104],
   }),
   sourced("mi300x", MI300X, {
     usdPerHour: [

@@ -1,5 +1,4 @@
 import { availableParallelism } from "node:os";
-import { startTaskPool } from "../host/pool.ts";
 import type { ProgressEvent } from "./settings.ts";
 
 /** Tasks to be worked on, on this thread or on several. */
@@ -43,6 +42,8 @@ async function sweepOnThreads<Task, Result>({
   signal,
   onDone,
 }: Sweep<Task, Result>): Promise<readonly (Result | undefined)[]> {
+  // A single point needs no pool, and its library takes a while to load.
+  const { startTaskPool } = await import("../host/pool.ts");
   const pool = startTaskPool(workerUrl, threads);
   try {
     return await Promise.all(

@@ -40,7 +40,7 @@ describe("the fit", () => {
       shape,
       hardware: HARDWARE,
       measuredNs: kernelLatency(shape, HARDWARE, TRUE_CONSTANTS).latencyNs,
-      hostNs: 0,
+      host: { addsNs: 0, leastNs: 0 },
     }),
   );
 

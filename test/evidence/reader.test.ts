@@ -53,7 +53,7 @@ describe("a file of measurements", () => {
     [{ ...GEMM, n: undefined }, "n"],
     [{ ...GEMM, k: 1.5 }, "k"],
     [{ ...GEMM, dtype: "tf99" }, "dtype"],
-    [{ ...GEMM, gpu: "MI210" }, "peaksUsed"],
+    [{ ...GEMM, gpu: "MI100" }, "peaksUsed"],
     [{ kernelKind: "gemm" }, "gpu"],
     ["no row", "row"],
   ])("names what is wrong with %j and uses the others", (wrong, field) => {
@@ -67,6 +67,23 @@ describe("a file of measurements", () => {
     expect(readMeasurements(file(unnamed), "/some/folder/vidur.json").measured[0]?.engine).toBe("vidur");
     const amd = { ...file({ ...GEMM, gpu: "AMD Instinct MI300X" }) };
     expect(readMeasurements(amd, "own.json").measured[0]?.peaks.name).toBe("mi300x");
+  });
+
+  it("takes a repository's name for it where the file names one", () => {
+    const { kernel: _, ...unnamed } = GEMM;
+    const own = { source: { repo: "microsoft/vidur" }, rows: [unnamed] };
+    expect(readMeasurements(own, "holdout.json").measured[0]?.engine).toBe("vidur");
+  });
+
+  it.each([
+    ["NVIDIA H200 SXM", "h200"],
+    ["H100-SXM5-80GB", "h100"],
+    ["RTX 4090", "rtx-4090"],
+    ["Ascend 910B", "910b"],
+    ["some card", "some card"],
+  ])("knows %s", (gpu, name) => {
+    const stated = { ...file({ ...GEMM, gpu }), peaksUsed: { memGBps: 1000, bf16TFLOPS: 100 } };
+    expect(readMeasurements(stated, "own.json").measured[0]?.peaks.name).toBe(name);
   });
 
   it("counts rows without a kernel time", () => {
