@@ -13,6 +13,7 @@ import {
   parseSeed,
   parseTokens,
 } from "../units/parse.ts";
+import type { ContextOptions } from "./contextOptions.ts";
 import { parseFailures, parseOutages, parseStragglers } from "./disturbanceOptions.ts";
 import { type NamedExperts, parseExperts } from "./expertOptions.ts";
 import { parseJitter } from "./jitterOption.ts";
@@ -20,7 +21,7 @@ import { parseModel } from "./modelingOptions.ts";
 import { type OutputOptions, requireKnown } from "./output.ts";
 
 /** Options of `simulate`, as commander gives them. */
-export interface SimulateOptions extends OutputOptions {
+export interface SimulateOptions extends OutputOptions, ContextOptions {
   deploy: string;
   model?: string;
   config?: string;
@@ -34,7 +35,6 @@ export interface SimulateOptions extends OutputOptions {
   attentionOn: string;
   ffnOn: string;
   cards?: string;
-  context: string;
   batch: string;
   microBatches: string;
   net?: string;
@@ -70,7 +70,16 @@ export interface SimulateOptions extends OutputOptions {
 /** What the options say, but for files, which are read elsewhere. */
 export type Parsed = Omit<
   SimulateSettings,
-  "attentionOn" | "ffnOn" | "requests" | "record" | "experts" | "signal" | "onProgress" | "onSlice"
+  | "attentionOn"
+  | "ffnOn"
+  | "contexts"
+  | "contextSpread"
+  | "requests"
+  | "record"
+  | "experts"
+  | "signal"
+  | "onProgress"
+  | "onSlice"
 > & {
   readonly requests: (Omit<RequestChoice, "arrivals"> & { readonly arrivals: Arrivals }) | undefined;
   readonly record: Omit<RecordChoice, "document"> | undefined;
@@ -97,7 +106,6 @@ export function parseSimulate(options: SimulateOptions): Parsed {
     settings: options.set,
     attentionCards: cards.A,
     ffnCards: cards.F,
-    contexts: parseSweep(options.context, parseTokens, "--context"),
     batches: parseSweep(options.batch, parseCount, "--batch"),
     microBatchCounts: parseSweep(options.microBatches, parseCount, "--micro-batches"),
     stages,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { contextKeys } from "./contextKeys.ts";
 import { amount, quantity, text, whole } from "./quantity.ts";
 
 const SIDES = ["attention", "ffn", "network", "roundTrip", "compute"] as const;
@@ -41,16 +42,7 @@ export const deploymentPlanRowSchema = z.strictObject({
     "fraction",
     "Tokens of the busiest FFN card's experts over the mean, by chance and by popularity; absent without experts.",
   ).optional(),
-  contextVariation: amount(
-    "modeled",
-    "fraction",
-    "Deviation of contexts over their mean; absent where all are alike.",
-  ).optional(),
-  busiestContextTokens: amount(
-    "modeled",
-    "tokens",
-    "Mean context of the sequences on the attention card that has the longest ones; absent where all are alike.",
-  ).optional(),
+  ...contextKeys,
   attentionPrecision: z
     .enum(["auto", "bf16"])
     .meta({ description: "auto: FP8 where the card has it, over the model's 8-bit cache; bf16: a 16-bit cache." }),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { contextKeys } from "./contextKeys.ts";
 import { amount, text, whole } from "./quantity.ts";
 
 /** What a simulated deployment reaches, beside the closed form over the same stage times. */
@@ -18,7 +19,8 @@ export const simulateRowSchema = z.strictObject({
   }),
   microBatches: whole("Micro-batches under way."),
   batch: whole("Sequences of all micro-batches at most, one token each in a step."),
-  contextTokens: whole("Cached tokens of a sequence that the stage times are for."),
+  contextTokens: whole("Cached tokens of a sequence that the stage times are for, the mean where they differ."),
+  ...contextKeys,
   layers: whole("Layers of a decode step."),
   steps: whole("Steps that were counted, of all micro-batches."),
   seed: whole("Seed of all random numbers.", 0),

@@ -1,4 +1,4 @@
-import { lognormalVariation, uniformVariation } from "../theory/contextSpread.ts";
+import { busiestContextFactor, type Contexts, lognormalVariation, uniformVariation } from "../theory/contextSpread.ts";
 import type { Efficiency } from "../theory/efficiency.ts";
 import { formatPercent } from "../units/format.ts";
 
@@ -11,9 +11,11 @@ export type ContextSpread =
   /** As in a file: the deviation over the mean. */
   | { readonly kind: "recorded"; readonly path: string; readonly variation: number };
 
-/** The deviation of contexts over their mean. */
-export function variationOf(spread: ContextSpread): number {
-  switch (spread.kind) {
+/** The deviation of contexts over their mean; 0 where they are all alike. */
+export function variationOf(spread: ContextSpread | undefined): number {
+  switch (spread?.kind) {
+    case undefined:
+      return 0;
     case "lognormal":
       return lognormalVariation(spread.sigma);
     case "uniform":
@@ -21,6 +23,31 @@ export function variationOf(spread: ContextSpread): number {
     case "recorded":
       return spread.variation;
   }
+}
+
+/** The contexts of a batch's sequences. */
+export function contextsOf(batch: {
+  readonly contextTokens: number;
+  readonly contextSpread: ContextSpread | undefined;
+}): Contexts {
+  return { contextTokens: batch.contextTokens, contextVariation: variationOf(batch.contextSpread) };
+}
+
+/** What a row says of contexts that differ; nothing where they are alike. */
+export interface ContextKeys {
+  readonly contextVariation?: number;
+  readonly busiestContextTokens?: number;
+}
+
+/** @param sequences of a micro-batch on each attention card */
+export function busiestContext(
+  { contextTokens, contextVariation = 0 }: Contexts,
+  { contextQuantile }: Pick<Efficiency, "contextQuantile">,
+  sequences: number,
+): ContextKeys {
+  if (contextVariation === 0) return {};
+  const factor = busiestContextFactor(contextVariation, contextQuantile, sequences);
+  return { contextVariation, busiestContextTokens: contextTokens * factor };
 }
 
 /** What is said about a spread below a table. */

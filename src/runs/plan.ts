@@ -151,7 +151,7 @@ function tasksOf(
   }
   const alike = {
     card,
-    contextVariation: settings.contextSpread === undefined ? 0 : variationOf(settings.contextSpread),
+    contextVariation: variationOf(settings.contextSpread),
     objective: settings.objective,
     attentionOn: sideOf("--attention-on", settings.attentionOn, usable),
     ffnOn: sideOf("--ffn-on", settings.ffnOn, usable),

@@ -3,10 +3,10 @@ import type { CutPlanRow, DeploymentPlanRow, FrontPlanRow, PlanRow, TurnPlanRow 
 import type { PlanAnswer, RankedPlan, Turn } from "../simulate/plan.ts";
 import { CUTS, type Plan, type PlanQuestion } from "../simulate/planQuestion.ts";
 import { stageSums } from "../simulate/planStages.ts";
-import { busiestContextFactor } from "../theory/contextSpread.ts";
 import { plainHottestExpertLoad } from "../theory/expertParallel.ts";
 import { hottestExpertLoad } from "../theory/ffnStage.ts";
 import { formatPercent } from "../units/format.ts";
+import { busiestContext, type ContextKeys } from "./contextSpread.ts";
 import { deploymentName } from "./planNames.ts";
 
 /** An answer as rows: deployments, what bounds cut, what would turn the choice, and the front. */
@@ -127,17 +127,10 @@ function hottestOf(plan: Plan, { card, efficiency }: PlanQuestion): Pick<Deploym
   };
 }
 
-/** Where contexts differ. */
-function busiestOf(
-  plan: Plan,
-  { contextTokens, contextVariation = 0, efficiency }: PlanQuestion,
-): Pick<DeploymentPlanRow, "contextVariation" | "busiestContextTokens"> {
-  if (contextVariation === 0) return {};
+function busiestOf(plan: Plan, question: PlanQuestion): ContextKeys {
   const attention = plan.kind === "plain" ? { ...plan.deployment, instances: 1 } : plan.deployment.attention;
   const cards = attention.instances * attention.cards;
-  const sequences = Math.ceil(plan.microBatchTokens / cards);
-  const factor = busiestContextFactor(contextVariation, efficiency.contextQuantile, sequences);
-  return { contextVariation, busiestContextTokens: contextTokens * factor };
+  return busiestContext(question, question.efficiency, Math.ceil(plan.microBatchTokens / cards));
 }
 
 const BOUNDS: Readonly<Record<Plan["bound"], string>> = {

@@ -3,9 +3,10 @@ import { DOCUMENT_SCHEMA } from "../record/document.ts";
 import type { SimulateDocument } from "../record/schemas.ts";
 import type { SimulateRow } from "../record/simulateRows.ts";
 import { InvalidInputError } from "../units/errors.ts";
+import { spreadNote } from "./contextSpread.ts";
 import { recordEnvironment } from "./environment.ts";
 import { popularityNote } from "./expertChoice.ts";
-import { simulatedUse } from "./simulatedUse.ts";
+import { type SimulatedUse, simulatedUse } from "./simulatedUse.ts";
 import {
   type PointOutcome,
   type PointTask,
@@ -34,6 +35,7 @@ const POINTS_PER_THREAD = 4;
  * @throws InvalidInputError on what cannot be simulated, InfeasibleError where no point's cache fits
  */
 export async function simulate(settings: SimulateSettings): Promise<SimulateOutcome> {
+  checkSpread(settings);
   const use = await simulatedUse(settings);
   const points = pointsOf(settings);
   const { signal, onProgress, onSlice } = settings;
@@ -61,7 +63,7 @@ export async function simulate(settings: SimulateSettings): Promise<SimulateOutc
       environment: recordEnvironment(),
       rows: ranked(done.map(({ row }) => row)),
       notes: [
-        ...notesOf(settings),
+        ...notesOf(settings, use),
         ...new Set(done.flatMap((one) => one.notes)),
         ...notes,
         ...use.notes,
@@ -69,6 +71,24 @@ export async function simulate(settings: SimulateSettings): Promise<SimulateOutc
       ],
     },
   };
+}
+
+/** @throws InvalidInputError on a spread of contexts beside times or requests that it says nothing of */
+function checkSpread({ contextSpread, stages, record, requests }: SimulateSettings): void {
+  if (contextSpread === undefined) return;
+  const field = "--context-spread";
+  if (requests !== undefined) {
+    const expected =
+      "a steady batch: requests have contexts of their own, which --prompt-spread or --arrivals make differ";
+    throw new InvalidInputError({ field, value: "beside requests", expected });
+  }
+  if (stages === undefined && record === undefined) return;
+  const value = `beside ${stages === undefined ? "--from" : "--stage"}`;
+  throw new InvalidInputError({
+    field,
+    value,
+    expected: "modeled stage times: those given are of the contexts that they are for",
+  });
 }
 
 /** The module that a thread runs; beside this file, as source or as built. */
@@ -126,14 +146,15 @@ function ranked(rows: readonly UnrankedRow[]): SimulateRow[] {
     .map(({ kind, ...row }, index) => ({ kind, rank: index + 1, ...row }));
 }
 
-function notesOf(settings: SimulateSettings): string[] {
-  const { requests, stages, record, networkLatencyNs, linkKind, experts } = settings;
+function notesOf(settings: SimulateSettings, { efficiency }: SimulatedUse): string[] {
+  const { requests, stages, record, networkLatencyNs, linkKind, contextSpread, experts } = settings;
   return [
     requests === undefined
       ? "Simulated: full micro-batches of constant contexts; filling and draining of the pipeline are not counted. TTFT is excluded: there is no prefill."
       : "Simulated: requests join at the end of any step and leave when done, their prompts being in the cache already. TTFT is excluded from TPOT, and with it the wait for a first step.",
     `boundNs is modeled: the closed form, max(m × attention, m × FFN, m × busiest link, round trip) over all layers.`,
     stageNote(settings),
+    ...(contextSpread === undefined ? [] : [spreadNote(contextSpread, efficiency)]),
     ...(experts === undefined ? [] : [popularityNote(experts)]),
     ...(networkLatencyNs === 0 && (stages !== undefined || record !== undefined)
       ? ["No latency was given: a transfer keeps its links busy all of its time."]

@@ -8,6 +8,7 @@ import { expertLoads } from "../simulate/expertLoad.ts";
 import { clusterLinkUse } from "../simulate/linkKind.ts";
 import { pipelineTime } from "../theory/pipeline.ts";
 import { InvalidInputError } from "../units/errors.ts";
+import { busiestContext, contextsOf } from "./contextSpread.ts";
 import { popularityFor } from "./expertChoice.ts";
 import { arrivingDecoding, type ReadyPoint, steadyDecoding } from "./simulateDecoding.ts";
 import { cardsOf, checkCache, type SimulatedUse } from "./simulatedUse.ts";
@@ -161,6 +162,11 @@ async function rowOf(point: ReadyPoint, watch: PointWatch): Promise<UnrankedRow 
     microBatches: cluster.microBatches,
     batch: settings.batch,
     contextTokens: settings.contextTokens,
+    ...busiestContext(
+      contextsOf(settings),
+      use.efficiency,
+      Math.ceil(settings.batch / cluster.microBatches / attentionCards),
+    ),
     layers: cluster.layers.length,
     steps,
     seed: settings.seed,

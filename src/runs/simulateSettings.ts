@@ -3,6 +3,7 @@ import type { DecodeRequest, RandomArrivals } from "../simulate/arrivals.ts";
 import type { Cluster, Outage } from "../simulate/cluster.ts";
 import type { LinkKind } from "../simulate/linkKind.ts";
 import type { Jitter } from "../simulate/random.ts";
+import type { ContextSpread } from "./contextSpread.ts";
 import type { ExpertChoice } from "./expertChoice.ts";
 import type { HardwareItem } from "./hardware.ts";
 import type { RecordChoice } from "./measuredStages.ts";
@@ -68,6 +69,8 @@ export interface SimulateConditions {
   readonly latencyJitterNs: number;
   readonly jitter: Jitter;
   readonly stragglers: readonly Straggler[];
+  /** How contexts differ from that of a point; undefined: not at all. Of modeled stage times and a steady batch. */
+  readonly contextSpread: ContextSpread | undefined;
   /** How popular experts are; undefined: all alike. */
   readonly experts: ExpertChoice | undefined;
   readonly outages: readonly Outage[];
@@ -85,6 +88,7 @@ export interface SimulateConditions {
 /** One deployment under one load. */
 export interface SimulatePoint {
   readonly deployment: InstanceCounts;
+  /** Cached tokens of a sequence, the mean where they differ. */
   readonly contextTokens: number;
   /** Sequences of all micro-batches together. */
   readonly batch: number;

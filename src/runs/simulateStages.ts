@@ -6,6 +6,7 @@ import { cardNetworkBytesPerSecond, dispatchBytesPerToken, linkRates } from "../
 import type { PipelineTimes, TransferTimes } from "../theory/pipeline.ts";
 import { layerKinds, stageRates, stageTimes } from "../theory/stageTimes.ts";
 import { InvalidInputError } from "../units/errors.ts";
+import { variationOf } from "./contextSpread.ts";
 import { type MeasuredStages, measuredAttention, measuredFfn, type RecordRows } from "./measuredStages.ts";
 import { typicalLayer } from "./plannedRow.ts";
 import type { SimulatedUse } from "./simulatedUse.ts";
@@ -139,6 +140,7 @@ function timesByTheory(
   const rates = stageRates({
     card,
     contextTokens,
+    contextVariation: variationOf(settings.contextSpread),
     deployment: {
       attention: {
         accelerator: networked(attention, attentionCards),

@@ -5,6 +5,7 @@ import type { Efficiency } from "../theory/efficiency.ts";
 import { InfeasibleError } from "../units/errors.ts";
 import { formatBytes } from "../units/format.ts";
 import { kvBytesReadPerToken } from "../workload/kv-cache.ts";
+import { busiestContext, contextsOf } from "./contextSpread.ts";
 import { modelsAndHardware } from "./inUse.ts";
 import { type MeasuredStages, measuredStages } from "./measuredStages.ts";
 import { cardNotes } from "./models.ts";
@@ -76,7 +77,9 @@ export function checkCache(counts: InstanceCounts, settings: PointSettings, use:
   const { batch, contextTokens, requests, stages, kvTokensPerInstance } = settings;
   if (room === undefined || requests !== undefined || (stages !== undefined && kvTokensPerInstance === undefined))
     return;
-  const neededTokens = (batch / counts.attentionInstances) * contextTokens;
+  const sequences = batch / counts.attentionInstances;
+  const busiest = busiestContext(contextsOf(settings), use.efficiency, Math.ceil(sequences / settings.attentionCards));
+  const neededTokens = sequences * (busiest.busiestContextTokens ?? contextTokens);
   if (neededTokens <= room) return;
   const tokenBytes = kvBytesReadPerToken(use.card, contextTokens) / contextTokens;
   throw new InfeasibleError(

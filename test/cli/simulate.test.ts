@@ -251,6 +251,32 @@ describe("simulate", () => {
     rmSync(path);
   });
 
+  it("takes as long as the card with the longest contexts where they differ, and looks whether they fit", async () => {
+    const words = ["--context", "16k", "--batch", "1536", "--steps", "2"];
+    const [alike] = await rowsOf(words);
+    expect(alike).not.toHaveProperty("busiestContextTokens");
+    const spread = ["--context-spread", "lognormal=0.8"];
+    const [differing] = await rowsOf([...words, ...spread]);
+    expect(differing?.contextVariation).toBeCloseTo(Math.sqrt(Math.expm1(0.64)), 12);
+    expect(differing?.busiestContextTokens).toBeGreaterThan(1.1 * 16384);
+    expect(differing?.tpotNs).toBeGreaterThan(1.05 * (alike?.tpotNs ?? 0));
+    const [median] = await rowsOf([...words, ...spread, "--set", "efficiency.contextQuantile=0.5"]);
+    expect(median).toMatchObject({ busiestContextTokens: 16384, tpotNs: alike?.tpotNs });
+    const full = ["--batch", "9000", "--steps", "1"];
+    expect((await run(["simulate", ...full])).exitCode).toBe(0);
+    expect((await run(["simulate", ...full, "--context-spread", "lognormal=2"])).err).toMatch(/the cache does not fit/);
+  });
+
+  it("takes contexts that differ from a file", async () => {
+    const path = join(folder, "contexts.csv");
+    writeFileSync(path, "contextTokens,sequences\n2048,3\n10240,1\n");
+    const [row] = await rowsOf(["--steps", "1", "--context-spread", path]);
+    expect(row).toMatchObject({ contextTokens: 4096, contextVariation: Math.sqrt(3) / 2 });
+    const both = await run(["simulate", "--context-spread", path, "--context", "4k"]);
+    expect(both.err).toMatch(/--context: expected nothing beside a file in --context-spread/);
+    rmSync(path);
+  });
+
   it("reads requests from a file, and names a hole in it", async () => {
     const arrivals = join(folder, "requests.csv");
     writeFileSync(arrivals, "arrivalSeconds,promptTokens,outputTokens\n0,4000,20\n0.01,3000,10\n");
@@ -293,6 +319,18 @@ describe("simulate", () => {
     [["--link", "mesh"], 2, /--link: expected one of duplex, shared, pair/],
     [["--batch", "12..3"], 2, /--batch: expected a range/],
     [["--context", "1..200", "--batch", "6101..6200"], 2, /20000 combinations/],
+    [["--context-spread", "logn=1"], 2, /--context-spread: expected lognormal=SIGMA, uniform/],
+    [
+      [...GIVEN, "--context-spread", "uniform=1"],
+      2,
+      /--context-spread: expected modeled stage times.*"beside --stage"/,
+    ],
+    [
+      [...RECORD, "--context-spread", "uniform=1"],
+      2,
+      /--context-spread: expected modeled stage times.*"beside --from"/,
+    ],
+    [["--rate", "5", "--context-spread", "uniform=1"], 2, /--context-spread: expected a steady batch: requests have/],
     [["--threads", "0"], 2, /--threads: expected a whole number/],
     [["--batch", "384,768", "--svg", join(tmpdir(), "a.svg")], 2, /--svg: expected one of each, got "with 2 comb/],
     [["--deploy", "0A2F"], 2, /--deploy: expected attention and FFN instances, at least one of each/],

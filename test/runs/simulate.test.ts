@@ -25,6 +25,7 @@ const SETTINGS: SimulateSettings = {
   latencyJitterNs: 0,
   jitter: { kind: "lognormal", sigma: 0.1 },
   stragglers: [],
+  contextSpread: undefined,
   experts: { kind: "zipf", exponent: 0.3 },
   outages: [],
   failures: {},

@@ -2,15 +2,8 @@ import type { Command } from "commander";
 import type { PlanDocument } from "../../record/schemas.ts";
 import type { PlanSettings } from "../../runs/plan.ts";
 import { InvalidInputError } from "../../units/errors.ts";
-import {
-  parseCount,
-  parseDurationNs,
-  parseList,
-  parseNames,
-  parseNumber,
-  parseSeed,
-  parseTokens,
-} from "../../units/parse.ts";
+import { parseCount, parseDurationNs, parseList, parseNames, parseSeed } from "../../units/parse.ts";
+import { type ChosenContexts, CONTEXT_SPREAD_HELP, type ContextOptions, readContexts } from "../contextOptions.ts";
 import { EXPERT_LOAD_HELP, type ExpertOptions, parseExperts, readExperts, ZIPF_HELP } from "../expertOptions.ts";
 import { setOption } from "../modelingOptions.ts";
 import {
@@ -26,11 +19,9 @@ import {
 import type { CommandContext, Terminal } from "../terminal.ts";
 import { watchedRun } from "../watchedRun.ts";
 
-interface PlanOptions extends OutputOptions, ExpertOptions {
+interface PlanOptions extends OutputOptions, ExpertOptions, ContextOptions {
   model?: string;
   config?: string;
-  context?: string;
-  contextSpread?: string;
   tpot: string;
   hardware?: string;
   attentionOn?: string;
@@ -76,8 +67,6 @@ const MOST_MICRO_BATCHES = 16;
 const MOST_COPIES = 8;
 const MOST_NAMED = 100;
 const MOST_THREADS = 1024;
-/** Beyond it one context in a thousand is longer than all others together. */
-const MOST_SIGMA = 2;
 
 /** `afdbench plan`: the best deployments within a TPOT, and whether to disaggregate at all. */
 export function addPlan(program: Command, context: CommandContext): void {
@@ -87,7 +76,7 @@ export function addPlan(program: Command, context: CommandContext): void {
     .option("--model <name>", "model of the catalog")
     .option("--config <file>", "config.json or model card instead")
     .option("--context <list>", "cached tokens of a sequence, the mean where they differ (default: 8k)")
-    .option("--context-spread <kind>", "how they differ: lognormal=SIGMA, uniform=SHARE, or a CSV file of contexts")
+    .option("--context-spread <kind>", CONTEXT_SPREAD_HELP)
     .option("--tpot <list>", "mean time per output token at most; every combination of lists is planned", "50ms")
     .option("--hardware <list>", `accelerators: ${HARDWARE_HELP}`)
     .option("--attention-on <names>", "of these, where attention may stand (default: all)")
@@ -113,7 +102,7 @@ export function addPlan(program: Command, context: CommandContext): void {
       const hardware = options.hardware === undefined ? [] : parseNames(options.hardware, "--hardware");
       const { readHardware } = await import("../../runs/hardware.ts");
       const experts = await readExperts(parseExperts(options));
-      const read = { hardware: await readHardware(hardware), experts, contexts: await contextsOf(options) };
+      const read = { hardware: await readHardware(hardware), experts, contexts: await readContexts(options, "8k") };
       const settings = resolvePlan(options, read);
       const output = await resolveOutput(options, "plan");
       const { document, interrupted } = await planned(settings, options, context.terminal);
@@ -140,7 +129,7 @@ async function planned(
 /** What files say. */
 interface PlanFiles extends Pick<PlanSettings, "hardware"> {
   readonly experts: PlanSettings["experts"] | undefined;
-  readonly contexts: Pick<PlanSettings, "contexts" | "contextSpread">;
+  readonly contexts: ChosenContexts;
 }
 
 function resolvePlan(options: PlanOptions, { hardware, experts, contexts }: PlanFiles): PlanSettings {
@@ -172,45 +161,6 @@ function resolvePlan(options: PlanOptions, { hardware, experts, contexts }: Plan
     top: within(parseCount(options.top, "--top"), "--top", MOST_NAMED),
     settings: options.set,
   };
-}
-
-/** Means and how contexts differ from them; a file has a mean of its own. */
-async function contextsOf({ context, contextSpread }: PlanOptions): Promise<PlanFiles["contexts"]> {
-  const spread = contextSpread === undefined ? undefined : parseSpread(contextSpread);
-  if (spread?.kind !== "file") {
-    const contexts = parseList(context ?? "8k", parseTokens, "--context");
-    return spread === undefined ? { contexts } : { contexts, contextSpread: spread };
-  }
-  if (context !== undefined) {
-    const expected = "nothing beside a file in --context-spread, which has a mean of its own";
-    throw new InvalidInputError({ field: "--context", value: context, expected });
-  }
-  const { readContextSpread } = await import("../../runs/contextSpreadFile.ts");
-  const { contextTokens, contextVariation } = await readContextSpread(spread.path);
-  return {
-    contexts: [contextTokens],
-    contextSpread: { kind: "recorded", path: spread.path, variation: contextVariation },
-  };
-}
-
-type NamedSpread =
-  | Exclude<NonNullable<PlanSettings["contextSpread"]>, { kind: "recorded" }>
-  | { readonly kind: "file"; readonly path: string };
-
-function parseSpread(text: string): NamedSpread {
-  const [, kind, size = ""] = /^(lognormal|uniform)=(.*)$/s.exec(text.trim()) ?? [];
-  switch (kind) {
-    case "lognormal":
-      return { kind, sigma: parseNumber(size, "--context-spread lognormal", [0, MOST_SIGMA]) };
-    case "uniform":
-      return { kind, share: parseNumber(size, "--context-spread uniform", [0, 1]) };
-    default: {
-      if (/\.csv$/i.test(text.trim())) return { kind: "file", path: text };
-      const expected = "lognormal=SIGMA, uniform=SHARE, or a file whose name ends in .csv";
-      const known = ["lognormal", "uniform"];
-      throw new InvalidInputError({ field: "--context-spread", value: text, expected, known });
-    }
-  }
 }
 
 function choiceOf({ model, config }: PlanOptions): PlanSettings["model"] {

@@ -6,6 +6,7 @@ import type { SimulateOutcome } from "../../runs/simulate.ts";
 import type { InstanceCounts, RequestChoice, SimulateSettings } from "../../runs/simulateSettings.ts";
 import { InvalidInputError } from "../../units/errors.ts";
 import { parseCount } from "../../units/parse.ts";
+import { CONTEXT_SPREAD_HELP, readContexts } from "../contextOptions.ts";
 import { EXPERT_LOAD_HELP, readExperts, ZIPF_HELP } from "../expertOptions.ts";
 import { setOption } from "../modelingOptions.ts";
 import { addOutputOptions, addSvgOption, emit, resolveOutput, saveFigure } from "../output.ts";
@@ -27,6 +28,7 @@ Examples:
   $ afdbench simulate ${STAGE} --straggler A0=1.2 --zipf 0.3
   $ afdbench simulate ${STAGE} --fail F1@200ms+50ms --trace t.json
   $ afdbench simulate --deploy 2A2F,3A2F --batch '1536..12288*2' --context 4k,8k
+  $ afdbench simulate --context 8k --context-spread lognormal=0.5 --batch 1536
   $ afdbench simulate ${STAGE} --rate 500 --burst 8 --decode 256
   $ afdbench simulate ${STAGE} --rate 500 --decode-spread lognormal=1
   $ afdbench simulate ${STAGE} --mtbf 30s+200ms --steps 2000
@@ -51,7 +53,8 @@ export function addSimulate(program: Command, context: CommandContext): void {
     .option("--attention-on <name>", "accelerator of the attention side", "h800")
     .option("--ffn-on <name>", "accelerator of the FFN side", "h800")
     .option("--cards <count>", "cards of an instance, or A=COUNT,F=COUNT (default: 8; measured: 1)")
-    .option("--context <list>", "cached tokens of a sequence that the times are for", "4k")
+    .option("--context <list>", "cached tokens of a sequence, the mean where they differ (default: 4k)")
+    .option("--context-spread <kind>", CONTEXT_SPREAD_HELP)
     .option("--batch <list>", "sequences of all micro-batches together", "6144")
     .option("--micro-batches <list>", "micro-batches under way", "3")
     .option("--net <rate>", "network of an instance, one direction (default: its accelerators')")
@@ -144,6 +147,8 @@ async function resolveSimulate(options: SimulateOptions): Promise<Resolved> {
   const { requests, record } = parsed;
   return {
     ...parsed,
+    contextSpread: undefined,
+    ...(await readContexts(options, "4k")),
     attentionOn,
     ffnOn,
     experts: await readExperts(parsed.experts),
