@@ -1,8 +1,10 @@
+import { setImmediate } from "node:timers/promises";
 import type { Target } from "../kernels/target.ts";
 import { acceleratorLevels } from "../measure/cacheLevels.ts";
 import { type HierarchyTraffic, MEMORY_LEVEL, traceLevels } from "../measure/levelTraffic.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import { type KernelShape, kernelWork, shapeText } from "../workload/kernelShape.ts";
+import type { ProgressEvent } from "./settings.ts";
 import { type StandIn, standInFor } from "./standIn.ts";
 
 /** What our kernels execute and bring from memory in place of an accelerator's. */
@@ -15,18 +17,45 @@ export interface MeasuredWork {
   readonly text: string;
 }
 
-/** Counts kernels for accelerators, each kernel and cache once. */
-export type MeasureWork = (shape: KernelShape, l2Bytes: number | undefined) => MeasuredWork;
+/** A kernel to count for an accelerator. */
+export interface CountedKernel {
+  readonly shape: KernelShape;
+  /** Absent: an endless cache, since the accelerator's is not known. */
+  readonly l2Bytes: number | undefined;
+  /** For what is said while it is counted. */
+  readonly text: string;
+}
 
-/** Counts on this host's target; kernels run when they are first asked for. */
-export function workCounter(target: Target): MeasureWork {
-  const known = new Map<string, MeasuredWork>();
-  return (shape, l2Bytes) => {
-    const key = JSON.stringify([shape, l2Bytes]);
-    const found = known.get(key) ?? measureWork(target, shape, l2Bytes);
-    known.set(key, found);
-    return found;
-  };
+/** What a kernel came to; undefined where it was not counted by the time the run ended. */
+export type CountedWork = (shape: KernelShape, l2Bytes: number | undefined) => MeasuredWork | undefined;
+
+/**
+ * Counts kernels on a target, each kernel and cache once.
+ * @throws InvalidInputError, InfeasibleError as `measureWork`
+ */
+export async function countWorks(
+  target: Target,
+  kernels: readonly CountedKernel[],
+  { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (event: ProgressEvent) => void },
+): Promise<CountedWork> {
+  const distinct = new Map<string, CountedKernel>();
+  for (const kernel of kernels) {
+    const key = keyOf(kernel.shape, kernel.l2Bytes);
+    distinct.set(key, distinct.get(key) ?? kernel);
+  }
+  const counted = new Map<string, MeasuredWork>();
+  for (const [key, { shape, l2Bytes, text }] of distinct) {
+    onProgress({ text, done: counted.size, total: distinct.size });
+    // Counting holds this thread: a moment to hear of Ctrl-C, and to print.
+    await setImmediate();
+    if (signal.aborted) break;
+    counted.set(key, measureWork(target, shape, l2Bytes));
+  }
+  return (shape, l2Bytes) => counted.get(keyOf(shape, l2Bytes));
+}
+
+function keyOf(shape: KernelShape, l2Bytes: number | undefined): string {
+  return JSON.stringify([shape, l2Bytes]);
 }
 
 /**

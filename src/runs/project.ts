@@ -20,10 +20,11 @@ import {
 } from "../workload/layerKernels.ts";
 import { recordEnvironment } from "./environment.ts";
 import { chooseHardware, type HardwareItem } from "./hardware.ts";
-import { type MeasuredWork, type MeasureWork, withMeasured, workCounter } from "./measuredWork.ts";
+import { countWorks, type MeasuredWork, withMeasured } from "./measuredWork.ts";
 import { loadModel, type ModelChoice } from "./models.ts";
 import type { CountSource, ProjectedKernel, ProjectedPrecision } from "./projectChoices.ts";
 import { projectNotes } from "./projectNotes.ts";
+import type { ProgressEvent } from "./settings.ts";
 
 /** What `project` works out. */
 export interface ProjectSettings {
@@ -43,6 +44,9 @@ export interface ProjectSettings {
   readonly counts: CountSource;
   /** Dimensions of a product, in place of a model's. */
   readonly dimensions?: { readonly m: readonly number[]; readonly n: number; readonly k: number };
+  /** Ends a run that counts after the kernel at work; what was counted by then has its rows. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (event: ProgressEvent) => void;
 }
 
 /** A kernel to project, whatever the card: its parts, and what they are of. */
@@ -60,10 +64,8 @@ export async function project(settings: ProjectSettings): Promise<ProjectDocumen
   const tasks = await tasksOf(settings);
   const { accelerators, notes } = chooseHardware(settings);
   const engine = engineOf(settings);
-  const measure = settings.counts === "measured" ? workCounter(await pickTarget(undefined)) : undefined;
-  const projected = tasks.flatMap((task) =>
-    accelerators.map((accelerator) => projectTask(task, accelerator, engine, settings, measure)),
-  );
+  const placed = tasks.flatMap((task) => accelerators.map((accelerator) => placedTask(task, accelerator, settings)));
+  const projected = (await countedTasks(placed, settings)).map((task) => projectTask(task, engine, settings));
   return {
     schema: DOCUMENT_SCHEMA,
     command: "project",
@@ -76,21 +78,50 @@ export async function project(settings: ProjectSettings): Promise<ProjectDocumen
         settings,
       ),
       ...notes,
+      ...(settings.signal?.aborted === true ? ["Interrupted: what was not counted by then has no rows."] : []),
     ],
   };
 }
 
+/** A kernel on an accelerator: its parts, each with what it was counted at where counts are measured. */
+interface PlacedTask {
+  readonly task: Task;
+  readonly accelerator: Accelerator;
+  readonly operand: Operand;
+  readonly kernels: readonly (LayerKernel & { readonly measured: MeasuredWork | undefined })[];
+}
+
+function placedTask(task: Task, accelerator: Accelerator, { precision }: ProjectSettings): PlacedTask {
+  const operand = operandFor(accelerator, precision);
+  const kernels = task.parts(operand).map((kernel) => ({ ...kernel, measured: undefined }));
+  return { task, accelerator, operand, kernels };
+}
+
+/** Those whose kernels were all counted, where they shall be. */
+async function countedTasks(
+  placed: readonly PlacedTask[],
+  { counts, signal = new AbortController().signal, onProgress = () => {} }: ProjectSettings,
+): Promise<readonly PlacedTask[]> {
+  if (counts === "modeled") return placed;
+  const kernels = placed.flatMap(({ accelerator: { name, l2Bytes }, kernels }) =>
+    kernels.map(({ part, shape }) => ({ shape, l2Bytes, text: `${part} ${shapeText(shape)} for ${name}` })),
+  );
+  const workOf = await countWorks(await pickTarget(undefined), kernels, { signal, onProgress });
+  return placed
+    .map(({ kernels, ...task }) => ({
+      ...task,
+      kernels: kernels.map((kernel) => ({ ...kernel, measured: workOf(kernel.shape, task.accelerator.l2Bytes) })),
+    }))
+    .filter(({ kernels }) => kernels.every(({ measured }) => measured !== undefined));
+}
+
 function projectTask(
-  task: Task,
-  accelerator: Accelerator,
+  { task, accelerator, operand, kernels: counted }: PlacedTask,
   engine: string | undefined,
   settings: ProjectSettings,
-  measure: MeasureWork | undefined,
 ): { readonly whole: LatencyRow; readonly parts: readonly PartRow[] } {
-  const operand = operandFor(accelerator, settings.precision);
   const peaks = peaksOf(accelerator);
-  const kernels = task.parts(operand).map(({ part, shape }) => {
-    const measured = measure?.(shape, accelerator.l2Bytes);
+  const kernels = counted.map(({ part, shape, measured }) => {
     const work = measured === undefined ? undefined : withMeasured(shape, measured);
     return { part, shape, measured, projected: projectLatency(shape, peaks, SHIPPED_CONSTANTS, engine, work) };
   });

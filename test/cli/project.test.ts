@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { ProjectDocument, ValidateDocument } from "../../src/record/schemas.ts";
 import { checkDocument } from "../../src/record/schemas.ts";
-import { run } from "./terminal.ts";
+import { type FakeTerminal, fakeTerminal, run } from "./terminal.ts";
 
 describe("project and validate", () => {
   it.each([
@@ -20,7 +20,7 @@ describe("project and validate", () => {
     ["validate", ["validate"]],
     ["validate-own", ["validate", "--data", "test/cli/kernels.json"]],
   ])("%s prints what the golden file says", async (name, words) => {
-    const { exitCode, out, err } = await run(words);
+    const { exitCode, out, err } = await run([...words, "--quiet"]);
     expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
     await expect(out).toMatchFileSnapshot(`golden/${name}.txt`);
   });
@@ -37,6 +37,30 @@ describe("project and validate", () => {
         expect(Math.abs(latencyNs / 1e3 / (times[index] ?? 0) - 1), `${model} ${index}`).toBeLessThan(0.1);
       }
     }
+  });
+
+  it("says on stderr what it counts, once for equal kernels and caches", async () => {
+    const words = ["project", "linear.gemm", "--m", "1,2", "--n", "64", "--k", "64", "--hardware", "h800,h100"];
+    expect((await run(words)).err).toBe("");
+    const { exitCode, err } = await run([...words, "--measured"]);
+    expect(exitCode).toBe(0);
+    expect(err).toMatch(/^\[0\/2\] product m=1 n=64 k=64 for h800\n\[1\/2\] product m=2 n=64 k=64 for h800\n$/);
+  });
+
+  it("prints what was counted when it is interrupted", async () => {
+    const terminal: FakeTerminal = fakeTerminal({
+      err(text) {
+        terminal.outcome.err += text;
+        if (text.startsWith("[1/3]")) terminal.interrupt();
+      },
+    });
+    const words = ["project", "linear.gemm", "--m", "1..3", "--n", "64", "--k", "64", "--hardware", "h800"];
+    const { exitCode, out, err } = await run([...words, "--measured", "--json"], terminal);
+    expect(exitCode).toBe(130);
+    expect(err).toMatch(/interrupted: printing what is counted/);
+    const { rows, notes } = checkDocument(JSON.parse(out)) as ProjectDocument;
+    expect(rows.map(({ shape }) => shape)).toEqual(["m=1 n=64 k=64", "m=1 n=64 k=64"]);
+    expect(notes.at(-1)).toBe("Interrupted: what was not counted by then has no rows.");
   });
 
   it("adds a layer up from its kernels", async () => {

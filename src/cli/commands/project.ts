@@ -6,6 +6,7 @@ import { parseCount, parseList, parseNames, parseTokens } from "../../units/pars
 import { parseModel, setOption } from "../modelingOptions.ts";
 import { addOutputOptions, emit, HARDWARE_HELP, type OutputOptions, requireKnown, resolveOutput } from "../output.ts";
 import type { CommandContext } from "../terminal.ts";
+import { watchedRun } from "../watchedRun.ts";
 
 interface ProjectOptions extends OutputOptions {
   model?: string;
@@ -43,7 +44,7 @@ Examples:
 `;
 
 /** `afdbench project`: a kernel's time on accelerators, with a band. */
-export function addProject(program: Command, { terminal }: CommandContext): void {
+export function addProject(program: Command, context: CommandContext): void {
   const command = program
     .command("project")
     .description("project a kernel's time to accelerators, with an 80% band")
@@ -71,7 +72,17 @@ export function addProject(program: Command, { terminal }: CommandContext): void
       const settings = resolveProject(kernel, options, await readHardware(hardware));
       const output = await resolveOutput(options, "project");
       const { project } = await import("../../runs/project.ts");
-      await emit(await project(settings), output, options, terminal);
+      const { document, interrupted } = await watchedRun(
+        context.terminal,
+        options,
+        "printing what is counted",
+        async ({ signal, onProgress }) => {
+          const document = await project({ ...settings, signal, onProgress });
+          return { document, interrupted: signal.aborted };
+        },
+      );
+      await emit(document, output, options, context.terminal);
+      if (interrupted) context.exitCode = 130;
     });
 }
 
