@@ -7,7 +7,8 @@ import { steadyLoad } from "../simulate/steadyLoad.ts";
 import { percentiles } from "../simulate/summary.ts";
 import { type PipelineTimes, pipelineTime } from "../theory/pipeline.ts";
 import { InvalidInputError } from "../units/errors.ts";
-import { kvRoom, type SimulatedUse } from "./simulatedUse.ts";
+import { kvRoomTokens } from "./simulatedCache.ts";
+import type { SimulatedUse } from "./simulatedUse.ts";
 import type { PointSettings } from "./simulateSettings.ts";
 import type { Stages } from "./simulateStages.ts";
 
@@ -68,7 +69,7 @@ export function arrivingDecoding(
     cachedTokensPerMicroBatch: (batch / microBatches / timedInstances) * contextTokens,
     attentionFixedShare: fixedShare("A", choice?.attentionFixedNs ?? stages.uncachedAttentionNs, whole.attentionNs),
     ffnFixedShare: fixedShare("F", choice?.ffnFixedNs ?? whole.ffnNs, whole.ffnNs),
-    kvTokensPerInstance: kvRoom(settings, use),
+    kvTokensPerInstance: kvRoomTokens(settings, use),
     retryNs: pipelineTime(cluster.layers, microBatches, cluster.linkUse).timeNs / microBatches,
   });
   return { load, decoded: () => decodedOf(load.outcome(), requests.length) };

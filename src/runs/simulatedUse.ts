@@ -1,16 +1,11 @@
 import type { Accelerator } from "../hardware/accelerator.ts";
 import type { ModelCard } from "../model/card.ts";
-import { attentionBytes } from "../simulate/planMemory.ts";
 import type { Efficiency } from "../theory/efficiency.ts";
-import { InfeasibleError } from "../units/errors.ts";
-import { formatBytes } from "../units/format.ts";
-import { kvBytesReadPerToken } from "../workload/kv-cache.ts";
-import { busiestContext, contextsOf } from "./contextSpread.ts";
 import { modelsAndHardware } from "./inUse.ts";
 import { type MeasuredStages, measuredStages } from "./measuredStages.ts";
 import { cardNotes } from "./models.ts";
 import { constantsOf } from "./planConstants.ts";
-import type { InstanceCounts, PointSettings, SimulateSettings } from "./simulateSettings.ts";
+import type { SimulateSettings } from "./simulateSettings.ts";
 
 /** The model and the accelerators of a simulation. */
 export interface SimulatedUse {
@@ -56,33 +51,4 @@ export function cardsOf({ attention, ffn, measured }: SimulatedUse): {
       ? undefined
       : { attention: attention.usdPerHour, ffn: ffn.usdPerHour };
   return { attentionOn: attention.name, ffnOn: ffn.name, usdPerHour };
-}
-
-/** Cached tokens that an attention instance has room for; undefined where its memory is not known. */
-export function kvRoom(settings: PointSettings, { card, attention, measured }: SimulatedUse): number | undefined {
-  const { attentionCards: cards, contextTokens, kvTokensPerInstance } = settings;
-  if (kvTokensPerInstance !== undefined || attention.memoryBytes === undefined) return kvTokensPerInstance;
-  if (measured?.host !== undefined) return undefined;
-  const weightBytes = attentionBytes(card, cards);
-  const kvBytesPerToken = kvBytesReadPerToken(card, contextTokens) / contextTokens;
-  return Math.max(0, (cards * (attention.memoryBytes - weightBytes)) / kvBytesPerToken);
-}
-
-/**
- * Checks that a steady batch's cache fits. Given stage times say nothing of a memory: with them it is checked where a room is given.
- * @throws InfeasibleError saying how much is needed and how much there is
- */
-export function checkCache(counts: InstanceCounts, settings: PointSettings, use: SimulatedUse): void {
-  const room = kvRoom(settings, use);
-  const { batch, contextTokens, requests, stages, kvTokensPerInstance } = settings;
-  if (room === undefined || requests !== undefined || (stages !== undefined && kvTokensPerInstance === undefined))
-    return;
-  const sequences = batch / counts.attentionInstances;
-  const busiest = busiestContext(contextsOf(settings), use.efficiency, Math.ceil(sequences / settings.attentionCards));
-  const neededTokens = sequences * (busiest.busiestContextTokens ?? contextTokens);
-  if (neededTokens <= room) return;
-  const tokenBytes = kvBytesReadPerToken(use.card, contextTokens) / contextTokens;
-  throw new InfeasibleError(
-    `the cache does not fit: ${counts.attentionInstances} attention instances of ${settings.attentionCards} ${use.attention.name} need ${formatBytes(neededTokens * tokenBytes)} each for ${batch} sequences of ${contextTokens} tokens, and beside the weights have ${formatBytes(room * tokenBytes)}: take more instances, a smaller batch or shorter contexts`,
-  );
 }

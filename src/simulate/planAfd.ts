@@ -8,9 +8,9 @@ import {
   ffnSide,
   joinedRates,
 } from "../theory/stageTimes.ts";
+import { attentionBytes, cacheBytes, differingSequencesThatFit, ffnBytes, usableBytes } from "./cardMemory.ts";
 import { type FoundBatch, largestAfdBatch } from "./planBatch.ts";
 import { boundsOf, boundWithin } from "./planBounds.ts";
-import { attentionBytes, differingSequencesThatFit, ffnBytes, usableBytes } from "./planMemory.ts";
 import {
   type AfdPlan,
   type Cut,
@@ -169,12 +169,11 @@ function attentionSides(question: PlanQuestion): HeldAttention[] {
   return question.attentionOn.flatMap((on) =>
     question.precisions.flatMap((precision) =>
       cardsOfInstances(question, on).map((cards): HeldAttention => {
-        const usable = usableBytes(on, efficiency);
-        const weightBytes = attentionBytes(card, cards);
+        const bytes = cacheBytes(on, attentionBytes(card, cards), efficiency);
         return {
           side: attentionSide(card, question, { accelerator: on, instances: 1, cards, precision }, efficiency),
           on,
-          sequencesPerCard: differingSequencesThatFit(usable - weightBytes, question, precision),
+          sequencesPerCard: differingSequencesThatFit(bytes, question, precision),
         };
       }),
     ),

@@ -1,7 +1,7 @@
 import type { PricedAccelerator } from "../hardware/accelerator.ts";
 import { type PlainDeployment, plainRates } from "../theory/expertParallel.ts";
+import { cacheBytes, differingSequencesThatFit, plainCardBytes } from "./cardMemory.ts";
 import { largestPlainBatch } from "./planBatch.ts";
-import { differingSequencesThatFit, plainCardBytes, usableBytes } from "./planMemory.ts";
 import { compareScores, type PlainPlan, type PlanQuestion, scoreOf, usdPerMillion } from "./planQuestion.ts";
 
 /** Two-batch overlap, or one batch whose computing and messages take turns. */
@@ -108,8 +108,8 @@ function plansOf(
   const { card, contextTokens, contextVariation, efficiency, sequences } = question;
   const held = plainCardBytes(card, contextTokens, deployment, efficiency);
   const weightBytes = held.attentionWeightBytes + held.ffnWeightBytes;
-  const usable = usableBytes(accelerator, efficiency);
-  const sequencesPerCard = differingSequencesThatFit(usable - weightBytes, question, deployment.precision);
+  const bytes = cacheBytes(accelerator, weightBytes, efficiency);
+  const sequencesPerCard = differingSequencesThatFit(bytes, question, deployment.precision);
   if (sequencesPerCard < 1) return [];
   const rates = plainRates({ card, contextTokens, contextVariation, deployment, efficiency });
   const limits = {

@@ -2,8 +2,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { checkDocument, type SimulateDocument } from "../../src/record/schemas.ts";
+import { checkDocument, type PlanDocument, type SimulateDocument } from "../../src/record/schemas.ts";
 import { emulatedTpotNs } from "../../src/simulate/emulatedTpot.ts";
+import { EFFICIENCY } from "../../src/theory/efficiency.ts";
 import { run } from "./terminal.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "afdbench-simulate-"));
@@ -42,7 +43,7 @@ describe("simulate", () => {
   it("takes stage times from the model and the accelerators, as plan's Table 8 does, where none are given", async () => {
     const [at4k] = await rowsOf(["--context", "4k", "--steps", "4"]);
     expect(Math.abs((at4k?.tokensPerSecondPerCard ?? 0) / 4039 - 1)).toBeLessThan(0.05);
-    const [at16k] = await rowsOf(["--context", "16k", "--batch", "2304", "--steps", "4"]);
+    const [at16k] = await rowsOf(["--context", "16k", "--batch", "2112", "--steps", "4"]);
     expect(at16k?.bound).toBe("attention");
     const [narrow] = await rowsOf(["--net", "40GB/s", "--steps", "4"]);
     expect(narrow?.bound).toBe("network");
@@ -262,10 +263,46 @@ describe("simulate", () => {
     expect(differing?.tpotNs).toBeGreaterThan(1.05 * (alike?.tpotNs ?? 0));
     const [median] = await rowsOf([...words, ...spread, "--set", "efficiency.contextQuantile=0.5"]);
     expect(median).toMatchObject({ busiestContextTokens: 16384, tpotNs: alike?.tpotNs });
-    const full = ["--batch", "9000", "--steps", "1"];
+    const full = ["--batch", "8448", "--steps", "1"];
     expect((await run(["simulate", ...full])).exitCode).toBe(0);
     expect((await run(["simulate", ...full, "--context-spread", "lognormal=2"])).err).toMatch(/the cache does not fit/);
   });
+
+  it.each([[], ["--context-spread", "lognormal=0.5"]])(
+    "takes and refuses the batches that plan does %j",
+    async (...spread) => {
+      const alike = ["--context", "16k", ...spread];
+      const asked = ["plan", "--model", "step3", "--hardware", "h800", "--tpot", "200ms", ...alike];
+      const { out } = await run([
+        ...asked,
+        "--ffn",
+        "expert",
+        "--redundant",
+        "0",
+        "--max-cards",
+        "48",
+        "--json",
+        "--quiet",
+      ]);
+      const { rows } = checkDocument(JSON.parse(out)) as PlanDocument;
+      const deployments = rows.filter((row) => row.row === "deployment");
+      const full = deployments.filter(({ placement, limit }) => placement === "afd" && limit === "memory");
+      expect(full.length).toBeGreaterThan(2);
+      for (const { deployment, attentionInstanceCards, ffnInstanceCards, microBatches, batch, ...planned } of full) {
+        const cards = `A=${attentionInstanceCards},F=${ffnInstanceCards}`;
+        const shape = ["--deploy", deployment, "--cards", cards, "--micro-batches", `${microBatches}`];
+        const words = [...alike, ...shape, "--steps", "6", "--warm-up", "6"];
+        const [row] = await rowsOf([...words, "--batch", `${batch}`]);
+        expect(row?.busiestContextTokens).toBe(planned.busiestContextTokens);
+        expect(row?.tpotNs).toBeCloseTo((planned.simulatedTpotNs ?? 0) - EFFICIENCY.jitterNs, 3);
+        const more = await run(["simulate", ...words, "--batch", `${batch + microBatches}`]);
+        expect(more).toMatchObject({
+          exitCode: 3,
+          err: expect.stringMatching(/the cache does not fit: .* 90\.0% of its/),
+        });
+      }
+    },
+  );
 
   it("takes contexts that differ from a file", async () => {
     const path = join(folder, "contexts.csv");

@@ -81,7 +81,7 @@ export function addSimulate(program: Command, context: CommandContext): void {
     .option("--decode-spread <kind>", "tokens that each gets differ in the same way")
     .option("--fixed <times>", "part of A that does not grow with context, of F with tokens (default: none, all)")
     .option("--scale-attention", "attention instances in proportion to the mean context of requests")
-    .option("--kv-tokens <tokens>", "cached tokens an attention instance holds (default: by its memory)")
+    .option("--kv-tokens <tokens>", "cached tokens an attention instance holds (default: by its memory, as in plan)")
     .option("--steps <count>", "counted steps of each micro-batch", "20")
     .option("--warm-up <count>", "steps of each before these", "2")
     .option("--seed <number>", "seed of all random numbers", "1")

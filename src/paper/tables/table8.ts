@@ -1,6 +1,6 @@
 import type { ModelCard } from "../../model/card.ts";
+import { afdCardBytes, plainCardBytes, sequencesThatFit, usableBytes } from "../../simulate/cardMemory.ts";
 import { afdStepTime, type BatchLimits, largestAfdBatch, largestPlainBatch } from "../../simulate/planBatch.ts";
-import { afdCardBytes, plainCardBytes, sequencesThatFit, usableBytes } from "../../simulate/planMemory.ts";
 import { type AttentionPrecision, attentionNs } from "../../theory/attentionStage.ts";
 import { EFFICIENCY } from "../../theory/efficiency.ts";
 import { type PlainDeployment, plainLayerTimes, plainRates, plainStepTime } from "../../theory/expertParallel.ts";

@@ -57,6 +57,14 @@ export function usableBytes({ memoryBytes }: Accelerator, { memoryShare }: Effic
   return memoryBytes === undefined ? Number.POSITIVE_INFINITY : memoryBytes * memoryShare;
 }
 
+/**
+ * Bytes of a card that caches and states may take, of a plan and of a simulation alike: `memoryShare` of its memory, less its
+ * weights; below 0 where the weights alone are too much, and without limit where the catalog has no memory of it.
+ */
+export function cacheBytes(accelerator: Accelerator, weightBytes: number, efficiency: Efficiency): number {
+  return usableBytes(accelerator, efficiency) - weightBytes;
+}
+
 /** Sequences that fit beside weights; below 0 where the weights alone are too much. */
 export function sequencesThatFit(usable: number, weightBytes: number, bytesPerSequence: number): number {
   const left = usable - weightBytes;
