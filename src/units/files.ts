@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { InvalidInputError, nearestNames } from "./errors.ts";
-import { findJsonFault } from "./json-fault.ts";
+import { findJsonFault, type JsonFault } from "./json-fault.ts";
 
 /** What a file that a user names is to be, for errors about it. */
 export interface FileKind {
@@ -28,15 +28,13 @@ export function readSmallText(path: string, kind: FileKind): string {
 
 /**
  * The value that a JSON text holds.
- * @throws InvalidInputError naming the line and column where it stops being JSON
+ * @throws InvalidInputError naming the line and column where it stops being JSON, or where an object has a key once more
  */
 export function parseJsonText(text: string, path: string, kind: FileKind): unknown {
   if (text.trim() === "") throw invalidFile(path, kind, `${kind.expected} (this one is empty)`);
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw notJson(text, path, kind);
-  }
+  const fault = findJsonFault(text);
+  if (fault !== undefined) throw faultyJson(fault, path, kind);
+  return JSON.parse(text);
 }
 
 /**
@@ -71,16 +69,15 @@ export function readSmallBytes(path: string, kind: FileKind): Uint8Array<ArrayBu
   }
 }
 
-function notJson(text: string, path: string, kind: FileKind): InvalidInputError {
-  const fault = findJsonFault(text);
-  if (fault === undefined) return invalidFile(path, kind, `${kind.expected} in JSON`);
+function faultyJson(fault: JsonFault, path: string, kind: FileKind): InvalidInputError {
   const place = `line ${fault.line}, column ${fault.column}`;
   if (fault.reason === "ends too early") {
     const key = fault.key === undefined || fault.key === "" ? "" : `, in or after ${fault.key}`;
     return invalidFile(path, kind, `a complete JSON file (this one breaks off at ${place}${key})`);
   }
   const field = `${path}: ${fault.key ?? "JSON"} (${place})`;
-  return new InvalidInputError({ field, value: fault.found, expected: "valid JSON" });
+  const expected = fault.reason === "repeated" ? "keys of an object to be unique" : "valid JSON";
+  return new InvalidInputError({ field, value: fault.found, expected });
 }
 
 function invalidFile(path: string, { field }: FileKind, expected: string): InvalidInputError {

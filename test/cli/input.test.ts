@@ -6,6 +6,9 @@ import { run } from "./terminal.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "afdbench-cli-"));
 writeFileSync(join(folder, "broken.json"), '{"hidden_size": 71');
+const repeated = join(folder, "repeated.json");
+writeFileSync(repeated, '{\n  "name": "one",\n  "name": "one"\n}\n');
+const REPEATED = `${repeated}: name (line 3, column 3): expected keys of an object to be unique, got "name"`;
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe("wrong input", () => {
@@ -38,6 +41,12 @@ describe("wrong input", () => {
     [["models", "show", "--config", folder], "this is a directory"],
     [["models", "show", "--config", join(folder, "broken.json")], "breaks off"],
     [["models", "show", "--config", join(folder, "none.json")], "no such file"],
+    [["models", "show", "--config", repeated], REPEATED],
+    [["hardware", "show", repeated], REPEATED],
+    [["cost", "step3", "--hardware", repeated], REPEATED],
+    [["simulate", "--from", repeated], REPEATED],
+    [["roofline", "--kernels", repeated], REPEATED],
+    [["validate", "--data", repeated], REPEATED],
     [["models", "--context", "0"], "--context: expected"],
     [["models", "-o", "tablee"], 'did you mean "table"?'],
     [["models", "--json", "-o", "csv"], "--json: expected one of the two"],
