@@ -12,8 +12,9 @@ export function overrideAccelerators(
   accelerators: readonly Accelerator[],
   settings: readonly string[],
 ): readonly Accelerator[] {
-  return settings.map(parseSetting).reduce((current, { name, path, value }) => {
-    const known = current.map((accelerator) => accelerator.name);
+  const known = accelerators.map((accelerator) => accelerator.name);
+  const parsed = settings.map((text) => parseSetting(text, known));
+  return parsed.reduce((current, { name, path, value }) => {
     const field = `--set ${name}.${path}`;
     if (!known.includes(name.toLowerCase())) {
       const expected = `an accelerator in use: ${known.join(", ")}`;

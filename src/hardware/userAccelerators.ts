@@ -4,10 +4,10 @@ import { type Accelerator, FIGURE_NAMES, type FigureName } from "./accelerator.t
 import { allowed, figureValue, isCount, LEAST, MOST } from "./figures.ts";
 import { type SourcedFigure, sourced } from "./sourced.ts";
 
-/** Names that `--hardware` and `--set` can tell from files, lists and figures: a dot only before a digit. */
-const NAME = /^[a-z0-9_-]+(\.[0-9][a-z0-9_-]*)*$/i;
+/** Names that `--hardware` can tell from files and lists. */
+const NAME = /^(?!.*\.(ya?ml|json)$)[a-z0-9_-]+(\.[a-z0-9_-]+)*$/i;
 const MOST_NAME_CHARACTERS = 64;
-const NAME_ALLOWED = `a name of at most ${MOST_NAME_CHARACTERS} letters, digits, - and _, a dot only before a digit, and not "all"`;
+const NAME_ALLOWED = `a name of at most ${MOST_NAME_CHARACTERS} letters, digits, - and _, with dots only between them, that is not "all" and does not end as a file's`;
 const MOST_SOURCE_CHARACTERS = 1000;
 
 const accelerator = z

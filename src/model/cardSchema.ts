@@ -29,7 +29,10 @@ export const cardSchema = object(
   {
     name: z
       .string("a text")
-      .regex(/^[^\s.=,]+(\.\d[^\s.=,]*)*$/u, 'a name without blanks, "," and "=", with a dot only before a digit')
+      .regex(
+        /^[^\s.=,]+(\.[^\s.=,]+)*$/u,
+        'a name without blanks, "," and "=", with dots only between other characters',
+      )
       .max(100, "at most 100 characters")
       .optional()
       .meta({ description: "Name of the model; absent: the file's." }),

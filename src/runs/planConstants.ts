@@ -1,6 +1,6 @@
 import { EFFICIENCY, EFFICIENCY_NAMES, type Efficiency } from "../theory/efficiency.ts";
 import { InvalidInputError } from "../units/errors.ts";
-import { parseSetting } from "../units/parse.ts";
+import { parseSetting, type Setting } from "../units/parse.ts";
 
 /** `--set` texts that are of constants, and the others. */
 export interface SplitConstants {
@@ -13,16 +13,23 @@ export interface SplitConstants {
  * @throws InvalidInputError on an unknown constant, or a value that it cannot have
  */
 export function constantsOf(settings: readonly string[]): SplitConstants {
-  const isConstant = (text: string) => parseSetting(text).name.toLowerCase() === "efficiency";
+  const isConstant = (text: string) => constantOf(text).name.toLowerCase() === EFFICIENCY_SET;
   return {
     efficiency: settings.filter(isConstant).reduce(withConstant, EFFICIENCY),
     others: settings.filter((text) => !isConstant(text)),
   };
 }
 
+/** What the constants are called in settings. */
+const EFFICIENCY_SET = "efficiency";
+
+function constantOf(text: string): Setting {
+  return parseSetting(text, [EFFICIENCY_SET]);
+}
+
 /** The constants with one replaced. */
 function withConstant(efficiency: Efficiency, text: string): Efficiency {
-  const { path, value } = parseSetting(text);
+  const { path, value } = constantOf(text);
   const field = `--set efficiency.${path}`;
   const name = EFFICIENCY_NAMES.find((known) => known === path);
   if (name === undefined) {

@@ -9,7 +9,8 @@ export interface SplitSettings {
 }
 
 /**
- * Splits `--set` texts by their names between the models and the accelerators in use; case does not matter.
+ * Splits `--set` texts by their names between the models and the accelerators in use: the longest that fits; case does not
+ * matter.
  * @throws InvalidInputError on a text that is no setting, and on a name that none or both of the two have
  */
 export function settingsFor(
@@ -20,7 +21,7 @@ export function settingsFor(
   const ofModels: Setting[] = [];
   const ofAccelerators: string[] = [];
   for (const text of texts) {
-    const setting = parseSetting(text);
+    const setting = parseSetting(text, [...models, ...accelerators]);
     const isModel = models.some((name) => isNamed(name, setting));
     const isAccelerator = accelerators.some((name) => isNamed(name, setting));
     if (isModel === isAccelerator) throw nameError(setting, models, accelerators);

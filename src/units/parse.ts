@@ -10,7 +10,8 @@ export type ParseItem = (text: string, field: string) => number;
 const QUANTITY = /^(\d{1,16})(?:\.(\d{1,9}))?\s*(\D*)$/;
 const RANGE = /^(.+?)\.\.(.+?)(?:([+*])(.+))?$/;
 
-const SETTING = /^([^\s.=]+(?:\.\d[^\s.=]*)*)\.([^\s\d.=][^\s=]*)\s*=\s*(.*)$/su;
+const SET_NAME = /^[^\s.=]+(?:\.\d[^\s.=]*)*/u;
+const SET_FIELD = /^\.([^\s\d.=][^\s=]*)\s*=\s*(.*)$/su;
 
 const NAMED = /^([^\s=]+)\s*=\s*(.*)$/su;
 const NUMBER = /^(\d+(\.\d*)?|\.\d+)$/;
@@ -173,17 +174,28 @@ export interface Setting {
 }
 
 /**
- * A setting `NAME.FIELD=VALUE`. The name ends at the first dot that no digit follows, so that `glm-4.5-air.n_group=1` is
- * a setting of `glm-4.5-air`; the field ends at the first `=`. Whether there are such a card and field is not looked at.
+ * A setting `NAME.FIELD=VALUE`. The name is the longest of those known that it begins with, case aside; of none, it ends at
+ * the first dot that no digit follows, as in `glm-4.5-air.n_group=1`. The field begins with no digit and ends at the first `=`.
+ * Whether there are such a name and field is not looked at.
  * @throws InvalidInputError when one of the three is missing or empty
  */
-export function parseSetting(text: string): Setting {
-  const [, name = "", path = "", value = ""] = SETTING.exec(text.trim()) ?? [];
+export function parseSetting(text: string, known: readonly string[]): Setting {
+  const trimmed = text.trim();
+  const name = longestName(trimmed, known) ?? SET_NAME.exec(trimmed)?.[0] ?? "";
+  const [, path = "", value = ""] = SET_FIELD.exec(trimmed.slice(name.length)) ?? [];
   if (name === "" || path === "" || value === "" || path.split(".").includes("")) {
     const expected = "NAME.FIELD=VALUE, such as step3.moe_top_k=4";
     throw new InvalidInputError({ field: "--set", value: text, expected });
   }
   return { name, path, value };
+}
+
+/** The longest of the known names that the text begins with, as the text writes it, before a field. */
+function longestName(text: string, known: readonly string[]): string | undefined {
+  const [longest] = known
+    .filter((name) => text.toLowerCase().startsWith(name.toLowerCase()) && SET_FIELD.test(text.slice(name.length)))
+    .toSorted((one, other) => other.length - one.length);
+  return longest === undefined ? undefined : text.slice(0, longest.length);
 }
 
 function splitItems(text: string, field: string): readonly string[] {

@@ -34,6 +34,32 @@ describe("models of one's own", () => {
     await expect(out.replaceAll(folder, "FOLDER")).toMatchFileSnapshot(`golden/${name}.txt`);
   });
 
+  it("have fields and figures set by names with dots, the longest in use", async () => {
+    const dotted = join(folder, "kimi-k1.x.yaml");
+    writeFileSync(dotted, (docCards[0] ?? "").replace(/^name: .*$/m, "name: kimi-k1.x"));
+    const show = ["models", "show", "--config", dotted];
+    const { rows } = await rowsOf([...show, "--set", "kimi-k1.x.vocab=64"]);
+    expect(rows[0]).toMatchObject({ model: "kimi-k1.x", vocab: 64 });
+    expect((await run([...show, "--set", "kimi-k1.y.vocab=64"])).err).toMatch(
+      /--set kimi-k1\.y\.vocab: expected a model in use \(kimi-k1\.x\), got "kimi-k1"; did you mean "kimi-k1\.x"\?/,
+    );
+    const cards = join(folder, "cards.yaml");
+    writeFileSync(cards, "name: mine.x\npeakBf16FlopsPerSecond: 1e15\nmemoryBytesPerSecond: 4TB/s\n");
+    const cost = [
+      "cost",
+      "--config",
+      dotted,
+      "--hardware",
+      `${cards},h800`,
+      "--context",
+      "8k",
+      "--set",
+      "mine.x.usdPerHour=3",
+    ];
+    const priced = await rowsOf([...cost, "--set", "kimi-k1.x.vocab=64"]);
+    expect(priced.rows.map((row) => ("attentionOn" in row ? row.attentionOn : ""))).toContain("mine.x");
+  });
+
   it("stand in a model row and a row for each kind of layer", async () => {
     const { rows } = await rowsOf(["models", "show", "--config", card]);
     expect(rows).toMatchObject([

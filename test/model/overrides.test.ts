@@ -54,7 +54,11 @@ describe("overrideFields", () => {
 
 describe("readModelSource", () => {
   const step3 = catalogSource("step3");
-  const withSettings = (...texts: string[]) => readModelSource(step3, texts.map(parseSetting));
+  const withSettings = (...texts: string[]) =>
+    readModelSource(
+      step3,
+      texts.map((text) => parseSetting(text, [])),
+    );
 
   it("says in the source what was set", () => {
     const card = withSettings("step3.moe_top_k=4", "step3.num_hidden_layers=61");
@@ -83,9 +87,11 @@ describe("readModelSource", () => {
 
   it("reaches into a card", () => {
     const card = modelSourceOf(parseYaml(docCards[0] ?? "", "my.yaml"), "my.yaml");
-    const wider = readModelSource(card, [parseSetting("my-moe.layers[0].layers[0].ffn.width=1024")]);
+    const wider = readModelSource(card, [parseSetting("my-moe.layers[0].layers[0].ffn.width=1024", [])]);
     expect(wider.layers[46]?.ffn).toMatchObject({ width: 1024 });
-    expect(() => readModelSource(card, [parseSetting("my-moe.layers[0].repeats=2")])).toThrow('did you mean "repeat"?');
+    expect(() => readModelSource(card, [parseSetting("my-moe.layers[0].repeats=2", [])])).toThrow(
+      'did you mean "repeat"?',
+    );
   });
 
   it("gives a card or an InvalidInputError, whatever is set", () => {

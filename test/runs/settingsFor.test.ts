@@ -24,6 +24,16 @@ describe("settingsFor", () => {
     );
   });
 
+  it("takes the longest name in use, and names those there are where none fits", () => {
+    const dotted = (text: string) => settingsFor([text], ["kimi-k1", "kimi-k1.x"], ["kimi-k1.x.fast"]);
+    expect(dotted("kimi-k1.x.hidden=64").ofModels).toEqual([{ name: "kimi-k1.x", path: "hidden", value: "64" }]);
+    expect(dotted("kimi-k1.rope.base=64").ofModels).toEqual([{ name: "kimi-k1", path: "rope.base", value: "64" }]);
+    expect(dotted("kimi-k1.x.fast.usdPerHour=1").ofAccelerators).toEqual(["kimi-k1.x.fast.usdPerHour=1"]);
+    expect(() => settingsFor(["kimi-k1.y.hidden=64"], ["kimi-k1.x"], [])).toThrow(
+      '--set kimi-k1.y.hidden: expected a model in use (kimi-k1.x), got "kimi-k1"; did you mean "kimi-k1.x"?',
+    );
+  });
+
   it("refuses a name that a model and an accelerator share", () => {
     expect(() => settingsFor(["h20.hidden=1"], ["h20"], ["h20"])).toThrow("or an accelerator in use (h20), not both");
   });

@@ -220,14 +220,29 @@ describe("parseSetting", () => {
     ['x.y="a=b"', { name: "x", path: "y", value: '"a=b"' }],
     ["x.list=[1, 2]", { name: "x", path: "list", value: "[1, 2]" }],
   ])("%j", (text, setting) => {
-    expect(parseSetting(text)).toEqual(setting);
+    expect(parseSetting(text, [])).toEqual(setting);
+  });
+
+  it.each([
+    ["kimi-k1.x.hidden=64", "kimi-k1.x", "hidden"],
+    ["Kimi-K1.X.hidden=64", "Kimi-K1.X", "hidden"],
+    ["kimi-k1.hidden=64", "kimi-k1", "hidden"],
+    ["kimi-k1.x=64", "kimi-k1", "x"],
+    ["kimi-k1.x.5.hidden=64", "kimi-k1", "x.5.hidden"],
+    ["kimi-k1.x.y.hidden=64", "kimi-k1.x.y", "hidden"],
+    ["kimi-k1.x.y.z.hidden=64", "kimi-k1.x.y", "z.hidden"],
+    ["my model=1.hidden=64", "my model=1", "hidden"],
+    ["other.x.hidden=64", "other", "x.hidden"],
+  ])("takes the longest name that is known of %j", (text, name, path) => {
+    const known = ["kimi-k1", "kimi-k1.x.y", "kimi-k1.x", "my model=1", "x"];
+    expect(parseSetting(text, known)).toEqual({ name, path, value: "64" });
   });
 
   it.each(["", "=", "a", "a=1", "a.=1", ".a=1", "a.b", "a.b=", "a..b=1", "a.b.=1", "a b.c=1", "4.5=1"])(
     "refuses %j",
     (text) => {
-      expect(() => parseSetting(text)).toThrow(/^--set: expected NAME\.FIELD=VALUE/);
-      expect(() => parseSetting(text)).toThrow(InvalidInputError);
+      expect(() => parseSetting(text, [])).toThrow(/^--set: expected NAME\.FIELD=VALUE/);
+      expect(() => parseSetting(text, [])).toThrow(InvalidInputError);
     },
   );
 });
