@@ -18,10 +18,20 @@ export interface Layouts {
   readonly ffn: readonly FfnLayout[];
 }
 
+/** Layouts of works so far: messages' sizes, memories and counts all ask for those of a run. */
+const knownLayouts = new WeakMap<Work, Layouts>();
+
+/** The memories of a work's instances, laid out once for each work. */
 export function layoutsOf(work: Work): Layouts {
+  const known = knownLayouts.get(work);
+  if (known !== undefined) return known;
   const { attentionInstances, ffnInstances } = divisionOf(work);
-  const attention = Array.from({ length: attentionInstances }, (_, instance) => attentionLayout(work, instance));
-  return { attention, ffn: Array.from({ length: ffnInstances }, (_, instance) => ffnLayout(work, instance)) };
+  const layouts: Layouts = {
+    attention: Array.from({ length: attentionInstances }, (_, instance) => attentionLayout(work, instance)),
+    ffn: Array.from({ length: ffnInstances }, (_, instance) => ffnLayout(work, instance)),
+  };
+  knownLayouts.set(work, layouts);
+  return layouts;
 }
 
 /** Values of a sequence that are kept of each layer: its hidden state. */
