@@ -13,14 +13,13 @@ import { expertMatmulCase, moeLayerCase } from "../src/kernels/moe.ts";
 import { shareOf } from "../src/kernels/program.ts";
 import { wireCase } from "../src/kernels/wire.ts";
 import { loadCatalogModel } from "../src/model/catalog.ts";
-import type { PipelineRunRow } from "../src/record/pipelineRows.ts";
 import { decodeModelOf } from "../src/runs/decodeModel.ts";
 import { kernelsHere } from "../src/runs/kernelsHere.ts";
-import { pipeline } from "../src/runs/pipeline.ts";
 import type { PipelineSettings, StageChoice } from "../src/runs/pipelineSettings.ts";
 import { formatDuration, formatNumber, formatPercent } from "../src/units/format.ts";
 import { scaledCard } from "../src/workload/scaledCard.ts";
 import { onHost } from "./host.ts";
+import { pipelineRow, pipelineSettings } from "./pipelineRun.ts";
 
 const MS = 1e6;
 /** Runs of each side in turn; the ratio of each turn counts. */
@@ -66,7 +65,7 @@ async function emulated(
     jitter: { kind: "none" },
   };
   const network = { ...noNetwork, stageNs: netNs };
-  const row = await runRow({ ...settingsOf(stages), network, ...changes });
+  const row = await pipelineRow({ ...pipelineSettings(stages), network, ...changes });
   const { tpotNs = Number.NaN, tpotMeanNs = Number.NaN, boundNs = Number.NaN } = row;
   const reached = formatPercent(boundNs / tpotMeanNs);
   console.log(
@@ -100,7 +99,7 @@ async function againstOneThread(
       same.stepNs,
       ...[1, 2].map((count) => oneThreadTimes(model, kernels, { batch, contextTokens }, count).stepNs),
     );
-    const row = await runRow({ ...settingsOf(stages), batch, check: turn === 0 ? "bits" : "none" });
+    const row = await pipelineRow({ ...pipelineSettings(stages), batch, check: turn === 0 ? "bits" : "none" });
     const tpotNs = row.tpotNs ?? Number.NaN;
     equal &&= row.bitEqual !== false;
     const ideal = (same.attentionNs + same.ffnNs) / Math.max(same.attentionNs, same.ffnNs);
@@ -113,35 +112,6 @@ async function againstOneThread(
   console.log(
     `  batch ${batch}, context ${contextTokens}: ${formatNumber(speedup ?? 0)} times one thread, of ${formatNumber(ideal ?? 0)} by its stages: ${formatPercent(share ?? 0)}; ${formatNumber(best ?? 0)} times one thread at its best micro-batch count; ${equal ? "bit-equal" : "NOT bit-equal"}`,
   );
-}
-
-function settingsOf(stages: StageChoice): PipelineSettings {
-  return {
-    attentionInstances: [1],
-    ffnInstances: [1],
-    microBatching: { kind: "counts", counts: [3] },
-    stages,
-    batch: undefined,
-    steps: 24,
-    warmUpSteps: 4,
-    threadsPerInstance: 1,
-    wire: "shared",
-    network: noNetwork,
-    faults: undefined,
-    faultRate: 0,
-    recovery: { retries: 0, retransmitNs: 1e9, watchdogNs: 60e9 },
-    seed: 1,
-    check: "bits",
-    signal: new AbortController().signal,
-    onProgress() {},
-  };
-}
-
-async function runRow(settings: PipelineSettings): Promise<PipelineRunRow> {
-  const { document } = await pipeline(settings);
-  const row = document.rows.find((each) => each.row === "run");
-  if (row === undefined) throw new Error("a run gave no row");
-  return row;
 }
 
 /** Medians over steps of one thread, of the whole step and of each side. */

@@ -6,10 +6,11 @@
  */
 import { writeFileSync } from "node:fs";
 import { noNetwork } from "../src/afd/network.ts";
-import { pipeline } from "../src/runs/pipeline.ts";
+import type { StageChoice } from "../src/runs/pipelineSettings.ts";
 import { type EmulatedPipeline, emulatedTpotNs } from "../src/simulate/emulatedTpot.ts";
 import { NO_JITTER } from "../src/simulate/random.ts";
 import { formatDuration, formatPercent } from "../src/units/format.ts";
+import { pipelineRow, pipelineSettings } from "./pipelineRun.ts";
 
 const MS = 1e6;
 const LAYERS = 8;
@@ -61,39 +62,30 @@ type Case = Pick<EmulatedPipeline, "attentionNs" | "ffnNs" | "attentionInstances
 
 async function compare(name: string, { netNs, ...run }: Case): Promise<void> {
   const { attentionInstances, ffnInstances, microBatches, linkUse = "duplex", jitter = NO_JITTER } = run;
-  const { document } = await pipeline({
+  const stages: StageChoice = {
+    ...{ kind: "emulated", attentionNs: run.attentionNs, ffnNs: run.ffnNs, jitter },
+    ...{ layers: LAYERS, messageBytes: 64 },
+  };
+  const { tpotMeanNs } = await pipelineRow({
+    ...pipelineSettings(stages),
     attentionInstances: [attentionInstances],
     ffnInstances: [ffnInstances],
     microBatching: { kind: "counts", counts: [microBatches] },
-    stages: {
-      ...{ kind: "emulated", attentionNs: run.attentionNs, ffnNs: run.ffnNs, jitter },
-      ...{ layers: LAYERS, messageBytes: 64 },
-    },
-    batch: undefined,
     steps: COUNTED.steps + COUNTED.warmUpSteps,
     warmUpSteps: COUNTED.warmUpSteps,
-    threadsPerInstance: 1,
-    wire: "shared",
     network: { ...noNetwork, linkUse, stageNs: netNs },
-    faults: undefined,
-    faultRate: 0,
-    recovery: { retries: 0, retransmitNs: 1e9, watchdogNs: 60e9 },
-    seed: 1,
     check: "none",
-    signal: new AbortController().signal,
-    onProgress() {},
   });
-  const row = document.rows.find((each) => each.row === "run");
-  if (row?.tpotMeanNs === undefined) throw new Error("a run gave no time");
+  if (tpotMeanNs === undefined) throw new Error("a run gave no time");
   const followed: Recorded = {
     ...{ name, ...run, layers: LAYERS, a2fNs: netNs, f2aNs: netNs, steps: 400, warmUpSteps: 10, seed: 1 },
-    measuredTpotNs: Math.round(row.tpotMeanNs),
+    measuredTpotNs: Math.round(tpotMeanNs),
   };
   recorded.push(followed);
   const simulatedNs = emulatedTpotNs(followed);
   const deployment = `${name}, ${attentionInstances}A${ffnInstances}F, ${microBatches} micro-batches, ${linkUse}`;
-  const difference = formatPercent(simulatedNs / row.tpotMeanNs - 1);
+  const difference = formatPercent(simulatedNs / tpotMeanNs - 1);
   console.log(
-    `  ${deployment}: ${formatDuration(row.tpotMeanNs)}, simulated ${formatDuration(simulatedNs)} (${difference})`,
+    `  ${deployment}: ${formatDuration(tpotMeanNs)}, simulated ${formatDuration(simulatedNs)} (${difference})`,
   );
 }

@@ -15,10 +15,11 @@ import {
 } from "../units/parse.ts";
 import { parseJitter } from "./jitterOption.ts";
 import { parseModel } from "./modelingOptions.ts";
-import { type OutputOptions, requireKnown } from "./output.ts";
+import { requireKnown } from "./output.ts";
+import type { SliceOptions } from "./slicedRun.ts";
 
 /** Options of `pipeline`, as commander gives them. */
-export interface PipelineOptions extends OutputOptions {
+export interface PipelineOptions extends SliceOptions {
   model?: string;
   config?: string;
   set: string[];
@@ -55,7 +56,6 @@ export interface PipelineOptions extends OutputOptions {
   retransmit: string;
   seed: string;
   check: boolean;
-  trace?: string;
 }
 
 /** What the options say. */

@@ -18,10 +18,11 @@ import { parseFailures, parseOutages, parseStragglers } from "./disturbanceOptio
 import { type NamedExperts, parseExperts } from "./expertOptions.ts";
 import { parseJitter } from "./jitterOption.ts";
 import { parseModel } from "./modelingOptions.ts";
-import { type OutputOptions, requireKnown } from "./output.ts";
+import { requireKnown } from "./output.ts";
+import type { SliceOptions } from "./slicedRun.ts";
 
 /** Options of `simulate`, as commander gives them. */
-export interface SimulateOptions extends OutputOptions, ContextOptions {
+export interface SimulateOptions extends SliceOptions, ContextOptions {
   deploy: string;
   model?: string;
   config?: string;
@@ -63,7 +64,6 @@ export interface SimulateOptions extends OutputOptions, ContextOptions {
   warmUp: string;
   seed: string;
   threads?: string;
-  trace?: string;
   traceSteps: string;
 }
 

@@ -2,12 +2,12 @@ import type { Command } from "commander";
 import type { Slice } from "../../record/slice.ts";
 import type { TimelineText } from "../../report/figures/timelineFigure.ts";
 import type { PipelineOutcome } from "../../runs/pipelineSettings.ts";
-import { InfeasibleError, InvalidInputError } from "../../units/errors.ts";
+import { InfeasibleError } from "../../units/errors.ts";
 import { setOption } from "../modelingOptions.ts";
-import { addOutputOptions, addSvgOption, emit, resolveOutput, saveFigure } from "../output.ts";
+import { addOutputOptions, addSvgOption, resolveOutput } from "../output.ts";
 import { type ParsedPipeline, type PipelineOptions, parsePipeline } from "../pipelineOptions.ts";
+import { requireOneRun, runSliced, type SlicedRun } from "../slicedRun.ts";
 import type { CommandContext, Terminal } from "../terminal.ts";
-import { watchedRun } from "../watchedRun.ts";
 
 const HELP = `
 Examples:
@@ -71,43 +71,19 @@ export function addPipeline(program: Command, context: CommandContext): void {
 async function runPipelineCommand(options: PipelineOptions, terminal: Terminal): Promise<number> {
   const settings = parsePipeline(options);
   const output = await resolveOutput(options, "pipeline");
-  const instances = onlyRun(options, settings);
-  const { openTrace } = await import("../../report/files.ts");
-  const trace = options.trace === undefined ? undefined : openTrace(options.trace, instances);
-  const slices: Slice[] = [];
-  const sinks = [
-    ...(trace === undefined ? [] : [(slice: Slice) => trace.add(slice)]),
-    ...(options.svg === undefined ? [] : [(slice: Slice) => slices.push(slice)]),
-  ];
-  try {
-    const outcome = await ran(settings, sinks, options, terminal);
-    trace?.close();
-    await emit(outcome.document, output, options, terminal);
-    const drawn = firstLayers(slices, settings.warmUpSteps);
-    if (options.svg !== undefined && drawn.length > 0) {
-      const { timelineFigure } = await import("../../report/figures/timelineFigure.ts");
-      await saveFigure(options.svg, timelineFigure(timelineText(outcome, settings), drawn));
-    }
-    return exitCodeOf(outcome);
-  } catch (error) {
-    trace?.discard();
-    throw error;
-  }
-}
-
-async function ran(
-  settings: ParsedPipeline,
-  sinks: readonly ((slice: Slice) => unknown)[],
-  options: PipelineOptions,
-  terminal: Terminal,
-): Promise<PipelineOutcome> {
-  const { pipeline } = await import("../../runs/pipeline.ts");
-  const onSlice = (slice: Slice) => {
-    for (const sink of sinks) sink(slice);
+  const sliced: SlicedRun<PipelineOutcome> = {
+    instances: onlyRun(options, settings),
+    ending: "ending all instances",
+    async run(watch) {
+      const { pipeline } = await import("../../runs/pipeline.ts");
+      return pipeline({ ...settings, ...watch });
+    },
+    isTraced: () => true,
+    isKept: () => true,
+    drawnOf: (kept) => firstLayers(kept, settings.warmUpSteps),
+    textOf: (outcome) => timelineText(outcome, settings),
   };
-  return watchedRun(terminal, options, "ending all instances", ({ signal, onProgress }) =>
-    pipeline({ ...settings, signal, onProgress, ...(sinks.length === 0 ? {} : { onSlice }) }),
-  );
+  return exitCodeOf(await runSliced(sliced, output, options, terminal));
 }
 
 /** @throws InfeasibleError where a run could not be recovered: what was measured is printed by then */
@@ -148,20 +124,11 @@ function timelineText({ document: { rows, notes } }: PipelineOutcome, { warmUpSt
   };
 }
 
-/** The only run's instances; a trace or a timeline needs it to be the only one. */
-function onlyRun({ trace, svg }: PipelineOptions, settings: ParsedPipeline) {
+/** The first run's instances; a trace or a timeline needs it to be the only one. */
+function onlyRun(options: PipelineOptions, settings: ParsedPipeline) {
   const { attentionInstances, ffnInstances, microBatching } = settings;
-  const runs =
-    attentionInstances.length *
-    ffnInstances.length *
-    (microBatching.kind === "counts" ? microBatching.counts.length : 1);
-  if (runs > 1 && (trace !== undefined || svg !== undefined)) {
-    const field = trace === undefined ? "--svg" : "--trace";
-    throw new InvalidInputError({
-      field,
-      value: `${runs} runs`,
-      expected: "one number of instances and micro-batches",
-    });
-  }
+  const counts = microBatching.kind === "counts" ? microBatching.counts.length : 1;
+  const runs = attentionInstances.length * ffnInstances.length * counts;
+  requireOneRun(options, runs, `${runs} runs`, "one number of instances and micro-batches");
   return { attentionInstances: attentionInstances[0] as number, ffnInstances: ffnInstances[0] as number };
 }

@@ -1,18 +1,16 @@
 import type { Command } from "commander";
-import type { Slice } from "../../record/slice.ts";
 import type { TimelineText } from "../../report/figures/timelineFigure.ts";
 import type { RecordChoice } from "../../runs/measuredStages.ts";
 import type { SimulateOutcome } from "../../runs/simulate.ts";
 import type { InstanceCounts, RequestChoice, SimulateSettings } from "../../runs/simulateSettings.ts";
-import { InvalidInputError } from "../../units/errors.ts";
 import { parseCount } from "../../units/parse.ts";
 import { CONTEXT_SPREAD_HELP, readContexts } from "../contextOptions.ts";
 import { EXPERT_LOAD_HELP, readExperts, ZIPF_HELP } from "../expertOptions.ts";
 import { setOption } from "../modelingOptions.ts";
-import { addOutputOptions, addSvgOption, emit, resolveOutput, saveFigure } from "../output.ts";
+import { addOutputOptions, addSvgOption, resolveOutput } from "../output.ts";
 import { type Arrivals, parseSimulate, type SimulateOptions } from "../simulateOptions.ts";
+import { requireOneRun, runSliced, type SlicedRun } from "../slicedRun.ts";
 import type { CommandContext, Terminal } from "../terminal.ts";
-import { watchedRun } from "../watchedRun.ts";
 
 const STAGE = "--stage A=2ms,F=2ms,A2F=1ms,F2A=1ms";
 
@@ -101,42 +99,20 @@ async function runSimulate(options: SimulateOptions, terminal: Terminal): Promis
   const settings = await resolveSimulate(options);
   const output = await resolveOutput(options, "simulate");
   const traced = parseCount(options.traceSteps, "--trace-steps");
-  const first = onlyDeployment(options, settings);
-  const { openTrace } = await import("../../report/files.ts");
-  const trace = options.trace === undefined ? undefined : openTrace(options.trace, first);
-  const drawn: Slice[] = [];
-  const sinks = [
-    ...(trace === undefined ? [] : [(slice: Slice) => slice.step < traced && trace.add(slice)]),
-    ...(options.svg === undefined ? [] : [(slice: Slice) => isDrawn(slice) && drawn.push(slice)]),
-  ];
-  try {
-    const outcome = await simulated(settings, sinks, options, terminal);
-    trace?.close();
-    await emit(outcome.document, output, options, terminal);
-    if (options.svg !== undefined && drawn.length > 0) {
-      const { timelineFigure } = await import("../../report/figures/timelineFigure.ts");
-      await saveFigure(options.svg, timelineFigure(timelineText(outcome), drawn));
-    }
-    return outcome.interrupted ? 130 : 0;
-  } catch (error) {
-    trace?.discard();
-    throw error;
-  }
-}
-
-async function simulated(
-  settings: Resolved,
-  sinks: readonly ((slice: Slice) => unknown)[],
-  options: SimulateOptions,
-  terminal: Terminal,
-): Promise<SimulateOutcome> {
-  const { simulate } = await import("../../runs/simulate.ts");
-  const onSlice = (slice: Slice) => {
-    for (const sink of sinks) sink(slice);
+  const sliced: SlicedRun<SimulateOutcome> = {
+    instances: onlyDeployment(options, settings),
+    ending: "printing what is done",
+    async run(watch) {
+      const { simulate } = await import("../../runs/simulate.ts");
+      return simulate({ ...settings, ...watch });
+    },
+    isTraced: ({ step }) => step < traced,
+    isKept: ({ step, layer }) => step === 0 && layer < DRAWN_LAYERS,
+    drawnOf: (kept) => kept,
+    textOf: timelineText,
   };
-  return watchedRun(terminal, options, "printing what is done", ({ signal, onProgress }) =>
-    simulate({ ...settings, signal, onProgress, ...(sinks.length === 0 ? {} : { onSlice }) }),
-  );
+  const { interrupted } = await runSliced(sliced, output, options, terminal);
+  return interrupted ? 130 : 0;
 }
 
 async function resolveSimulate(options: SimulateOptions): Promise<Resolved> {
@@ -180,17 +156,11 @@ function timelineText({ document: { rows, notes } }: SimulateOutcome): TimelineT
 /** Layers and steps that a timeline has room for. */
 const DRAWN_LAYERS = 5;
 
-function isDrawn({ step, layer }: Slice): boolean {
-  return step === 0 && layer < DRAWN_LAYERS;
-}
-
-/** The deployment, where a trace or a timeline needs one point and no more. */
-function onlyDeployment({ trace, svg }: SimulateOptions, settings: Resolved): InstanceCounts {
+/** The first deployment, the only point where a trace or a timeline needs one and no more. */
+function onlyDeployment(options: SimulateOptions, settings: Resolved): InstanceCounts {
   const { deployments, contexts, batches, microBatchCounts } = settings;
   const points = deployments.length * contexts.length * batches.length * microBatchCounts.length;
-  const [first] = deployments;
-  if (first !== undefined && (points === 1 || (trace === undefined && svg === undefined))) return first;
-  const field = trace === undefined ? "--svg" : "--trace";
   const value = `with ${points} combinations of --deploy, --context, --batch and --micro-batches`;
-  throw new InvalidInputError({ field, value, expected: "one of each" });
+  requireOneRun(options, points, value, "one of each");
+  return deployments[0] as InstanceCounts;
 }
