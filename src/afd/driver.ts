@@ -1,75 +1,22 @@
 import { type ResidentPool, startResidentPool } from "../host/pool.ts";
-import { clockOrigin, type SharedClock, sharedClock } from "../host/sharedClock.ts";
+import { type SharedClock, sharedClock } from "../host/sharedClock.ts";
 import { workerModule } from "../host/workerModule.ts";
-import { createMemory, type KernelModule } from "../kernels/load.ts";
+import { createMemory } from "../kernels/load.ts";
 import { InfeasibleError } from "../units/errors.ts";
 import { formatBytes } from "../units/format.ts";
 import { Control, instanceIndex, phase } from "./control.ts";
-import type { Fault, Recovery } from "./faults.ts";
 import type { InstanceEnd } from "./instance.ts";
 import type { InstanceTask } from "./instanceTask.ts";
-import type { Network } from "./network.ts";
-import { type StageEntry, StageLog, stageLogBytes } from "./stageLog.ts";
+import { type MembershipResult, type MembershipRun, type Restart, UnrecoverableError } from "./membershipRun.ts";
+import { StageLog, stageLogBytes } from "./stageLog.ts";
 import { type Layouts, layoutsOf, rowWidth } from "./stageModel.ts";
 import { Standstill } from "./standstill.ts";
-import { inputLogBytes, type StepLogBuffers } from "./stepLog.ts";
-import { type Division, divisionOf, type Work } from "./work.ts";
+import { inputLogBytes } from "./stepLog.ts";
+import { Watchdog } from "./watchdog.ts";
+import { type Division, divisionOf } from "./work.ts";
 
 /** The module that instances' threads run; beside this file, as source or as built. */
 const instanceUrl = workerModule(import.meta.url, "instance");
-
-/** A run of one membership of instances: steps firstStep to lastStep (exclusive). */
-export interface MembershipRun {
-  readonly work: Work;
-  readonly firstStep: number;
-  readonly lastStep: number;
-  readonly threadsPerInstance: number;
-  /** Absent where stages are emulated. */
-  readonly kernels: KernelModule | undefined;
-  readonly network: Network;
-  readonly faults: readonly Fault[];
-  /** Which faults have happened before. */
-  readonly fired: readonly boolean[];
-  readonly recovery: Recovery;
-  readonly stepLog: StepLogBuffers;
-  /** Where tokens of experts are counted, by the first FFN instance: it gets all of them, as every one does. */
-  readonly expertTokens: SharedArrayBuffer;
-  readonly seed: number;
-  readonly cores: number;
-  /** Shared memory that may be taken. */
-  readonly availableBytes: number;
-  readonly clock: { readonly origin: bigint };
-  readonly signal: AbortSignal;
-  /** Told now and then how many stages of all micro-batches the slowest attention instance has behind it, and of how many. */
-  onProgress(done: number, total: number): void;
-}
-
-/** An instance's time out of service. */
-export interface Restart {
-  readonly side: "attention" | "ffn";
-  readonly instance: number;
-  readonly reason: string;
-  readonly fromNs: number;
-  /** When it worked again; absent where it never did. */
-  untilNs?: number;
-}
-
-/** What is left of a membership when it has ended. */
-export interface MembershipResult {
-  readonly division: Division;
-  readonly startNs: number;
-  readonly attention: readonly (readonly StageEntry[])[];
-  readonly ffn: readonly (readonly StageEntry[])[];
-  readonly fired: readonly boolean[];
-  readonly restarts: readonly Restart[];
-  readonly duplicates: number;
-  readonly resends: number;
-  readonly corrupted: number;
-  readonly interrupted: boolean;
-}
-
-/** Thrown where a run can't be brought to its end: says what could not be recovered. */
-export class UnrecoverableError extends InfeasibleError {}
 
 /**
  * Runs attention and FFN instances on two pools of worker threads until all steps are decoded, and restarts what dies or hangs.
@@ -97,9 +44,6 @@ interface Instance {
   ended: Promise<readonly PromiseSettledResult<unknown>[]>;
   isDone: boolean;
   restarts: number;
-  heartbeat: number;
-  /** For how long it has shown no sign of life, as far as the driver could look. */
-  silentNs: number;
   outage: Restart | undefined;
   /** Why the driver itself ended it; undefined where it did not. */
   endedFor: string | undefined;
@@ -111,10 +55,6 @@ const lookEveryMs = 25;
 const lookForStartEveryMs = 4;
 /** Time that passes between two looks counts for so much at most: then it was the driver that did not get to run. */
 const mostLookNs = 4e6 * lookEveryMs;
-/** Instances begin with weights and caches to make: this many times the watchdog's time. */
-const startingPatience = 20;
-/** Without faults nothing is expected to hang, and a stage of a large model may take long: this many times. */
-const faultlessPatience = 30;
 /** A stopped instance ends by itself within this time, or is ended. */
 const stopGraceMs = 400;
 
@@ -131,6 +71,7 @@ class Driver {
   #failure: Error | undefined;
   #lookedNs = 0;
   readonly #standstill: Standstill;
+  readonly #watchdog: Watchdog;
   /** Ends the driver's rest before its time. */
   #wake: () => void = () => {};
 
@@ -144,6 +85,7 @@ class Driver {
     for (const [fault, fired] of run.fired.entries())
       this.#control.words[this.#control.firedWord(fault)] = Number(fired);
     this.#standstill = new Standstill(this.#control, work, run.network, run.recovery.watchdogNs);
+    this.#watchdog = new Watchdog(this.#control, run.recovery.watchdogNs, faults.length > 0 ? "faults" : "none");
     const layouts = layoutsOf(work);
     checkMemory(run, layouts);
     this.#memories = [...layouts.attention, ...layouts.ffn].map(({ memoryBytes }) => createMemory(memoryBytes));
@@ -217,7 +159,7 @@ class Driver {
     const index = instanceIndex(this.#division, side, instance);
     const launched: Instance = {
       ...{ side, instance, index, stageLog, abort: new AbortController(), ended: Promise.resolve([]) },
-      ...{ isDone: false, restarts: 0, heartbeat: 0, silentNs: 0, outage: undefined, endedFor: undefined },
+      ...{ isDone: false, restarts: 0, outage: undefined, endedFor: undefined },
     };
     this.#start(launched);
     return launched;
@@ -230,7 +172,7 @@ class Driver {
     for (const name of ["atBarrier", "jobKind", "phase", "isWriting"] as const)
       Atomics.store(words, this.#control.word(index, name), 0);
     target.abort = new AbortController();
-    target.silentNs = 0;
+    this.#watchdog.begin(index);
     target.endedFor = undefined;
     const tasks = Array.from({ length: threads }, (_, rank): InstanceTask => {
       const { kernels, network, faults, recovery, stepLog, expertTokens, firstStep, lastStep, seed } = this.#run;
@@ -323,26 +265,15 @@ class Driver {
     if (stoodNs !== undefined)
       this.#fail(new UnrecoverableError(`no stage has ended for ${Math.round(stoodNs / 1e9)} s: the run stands still`));
     for (const target of this.#instances) {
-      const heartbeat = Atomics.load(this.#control.words, this.#control.word(target.index, "heartbeat"));
-      const at = this.#phaseOf(target);
-      if (at !== phase.starting && target.outage !== undefined) {
+      if (target.outage !== undefined && this.#phaseOf(target) !== phase.starting) {
         target.outage.untilNs = now;
         target.outage = undefined;
       }
-      const isAlive = heartbeat !== target.heartbeat || target.isDone || at === phase.done;
-      target.heartbeat = heartbeat;
-      target.silentNs = isAlive ? 0 : target.silentNs + lookNs;
-      const patienceNs = this.#run.recovery.watchdogNs * this.#patience(at);
-      if (target.silentNs <= patienceNs) continue;
-      target.silentNs = 0;
-      target.endedFor = `no sign of life for ${patienceNs / 1e9} s`;
+      const silentNs = target.isDone ? undefined : this.#watchdog.look(target.index, lookNs);
+      if (silentNs === undefined) continue;
+      target.endedFor = `no sign of life for ${silentNs / 1e9} s`;
       target.abort.abort();
     }
-  }
-
-  #patience(at: number): number {
-    if (at !== phase.running) return startingPatience;
-    return this.#run.faults.length === 0 ? faultlessPatience : 1;
   }
 
   #report(): void {
@@ -402,9 +333,4 @@ function nameOf({ side, instance }: Instance): string {
 
 function isAbort(outcome: object): boolean {
   return "reason" in outcome && outcome.reason instanceof Error && outcome.reason.name === "AbortError";
-}
-
-/** A moment that the clocks of all memberships of a run count from. */
-export function runClock(): { readonly origin: bigint } {
-  return { origin: clockOrigin() };
 }

@@ -1,4 +1,5 @@
 import { Control, instanceIndex } from "./control.ts";
+import { LostMessageError } from "./inbox.ts";
 import { InstanceRun } from "./instanceRun.ts";
 import type { InstanceTask } from "./instanceTask.ts";
 import {
@@ -9,7 +10,6 @@ import {
   meetingOf,
   poster,
 } from "./instanceThreads.ts";
-import { LostMessageError } from "./port.ts";
 import { bindAttentionStages, bindFfnStages } from "./stageModel.ts";
 import { divisionOf } from "./work.ts";
 

@@ -1,7 +1,8 @@
 import type { KernelModule } from "../kernels/load.ts";
-import { type MembershipResult, runClock, runMembership, UnrecoverableError } from "./driver.ts";
+import { runMembership } from "./driver.ts";
 import { createExpertTokens, readExpertTokens } from "./expertTokens.ts";
 import type { Fault, Recovery } from "./faults.ts";
+import { type MembershipResult, runClock, UnrecoverableError } from "./membershipRun.ts";
 import { type Membership, membershipsOf } from "./memberships.ts";
 import type { Network } from "./network.ts";
 import { referenceOutputs } from "./reference.ts";

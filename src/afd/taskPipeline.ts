@@ -3,7 +3,7 @@ import { sharedClock } from "../host/sharedClock.ts";
 import { workerModule } from "../host/workerModule.ts";
 import { createMemory } from "../kernels/load.ts";
 import { sequencesOf } from "./decodeWork.ts";
-import { runClock } from "./driver.ts";
+import { runClock } from "./membershipRun.ts";
 import type { PipelinePlan, PipelineRun } from "./pipeline.ts";
 import type { StageEntry } from "./stageLog.ts";
 import { layoutsOf, rowWidth } from "./stageModel.ts";
