@@ -23,7 +23,7 @@ export class InstanceRun {
   readonly #port: Port;
   readonly #log: StageLog;
   readonly #stepLog: StepLog;
-  /** Of the first FFN instance alone. */
+  /** Of an FFN instance of a model with experts. */
   readonly #expertTokens: ExpertTokens | undefined;
   readonly #faults: InstanceFaults;
   /** Number of the message that each micro-batch waits for; 0: none. */
@@ -156,8 +156,8 @@ export class InstanceRun {
       const place = this.#placeOf(done, microBatch);
       this.#faults.crash(place);
       this.#received(microBatch, place);
-      if (isMoeLayer(this.#task.work, place.layer)) this.#expertTokens?.add(place);
       this.#work(place, () => stages.run(place));
+      if (isMoeLayer(this.#task.work, place.layer)) this.#expertTokens?.add(place);
       this.#sent(place, done + 1);
       this.#numbers[microBatch] = done + 1 < end ? done + 2 : 0;
       if (done + 1 === end) open--;
@@ -346,7 +346,7 @@ export class InstanceRun {
 }
 
 function expertTokensOf({ work, side, instance, memories, expertTokens }: InstanceTask, self: number) {
-  if (side === "attention" || instance > 0 || expertTokens.byteLength === 0) return undefined;
+  if (side === "attention" || expertTokens.byteLength === 0) return undefined;
   const { buffer } = memories[self] as WebAssembly.Memory;
   return new ExpertTokens(work, instance, buffer as unknown as SharedArrayBuffer, expertTokens);
 }

@@ -21,7 +21,7 @@ export interface MembershipRun {
   readonly fired: readonly boolean[];
   readonly recovery: Recovery;
   readonly stepLog: StepLogBuffers;
-  /** Where tokens of experts are counted, by the first FFN instance: it gets all of them, as every one does. */
+  /** Where FFN instances count the tokens of their experts. */
   readonly expertTokens: SharedArrayBuffer;
   readonly seed: number;
   readonly cores: number;

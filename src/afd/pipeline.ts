@@ -1,6 +1,6 @@
 import type { KernelModule } from "../kernels/load.ts";
 import { runMembership } from "./driver.ts";
-import { createExpertTokens, readExpertTokens } from "./expertTokens.ts";
+import { addedTokens, createExpertTokens, readExpertTokens, type TokensOfExperts } from "./expertTokens.ts";
 import type { Fault, Recovery } from "./faults.ts";
 import { type MembershipResult, runClock, UnrecoverableError } from "./membershipRun.ts";
 import { type Membership, membershipsOf } from "./memberships.ts";
@@ -32,8 +32,8 @@ export interface PipelineRun {
   readonly memberships: readonly { readonly membership: Membership; readonly result: MembershipResult }[];
   /** Of every sequence's output, [step x batch + sequence]; 0 where a step was not reached. */
   readonly checksums: Uint32Array;
-  /** Tokens that each expert got, [layer][expert]; none where they are not counted. */
-  readonly expertTokens: readonly (readonly number[])[];
+  /** By all FFN instances together; none where stages are emulated. */
+  readonly expertTokens: TokensOfExperts;
   /** Which faults happened, by index. */
   readonly fired: readonly boolean[];
   readonly interrupted: boolean;
@@ -48,7 +48,7 @@ export async function runPipeline(plan: PipelinePlan): Promise<PipelineRun> {
   const memberships = membershipsOf(work, division.steps, faults);
   const keeps = faults.length > 0 ? "inputs" : "checksums";
   const stepLog = createStepLog(division, rowWidth(work), keeps);
-  const expertTokens = createExpertTokens(work);
+  let expertTokens: TokensOfExperts = [];
   const clock = runClock();
   const results: { membership: Membership; result: MembershipResult }[] = [];
   let fired: readonly boolean[] = faults.map(() => false);
@@ -57,13 +57,14 @@ export async function runPipeline(plan: PipelinePlan): Promise<PipelineRun> {
   for (const membership of memberships) {
     if (interrupted) break;
     fired = withChange(fired, faults, membership.firstStep);
+    const counted = createExpertTokens(membership.work);
     try {
       const result = await runMembership({
         ...plan,
         ...membership,
         fired,
         stepLog,
-        expertTokens,
+        expertTokens: counted,
         clock,
         onProgress: progressOf(plan),
       });
@@ -74,12 +75,14 @@ export async function runPipeline(plan: PipelinePlan): Promise<PipelineRun> {
       if (!(error instanceof UnrecoverableError)) throw error;
       unrecoverable = error.message;
       break;
+    } finally {
+      expertTokens = addedTokens(expertTokens, readExpertTokens(membership.work, counted));
     }
   }
   return {
     memberships: results,
     checksums: new Uint32Array(stepLog.checksums),
-    expertTokens: readExpertTokens(work, expertTokens),
+    expertTokens,
     fired,
     interrupted,
     unrecoverable,

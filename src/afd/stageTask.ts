@@ -1,6 +1,7 @@
 import { type SharedClock, sharedClock } from "../host/sharedClock.ts";
 import type { KernelModule } from "../kernels/load.ts";
 import { instanceIndex } from "./control.ts";
+import { ExpertTokens } from "./expertTokens.ts";
 import { isCarried, type MessagePart } from "./message.ts";
 import { Sleeper } from "./sleeper.ts";
 import { bindAttentionStages, bindFfnStages } from "./stageModel.ts";
@@ -17,6 +18,8 @@ export interface StageTask {
   readonly memories: readonly WebAssembly.Memory[];
   readonly kernels: KernelModule | undefined;
   readonly clockOrigin: bigint;
+  /** Where FFN instances count the tokens of their experts. */
+  readonly expertTokens: SharedArrayBuffer;
   readonly place: StagePlace;
   /** From each peer; none where nothing was waited for. */
   readonly messages: readonly Uint8Array[];
@@ -38,13 +41,15 @@ interface Bound {
     | { readonly side: "ffn"; readonly of: FfnStages };
   readonly wires: Wiring;
   readonly clock: SharedClock;
+  /** Of an FFN instance. */
+  readonly tokens: ExpertTokens | undefined;
 }
 
 const known = new Map<string, Bound>();
 
 export default function runStageTask(task: StageTask): StageTaskResult {
   const { place, work } = task;
-  const { stages, wires, clock } = boundOf(task);
+  const { stages, wires, clock, tokens } = boundOf(task);
   const isMoe = isMoeLayer(work, place.layer);
   const beginNs = clock();
   const { layers } = divisionOf(work);
@@ -53,8 +58,10 @@ export default function runStageTask(task: StageTask): StageTaskResult {
     unpack(message, wires.incoming[peer]?.[place.microBatch] ?? [], cameMoe);
   let rows: readonly Float32Array[] = [];
   if (task.job === "prepare") stages.of.prepare();
-  else if (task.job === "run") stages.of.run(place);
-  else if (stages.side === "attention") rows = stages.of.finish(place.step - 1, place.microBatch);
+  else if (task.job === "run") {
+    stages.of.run(place);
+    if (isMoe) tokens?.add(place);
+  } else if (stages.side === "attention") rows = stages.of.finish(place.step - 1, place.microBatch);
   if (task.job === "run" && stages.side === "attention" && place.layer === 0) rows = stages.of.input(place);
   if (task.job === "run") sleepEmulated(task, clock, beginNs);
   const messages =
@@ -78,6 +85,10 @@ function boundOf(task: StageTask): Bound {
         : { side, of: bindFfnStages(thread, alone) },
     wires: wiring(work, memories, side, instance),
     clock: sharedClock(task.clockOrigin),
+    tokens:
+      side === "attention"
+        ? undefined
+        : new ExpertTokens(work, instance, memory.buffer as unknown as SharedArrayBuffer, task.expertTokens),
   };
   known.set(key, bound);
   return bound;

@@ -3,6 +3,7 @@ import { sharedClock } from "../host/sharedClock.ts";
 import { workerModule } from "../host/workerModule.ts";
 import { createMemory } from "../kernels/load.ts";
 import { sequencesOf } from "./decodeWork.ts";
+import { createExpertTokens, readExpertTokens } from "./expertTokens.ts";
 import { runClock } from "./membershipRun.ts";
 import type { PipelinePlan, PipelineRun } from "./pipeline.ts";
 import type { StageEntry } from "./stageLog.ts";
@@ -21,6 +22,7 @@ export async function runTaskPipeline(plan: PipelinePlan): Promise<PipelineRun> 
   const { work, kernels, signal } = plan;
   const division = divisionOf(work);
   const { attentionInstances, ffnInstances, layers, steps, microBatches } = division;
+  const expertTokens = createExpertTokens(work);
   const layouts = layoutsOf(work);
   const memories = [...layouts.attention, ...layouts.ffn].map(({ memoryBytes }) => createMemory(memoryBytes));
   const origin = runClock().origin;
@@ -47,7 +49,7 @@ export async function runTaskPipeline(plan: PipelinePlan): Promise<PipelineRun> 
   ): Promise<readonly StageTaskResult[]> {
     return Promise.all(
       sides[side].map(async (instance, index) => {
-        const base = { work, kernels, memories, clockOrigin: origin };
+        const base = { work, kernels, memories, clockOrigin: origin, expertTokens };
         const result = await instance.run({
           ...base,
           job,
@@ -120,7 +122,7 @@ export async function runTaskPipeline(plan: PipelinePlan): Promise<PipelineRun> 
       },
     ],
     checksums: new Uint32Array(buffers.checksums),
-    expertTokens: [],
+    expertTokens: readExpertTokens(work, expertTokens),
     fired: [],
     interrupted,
     unrecoverable: undefined,

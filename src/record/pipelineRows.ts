@@ -88,7 +88,7 @@ const pipelineRunRowFields = z.strictObject({
   expertImbalance: amount(
     "measured",
     "fraction",
-    "Tokens of the hottest expert over the mean of its layer, mean over layers with experts; whole run.",
+    "Tokens of the hottest expert over the mean of its layer, mean over layers with experts; whole run, all FFN instances.",
   ).optional(),
   ffnImbalance: amount(
     "measured",

@@ -3,7 +3,7 @@ import type { PipelineRun } from "../afd/pipeline.ts";
 import type { Work } from "../afd/work.ts";
 import type { PipelineRunRow } from "../record/pipelineRows.ts";
 
-/** How evenly tokens fell on experts, and on the FFN instances that hold them; nothing where none were counted. */
+/** How evenly tokens fell on experts, and on the FFN instances that hold them; nothing where none got any. */
 export function expertLoad(
   work: Work,
   { expertTokens, memberships }: Pick<PipelineRun, "expertTokens" | "memberships">,

@@ -93,6 +93,19 @@ describe("pipeline, emulated", () => {
     expect(hottest(skewed)).toBeGreaterThan(2 * hottest(even));
   });
 
+  it.each(["ep", "tp"])("counts the tokens of experts alike on both wires with %s", async (parallel) => {
+    const words = ["--scale", "1/64", "--steps", "4", "--batch", "24", "--context", "8", "--zipf", "1", "--ffn", "2"];
+    const [shared, plain] = [
+      await documentOf([...words, "--ffn-parallel", parallel]),
+      await documentOf([...words, "--ffn-parallel", parallel, "--wire", "postmessage"]),
+    ].map(({ rows }) => runsOf(rows)[0]);
+    expect(shared?.expertImbalance).toBeGreaterThan(4);
+    expect(plain?.expertImbalance).toBe(shared?.expertImbalance);
+    expect(plain?.ffnImbalance).toBe(shared?.ffnImbalance);
+    if (parallel === "tp") expect(shared?.ffnImbalance).toBe(1);
+    else expect(shared?.ffnImbalance).toBeGreaterThan(1);
+  });
+
   it("names faults of a rate, the same of the same seed", async () => {
     const words = [...SHORT, "--fault-rate", "0.1", "--seed", "3", "--watchdog", "1s", "--retransmit", "20ms"];
     const [one, other] = [await documentOf(words), await documentOf(words)];
@@ -156,7 +169,7 @@ describe("pipeline, kernels", () => {
     const [row] = runsOf(rows);
     expect(row).toMatchObject({ status: "ok", emulated: false, bitEqual: true, model: "step3 at 1/32", ...keys });
     expect(row?.boundNs).toBeGreaterThan(0);
-    expect(row?.expertImbalance === undefined).toBe(row?.wire === "postmessage");
+    expect(row?.expertImbalance).toBeGreaterThan(1);
     expect(notes.join("\n")).toMatch(/step3 at 1\/32: hidden 224, layers .*top 3 of 48 experts 160 wide/);
   });
 
