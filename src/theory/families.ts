@@ -100,6 +100,15 @@ export function ownFamily(name: string): FamilyName | undefined {
   return FAMILY_OF[name];
 }
 
+/** Whether cards of two families run the same code: the H20 is a Hopper with fewer cores. */
+export function sameArchitecture(left: FamilyName, right: FamilyName): boolean {
+  return architectureOf(left) === architectureOf(right);
+}
+
+function architectureOf(family: FamilyName): FamilyName {
+  return family === "h20" ? "hopper" : family;
+}
+
 /** What an accelerator's catalog entry says for a projection. */
 export function peaksOf(accelerator: Accelerator): AcceleratorPeaks {
   const { peakFp8FlopsPerSecond: fp8, peakInt8FlopsPerSecond: int8, cores, l2Bytes } = accelerator;
