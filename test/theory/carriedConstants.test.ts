@@ -14,7 +14,13 @@ function vector(fixedNs: number, computeShare: number): ConstantVector {
   return [fixedNs, 0.8, computeShare, 3, 0.4, 0.1, 1, 150e9, 1, 1, 150, 1];
 }
 
-function fit(kind: KernelKind, family: FamilyName, engine: string, fixedNs: number, computeShare: number): EngineFit {
+function fitted(
+  kind: KernelKind,
+  family: FamilyName,
+  engine: string,
+  fixedNs: number,
+  computeShare: number,
+): EngineFit {
   const constants = vector(fixedNs, computeShare);
   return {
     kind,
@@ -45,30 +51,34 @@ function carried(
 }
 
 describe("constants carried to what was not measured", () => {
-  const hopper = fit("gemm", "hopper", "cutlass", 6000, 0.7);
+  const hopper = fitted("gemm", "hopper", "cutlass", 6000, 0.7);
 
   it("take the fixed time of the very engine on a card that runs the same code", () => {
-    const deepgemm = fit("gemm", "h20", "deepgemm", 3000, 0.95);
+    const deepgemm = fitted("gemm", "h20", "deepgemm", 3000, 0.95);
     const { fixedNs, computeShare } = carried(hopper, "gemm", H800, [deepgemm], "deepgemm");
     expect([fixedNs, computeShare]).toEqual([3000, 0.7]);
   });
 
   it("leave it where the engine is the fit's own, is another's, or ran on another architecture", () => {
-    const ampere = fit("gemm", "ampere", "deepgemm", 3000, 0.8);
+    const ampere = fitted("gemm", "ampere", "deepgemm", 3000, 0.8);
     expect(carried(hopper, "gemm", H800, [ampere], "deepgemm").fixedNs).toBe(6000);
-    expect(carried(hopper, "gemm", H800, [fit("gemm", "h20", "other", 3000, 0.9)], "deepgemm").fixedNs).toBe(6000);
-    expect(carried(hopper, "gemm", H800, [fit("gemm", "h20", "cutlass", 3000, 0.9)], "cutlass").fixedNs).toBe(6000);
+    expect(carried(hopper, "gemm", H800, [fitted("gemm", "h20", "other", 3000, 0.9)], "deepgemm").fixedNs).toBe(6000);
+    expect(carried(hopper, "gemm", H800, [fitted("gemm", "h20", "cutlass", 3000, 0.9)], "cutlass").fixedNs).toBe(6000);
   });
 
   it("scale another family's share of compute as both families' shares differ in the sibling kind", () => {
-    const grouped = fit("grouped-gemm", "h20", "deepgemm", 7000, 0.9);
-    const siblings = [hopper, fit("gemm", "hopper", "deepgemm", 5000, 0.7), fit("gemm", "h20", "deepgemm", 3000, 1)];
+    const grouped = fitted("grouped-gemm", "h20", "deepgemm", 7000, 0.9);
+    const siblings = [
+      hopper,
+      fitted("gemm", "hopper", "deepgemm", 5000, 0.7),
+      fitted("gemm", "h20", "deepgemm", 3000, 1),
+    ];
     expect(carried(grouped, "grouped-gemm", H800, siblings).computeShare).toBeCloseTo(0.9 * 0.7, 12);
-    expect(carried(fit("gemm", "h20", "y", 1, 0.9), "gemm", A100, siblings).computeShare).toBe(0.9);
+    expect(carried(fitted("gemm", "h20", "y", 1, 0.9), "gemm", A100, siblings).computeShare).toBe(0.9);
   });
 
   it("are the fit's own in its family, and for a card of no family", () => {
-    const siblings = [fit("grouped-gemm", "hopper", "a", 1, 0.5), fit("grouped-gemm", "h20", "a", 1, 0.9)];
+    const siblings = [fitted("grouped-gemm", "hopper", "a", 1, 0.5), fitted("grouped-gemm", "h20", "a", 1, 0.9)];
     expect(carried(hopper, "gemm", H800, siblings).computeShare).toBeCloseTo(0.7, 12);
     expect(carried(hopper, "gemm", { ...H20, name: "mine" }, siblings)).toMatchObject({
       fixedNs: 6000,
