@@ -13,6 +13,8 @@ export interface AcceleratorPeaks {
   /** Absent: 8-bit operands are multiplied at the BF16 rate. */
   readonly fp8FlopsPerSecond?: number;
   readonly int8FlopsPerSecond?: number;
+  /** Absent: FP4 is multiplied at the 8-bit rate. */
+  readonly fp4FlopsPerSecond?: number;
   /** Streaming multiprocessors, AI cores or compute units; absent: those of the family's typical accelerator. */
   readonly cores?: number;
   /** The last cache before memory; absent: as cores. */
@@ -111,13 +113,15 @@ function architectureOf(family: FamilyName): FamilyName {
 
 /** What an accelerator's catalog entry says for a projection. */
 export function peaksOf(accelerator: Accelerator): AcceleratorPeaks {
-  const { peakFp8FlopsPerSecond: fp8, peakInt8FlopsPerSecond: int8, cores, l2Bytes } = accelerator;
+  const { peakFp8FlopsPerSecond: fp8, peakInt8FlopsPerSecond: int8, peakFp4FlopsPerSecond: fp4 } = accelerator;
+  const { cores, l2Bytes } = accelerator;
   return {
     name: accelerator.name,
     bytesPerSecond: accelerator.memoryBytesPerSecond,
     bf16FlopsPerSecond: accelerator.peakBf16FlopsPerSecond,
     ...(fp8 === undefined ? {} : { fp8FlopsPerSecond: fp8 }),
     ...(int8 === undefined ? {} : { int8FlopsPerSecond: int8 }),
+    ...(fp4 === undefined ? {} : { fp4FlopsPerSecond: fp4 }),
     ...(cores === undefined ? {} : { cores }),
     ...(l2Bytes === undefined ? {} : { l2Bytes }),
   };
@@ -133,7 +137,7 @@ export function kernelHardware(peaks: AcceleratorPeaks, family: FamilyName, engi
   const typical = loadAccelerator(typicalOf(family));
   const { cores = typical.cores, l2Bytes = typical.l2Bytes } = peaks;
   if (cores === undefined || l2Bytes === undefined) throw new Error(`no cores or L2 of ${typical.name}`);
-  const { bytesPerSecond, bf16FlopsPerSecond, fp8FlopsPerSecond, int8FlopsPerSecond } = peaks;
+  const { bytesPerSecond, bf16FlopsPerSecond, fp8FlopsPerSecond, int8FlopsPerSecond, fp4FlopsPerSecond } = peaks;
   return {
     bytesPerSecond,
     cores,
@@ -143,7 +147,7 @@ export function kernelHardware(peaks: AcceleratorPeaks, family: FamilyName, engi
       bf16: bf16FlopsPerSecond,
       fp8: fp8FlopsPerSecond ?? bf16FlopsPerSecond,
       int8: int8FlopsPerSecond ?? fp8FlopsPerSecond ?? bf16FlopsPerSecond,
-      fp4: fp8FlopsPerSecond ?? bf16FlopsPerSecond,
+      fp4: fp4FlopsPerSecond ?? fp8FlopsPerSecond ?? bf16FlopsPerSecond,
     },
   };
 }
