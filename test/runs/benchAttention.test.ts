@@ -9,7 +9,8 @@ import { bufferOf, checked, machineOf, strayBytes } from "../kernels/machine.ts"
 /** gpt-oss: a window of 128 and sinks; Llama 4: chunks of 8192. */
 const grouped: GroupedSpec = {
   ...{ kind: "gqa", span: { kind: "sliding", tokens: 128 }, kvBits: 8, ropeTheta: 150_000, ropeDims: 64 },
-  ...{ queryHeads: 64, kvHeads: 8, headDim: 64, qkNorm: false, bias: true, sinks: true, outputGate: false },
+  ...{ queryHeads: 64, kvHeads: 8, headDim: 64, qkNorm: false, bias: "all", sinks: true, outputGate: false },
+  ...{ ropeScaling: { kind: "none" }, softmaxScale: 0.125 },
 };
 
 function contextOf(attention: Partial<GroupedSpec>, kvTokens: number): RowContext {
