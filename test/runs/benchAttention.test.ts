@@ -48,6 +48,19 @@ describe("attention rows of layers with a span", () => {
     expect(bufferOf(kernelCase, "sinks").bytes).toBe(64 * 4);
   });
 
+  it.each([
+    ["deepseek-v3", 0.1352337788608801],
+    ["gemma-3-27b", 168 ** -0.5],
+    ["step3", 1 / 16],
+  ])("the core of %s multiplies its scores with what the card says", (name, scale) => {
+    const context = { ...contextOf({}, 64), card: loadCatalogModel(name) };
+    const steps = attentionRow("attention.core", context).build?.().steps(0, 1) ?? [];
+    const scales = steps.flatMap((step) =>
+      step.kind === "call" && step.name === "attentionQueriesInt8" ? [step.args.at(-1)] : [],
+    );
+    expect(new Set(scales)).toEqual(new Set([expect.closeTo(scale, 14)]));
+  });
+
   it("a chunked layer takes the most that it can attend to", () => {
     const row = attentionRow(
       "attention.core",
