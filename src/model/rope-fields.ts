@@ -36,7 +36,7 @@ export function readRopeScaling(
  * What DeepSeek's class multiplies its softmax scale with beside: mscale squared of all dimensions, where `mscale_all_dim` is there.
  *
  * @throws InvalidInputError where it is no number.
- * @source the modeling file released with DeepSeek-V2 and V3; YaRN (arXiv 2309.00071), equation 22
+ * @source the modeling file released with DeepSeek-V2 and V3; YaRN (arXiv 2309.00071), section 3.4
  */
 export function readScoreFactor(fields: RopeFields, path: string): number {
   const [object] = ropeObjects(fields, path, "full_attention");

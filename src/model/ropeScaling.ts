@@ -58,7 +58,7 @@ export interface ScaledRope {
   readonly theta: number;
 }
 
-/** 0.1 x mscale x ln factor + 1. @source YaRN (arXiv 2309.00071), equation 22; the quotient of two of them: DeepSeek's class */
+/** 0.1 x mscale x ln factor + 1. @source YaRN (arXiv 2309.00071), section 3.4; the quotient of two of them: DeepSeek's class */
 export function yarnMagnitude(factor: number, mscale = 1): number {
   return factor <= 1 ? 1 : 0.1 * mscale * Math.log(factor) + 1;
 }
