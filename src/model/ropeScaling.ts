@@ -72,14 +72,14 @@ export function scalingFault(
     case "yarn": {
       const { betaFast, betaSlow } = scaling;
       if (betaFast < betaSlow)
-        return { field: "betaFast", value: betaFast, expected: `a number of at least betaSlow (${betaSlow})` };
+        return { field: "betaFast", value: betaFast, expected: `a number of at least the slow one's (${betaSlow})` };
       if (theta > 1) return undefined;
       return { field: "kind", value: "yarn", expected: `a scaling other than yarn where RoPE's base is ${theta}` };
     }
     case "llama3": {
       const { lowFactor, highFactor } = scaling;
       if (highFactor > lowFactor) return undefined;
-      return { field: "highFactor", value: highFactor, expected: `a number above lowFactor (${lowFactor})` };
+      return { field: "highFactor", value: highFactor, expected: `a number above the low one's (${lowFactor})` };
     }
     case "longrope": {
       const { shortFactors, longFactors } = scaling;

@@ -200,7 +200,7 @@ describe("readHandWrittenCard", () => {
         { ...gqa, ropeScaling: { kind: "llama3", factor: 8, originalTokens: 8192, lowFactor: 5, highFactor: 4 } },
         dense,
       ),
-      "ropeScaling.highFactor: expected a number above lowFactor (5), got 4",
+      "ropeScaling.highFactor: expected a number above the low one's (5), got 4",
     ],
     ["a scale of nothing", cardWith({ ...mla, softmaxScale: 0 }, dense), "softmaxScale: expected a number above 0"],
     [

@@ -143,7 +143,7 @@ describe("rope_scaling", () => {
     [{ rope_type: "yarn", factor: 2, truncate: "no" }, 'truncate: expected true or false, got "no"'],
     [
       { rope_type: "yarn", factor: 2, beta_fast: 1, beta_slow: 2 },
-      "rope_scaling.beta_fast: expected a number of at least betaSlow (2)",
+      "rope_scaling.beta_fast: expected a number of at least the slow one's (2)",
     ],
     [
       { rope_type: "yarn", factor: 2, attention_factor: -1 },
@@ -152,7 +152,7 @@ describe("rope_scaling", () => {
     [{ rope_type: "llama3", factor: 8, high_freq_factor: 4 }, "low_freq_factor: expected a number from"],
     [
       { rope_type: "llama3", factor: 8, low_freq_factor: 4, high_freq_factor: 4 },
-      "rope_scaling.high_freq_factor: expected a number above lowFactor (4), got 4",
+      "rope_scaling.high_freq_factor: expected a number above the low one's (4), got 4",
     ],
     [
       { rope_type: "longrope", short_factor: [1, "2"], long_factor: [] },
