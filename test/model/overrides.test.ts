@@ -87,7 +87,10 @@ describe("readModelSource", () => {
 
   it("reaches into how RoPE is stretched, and what follows from it", () => {
     const deepseek = (...texts: string[]) =>
-      readModelSource(catalogSource("deepseek-v3"), texts.map(parseSetting)).layers[0]?.attention;
+      readModelSource(
+        catalogSource("deepseek-v3"),
+        texts.map((text) => parseSetting(text, [])),
+      ).layers[0]?.attention;
     expect(deepseek("deepseek-v3.rope_scaling.factor=80")).toMatchObject({
       ropeScaling: { kind: "yarn", factor: 80 },
       softmaxScale: 192 ** -0.5 * (0.1 * Math.log(80) + 1) ** 2,
