@@ -1,6 +1,6 @@
 import type { KernelKind, KernelShape } from "../workload/kernelShape.ts";
 import { constantsOf } from "./constantVector.ts";
-import { type AcceleratorPeaks, ownFamily, sameArchitecture } from "./families.ts";
+import { type AcceleratorPeaks, type FamilyName, ownFamily, sameArchitecture } from "./families.ts";
 import { type EngineFit, nearestOperands } from "./fittedConstants.ts";
 import type { LatencyConstants } from "./latencyModel.ts";
 
@@ -26,25 +26,41 @@ export function carriedConstants(
 ): LatencyConstants {
   const constants = constantsOf(fit.constants);
   const family = ownFamily(peaks.name);
-  if (family === undefined) return constants;
+  if (family === undefined || (fit.family === family && fit.engine === engine)) return constants;
+  return {
+    ...constants,
+    fixedNs: enginesFixedNs(fit, shape, family, engine, engines) ?? constants.fixedNs,
+    computeShare: constants.computeShare * shareRatio(fit, family, engines),
+  };
+}
+
+/** The fixed time of the engine that is asked for, where it was measured on another card of the architecture. */
+function enginesFixedNs(
+  fit: EngineFit,
+  shape: KernelShape,
+  family: FamilyName,
+  engine: string | undefined,
+  engines: readonly EngineFit[],
+): number | undefined {
+  if (engine === undefined || fit.engine === engine) return undefined;
   const same = engines.filter(
     (other) => other.kind === shape.kind && other.engine === engine && sameArchitecture(other.family, family),
   );
-  const fixedNs = fit.engine === engine ? undefined : median(nearestOperands(same, shape), "fixedNs");
-  const siblings = engines.filter(({ kind }) => kind === SIBLING[shape.kind]);
-  const shareOf = (name: string) =>
+  return median(nearestOperands(same, shape), "fixedNs");
+}
+
+/** The share of compute that a family reaches in the sibling kind, over what the fit's family does; 1 where either is unknown. */
+function shareRatio(fit: EngineFit, family: FamilyName, engines: readonly EngineFit[]): number {
+  const sibling = SIBLING[fit.kind];
+  if (fit.family === family || sibling === undefined) return 1;
+  const shareOf = (name: FamilyName) =>
     median(
-      siblings.filter((other) => other.family === name),
+      engines.filter((other) => other.kind === sibling && other.family === name),
       "computeShare",
     );
   const own = shareOf(family);
   const theirs = shareOf(fit.family);
-  return {
-    ...constants,
-    fixedNs: fixedNs ?? constants.fixedNs,
-    computeShare:
-      own === undefined || theirs === undefined ? constants.computeShare : (constants.computeShare * own) / theirs,
-  };
+  return own === undefined || theirs === undefined ? 1 : own / theirs;
 }
 
 /** The median of one constant, as a logarithm's. */
