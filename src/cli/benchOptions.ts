@@ -12,7 +12,15 @@ import {
   type WeightDtype,
 } from "../runs/settings.ts";
 import { InvalidInputError } from "../units/errors.ts";
-import { parseCount, parseDurationNs, parseList, parseNames, parseSeed, parseTokens } from "../units/parse.ts";
+import {
+  parseCount,
+  parseCountOrNone,
+  parseDurationNs,
+  parseList,
+  parseNames,
+  parseSeed,
+  parseTokens,
+} from "../units/parse.ts";
 import { requireKnown } from "./output.ts";
 
 const DTYPES: readonly Dtype[] = ["f32", "int8"];
@@ -181,11 +189,7 @@ function resolveSampling({
 }: BenchOptions): Pick<BenchSettings, "repetitions" | "warmups" | "minTimeNs"> {
   return {
     ...(repetitions === undefined ? {} : { repetitions: parseCount(repetitions, "--repetitions") }),
-    ...(warmup === undefined ? {} : { warmups: parseWarmups(warmup) }),
+    ...(warmup === undefined ? {} : { warmups: parseCountOrNone(warmup, "--warmup") }),
     ...(minTime === undefined ? {} : { minTimeNs: parseDurationNs(minTime, "--min-time") }),
   };
-}
-
-function parseWarmups(text: string): number {
-  return text.trim() === "0" ? 0 : parseCount(text, "--warmup");
 }

@@ -44,6 +44,12 @@ describe("wrong input", () => {
     [["hardware", "show"], "missing required argument 'name'"],
     [["hardware", "show", "h80"], 'did you mean "h800"'],
     [["env", "all"], "too many arguments"],
+    [["models", "show", "step3", "kimi-k2"], "too many arguments for 'show'"],
+    [["hardware", "show", "h800", "h20"], "too many arguments for 'show'"],
+    [["help", "benhc"], "unknown command 'benhc' (Did you mean bench?)"],
+    [["bench", "--warmup", "-1"], "--warmup: expected a whole number of at least 0"],
+    [["plan", "--model", "step3", "--redundant", "-1"], "--redundant: expected a whole number of at least 0"],
+    [["pipeline", "--retries", "-1"], "--retries: expected a whole number of at least 0"],
     [["schema", "banch"], 'did you mean "bench"?'],
   ])("%j is told in one line", async (args, message) => {
     const { exitCode, out, err } = await run(args);
