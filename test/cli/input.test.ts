@@ -15,6 +15,8 @@ describe("wrong input", () => {
     [["bench", "moe.expertMatmull"], 'did you mean "moe.expertMatmul"?'],
     [["bench", "nothing.*"], "kernel: expected one of"],
     [["bench", "--context", "0"], "--context: expected"],
+    [["bench", "attention.core", "--m", "4"], "--m: expected moe.expertMatmul or linear.gemm among the kernels"],
+    [["intensity", "moe.router", "--k", "4"], "--k: expected moe.expertMatmul or linear.gemm among the kernels"],
     [["bench", "--batch", "-1"], "--batch: expected"],
     [["bench", "--batch", "1,,2"], "--batch: expected"],
     [["bench", "--dtype", "f16"], "--dtype: expected one of f32, int8"],

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -108,6 +108,39 @@ describe("project and validate", () => {
       expect(exitCode).toBe(0);
       expect(svg).toContain("Projected against measured kernel times");
       expect(svg).toContain("mine");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it("counts rows without a kernel time where there are no others, and draws none", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "afdbench-validate-"));
+    try {
+      const path = join(folder, "links.json");
+      const row = { gpu: "H100", kernelKind: "link", measuredUs: 10 };
+      writeFileSync(path, JSON.stringify({ source: { repo: "mine" }, rows: [row, { ...row, gpu: "H20" }] }));
+      const { exitCode, out } = await run(["validate", "--data", path]);
+      expect(exitCode).toBe(0);
+      expect(out).toContain("Unsupported, having no kernel time (links, whole systems): 2.");
+      const drawn = await run(["validate", "--data", path, "--svg", join(folder, "errors.svg")]);
+      expect(drawn.exitCode).toBe(2);
+      expect(drawn.err).toContain("--svg: expected a row with a kernel time to draw");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it("refuses files of which no row can be used, and says why", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "afdbench-validate-"));
+    try {
+      const path = join(folder, "mine.json");
+      const row = { gpu: "H100", kernelKind: "gemm", dtype: "bf16", m: 64, n: 7168, k: 2048 };
+      writeFileSync(path, JSON.stringify({ source: { repo: "mine" }, rows: [row, row] }));
+      const { exitCode, out, err } = await run(["validate", "--data", path]);
+      expect({ exitCode, out }).toEqual({ exitCode: 2, out: "" });
+      expect(err).toMatch(
+        /--data: expected a row that can be used \(.*mine\.json, row 1, measuredUs: .*; and 1 more\)/,
+      );
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -4,7 +4,7 @@ import { DEFAULT_KERNELS, KERNELS, type KernelName } from "../../runs/settings.t
 import { InvalidInputError } from "../../units/errors.ts";
 import { addShapeOptions, resolveKernels, resolveShapes, type ShapeOptions } from "../benchOptions.ts";
 import { addModuleOptions, type ModuleOptions, resolveModule } from "../moduleOptions.ts";
-import { addOutputOptions, emit, type OutputOptions, resolveOutput } from "../output.ts";
+import { addOutputOptions, emit, type OutputOptions, resolveOutput, warnUnlessSavable } from "../output.ts";
 import type { CommandContext, Terminal } from "../terminal.ts";
 import { watchedRun } from "../watchedRun.ts";
 
@@ -56,12 +56,14 @@ export function addIntensity(program: Command, context: CommandContext): void {
         context.exitCode = await countModule(own, options, context.terminal);
         return;
       }
+      const chosen = resolveKernels(kernels, COUNTED_KERNELS, DEFAULT_KERNELS.filter(isCounted));
       const settings = {
-        kernels: resolveKernels(kernels, COUNTED_KERNELS, DEFAULT_KERNELS.filter(isCounted)),
-        ...resolveShapes(options),
+        kernels: chosen,
+        ...resolveShapes(chosen, options),
         ...(options.caches === undefined ? {} : { caches: options.caches }),
       };
       const output = await resolveOutput(options, "intensity");
+      await warnUnlessSavable(output, context.terminal);
       const { intensity } = await import("../../runs/intensity.ts");
       const outcome = await watchedRun(context.terminal, options, "ending after the kernel at work", (watch) =>
         intensity({ ...settings, ...watch }),

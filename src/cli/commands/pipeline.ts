@@ -4,7 +4,7 @@ import type { TimelineText } from "../../report/figures/timelineFigure.ts";
 import type { PipelineOutcome } from "../../runs/pipelineSettings.ts";
 import { InfeasibleError, InvalidInputError } from "../../units/errors.ts";
 import { setOption } from "../modelingOptions.ts";
-import { addOutputOptions, addSvgOption, emit, resolveOutput, saveFigure } from "../output.ts";
+import { addOutputOptions, addSvgOption, emit, resolveOutput, saveFigure, warnUnlessSavable } from "../output.ts";
 import { type ParsedPipeline, type PipelineOptions, parsePipeline } from "../pipelineOptions.ts";
 import type { CommandContext, Terminal } from "../terminal.ts";
 import { watchedRun } from "../watchedRun.ts";
@@ -71,6 +71,7 @@ export function addPipeline(program: Command, context: CommandContext): void {
 async function runPipelineCommand(options: PipelineOptions, terminal: Terminal): Promise<number> {
   const settings = parsePipeline(options);
   const output = await resolveOutput(options, "pipeline");
+  await warnUnlessSavable(output, terminal);
   const instances = onlyRun(options, settings);
   const { openTrace } = await import("../../report/files.ts");
   const trace = options.trace === undefined ? undefined : openTrace(options.trace, instances);

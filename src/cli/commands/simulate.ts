@@ -84,7 +84,7 @@ export function addSimulate(program: Command, context: CommandContext): void {
     .option("--seed <number>", "seed of all random numbers", "1")
     .option("--threads <count>", "points of a sweep at the same time (default: by cores)")
     .option("--trace <file>", "write a trace for Perfetto or Chrome")
-    .option("--trace-steps <count>", "steps of each micro-batch in the trace", "2");
+    .option("--trace-steps <count>", "steps of each micro-batch in the trace (default: 2)");
   addOutputOptions(addSvgOption(command, "a timeline of the first layers"))
     .addHelpText("after", HELP)
     .action(async (options: SimulateOptions) => {
@@ -97,7 +97,7 @@ type Resolved = Omit<SimulateSettings, "signal" | "onProgress" | "onSlice">;
 async function runSimulate(options: SimulateOptions, terminal: Terminal): Promise<number> {
   const settings = await resolveSimulate(options);
   const output = await resolveOutput(options, "simulate");
-  const traced = parseCount(options.traceSteps, "--trace-steps");
+  const traced = tracedSteps(options);
   const first = onlyDeployment(options, settings);
   const { openTrace } = await import("../../report/files.ts");
   const trace = options.trace === undefined ? undefined : openTrace(options.trace, first);
@@ -119,6 +119,12 @@ async function runSimulate(options: SimulateOptions, terminal: Terminal): Promis
     trace?.discard();
     throw error;
   }
+}
+
+function tracedSteps({ trace, traceSteps }: SimulateOptions): number {
+  if (traceSteps === undefined) return 2;
+  if (trace !== undefined) return parseCount(traceSteps, "--trace-steps");
+  throw new InvalidInputError({ field: "--trace-steps", value: traceSteps, expected: "--trace FILE beside it" });
 }
 
 async function simulated(
