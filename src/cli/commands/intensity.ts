@@ -46,13 +46,10 @@ export function addIntensity(program: Command, context: CommandContext): void {
   addModuleOptions(command);
   addOutputOptions(command)
     .addHelpText("after", HELP)
-    .action(async (kernels: string[], options: ShapeOptions & ModuleOptions & OutputOptions & { caches?: string }) => {
+    .action(async (kernels: string[], options: IntensityOptions) => {
       const own = resolveModule(kernels, options);
       if (own !== undefined) {
-        if (options.caches !== undefined) {
-          const expected = "nothing with --wasm, whose calls are counted and not traced";
-          throw new InvalidInputError({ field: "--caches", value: options.caches, expected });
-        }
+        refuseOfKernels(command, options);
         context.exitCode = await countModule(own, options, context.terminal);
         return;
       }
@@ -71,6 +68,23 @@ export function addIntensity(program: Command, context: CommandContext): void {
       await emit(outcome.document, output, options, context.terminal);
       context.exitCode = outcome.interrupted ? 130 : outcome.failed ? 1 : 0;
     });
+}
+
+type IntensityOptions = ShapeOptions & ModuleOptions & OutputOptions & { caches?: string };
+
+/** Options that are of kernels here, and of no module of the user's own. */
+const OF_KERNELS = [
+  ...["model", "config", "batch", "context", "dtype", "kvDtype", "weightDtype", "tokensPerExpert"],
+  ...["m", "n", "k", "target", "seed", "caches"],
+] as readonly (keyof IntensityOptions)[];
+
+/** @throws InvalidInputError on one that was given beside --wasm */
+function refuseOfKernels(command: Command, options: IntensityOptions): void {
+  const given = OF_KERNELS.find((name) => command.getOptionValueSource(name) === "cli");
+  if (given === undefined) return;
+  const field = command.options.find((option) => option.attributeName() === given)?.long ?? given;
+  const why = given === "caches" ? "are counted and not traced" : "have arguments of their own";
+  throw new InvalidInputError({ field, value: options[given], expected: `nothing with --wasm, whose calls ${why}` });
 }
 
 /** A module's calls run to their end: Ctrl-C ends the process at once. */
