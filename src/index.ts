@@ -23,6 +23,7 @@ export { readModelFile } from "./model/files.ts";
 export { readHandWrittenCard } from "./model/handWrittenCard.ts";
 export { attentionParameters, parametersActivated, parametersTotal, swigluParameters } from "./model/parameters.ts";
 export { readModelConfig } from "./model/reader.ts";
+export type { Llama3Scaling, LongRopeScaling, RopeScaling, YarnScaling } from "./model/ropeScaling.ts";
 export type {
   BenchRow,
   Bound,

@@ -4,8 +4,9 @@ import { type AttentionRows, coreDimsOf } from "../kernels/attentionRows.ts";
 import { type KernelExports, kernelFunction } from "../kernels/exports.ts";
 import { fillKvCache } from "../kernels/kvCache.ts";
 import { shareOf } from "../kernels/program.ts";
-import { fillRopeTable, type RopeFrequencies, ropeFrequencies } from "../kernels/rope.ts";
+import { fillRopeTable } from "../kernels/rope.ts";
 import { type PreparationTask, tensorSeed } from "../kernels/weights.ts";
+import { ropeFrequencies } from "../workload/ropeFrequencies.ts";
 import { type AttentionPlan, type AttentionShare, cachedTokens } from "./attentionLayout.ts";
 import {
   type AttentionThread,
@@ -75,7 +76,7 @@ export function bindAttention(
   const layerCount = model.layers.length;
   const programs = plan.shares.map((share) => bindShare({ plan, share, rank, ranks }, exports, memory));
   const firstLayers = plan.kinds.map((_, kind) => firstLayerOf(plan, kind));
-  const frequencies = plan.kinds.map(({ attention: { rope } }) => ropeFrequencies(rope.dims, rope.theta));
+  const frequencies = plan.kinds.map(({ attention: { rope } }) => ropeFrequencies(rope));
   const fill = kernelFunction(exports, "fillUniform");
 
   /** The buffer that holds the input of a layer: they alternate from layer to layer, and from step to step. */
@@ -97,11 +98,12 @@ export function bindAttention(
     const program = steps[kind] as StepProgram;
     if (program.step === step) return program;
     const { dims } = (plan.kinds[kind] as AttentionRows).attention.rope;
+    const frequenciesOf = frequencies[kind] as ReturnType<typeof ropeFrequencies>;
     const { first, last } = shareOf(share.sequences.last - share.sequences.first, rank, ranks);
     for (let row = first; row < last; row++) {
       const address = (share.ropeTables[kind] as number) + row * dims * 4;
       const position = (kvTokens[share.sequences.first + row] as number) + step;
-      fillRopeTable(new Float32Array(memory.buffer, address, dims), position, frequencies[kind] as RopeFrequencies);
+      fillRopeTable(new Float32Array(memory.buffer, address, dims), position, frequenciesOf(position + 1));
     }
     const layer = firstLayers[kind] as number;
     program.append = bindSteps(exports, appendSteps(thread, layer, step));

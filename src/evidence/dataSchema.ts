@@ -9,6 +9,7 @@ export const peaksSchema = z.looseObject({
   bf16TFLOPS: positive,
   fp8TFLOPS: positive.optional(),
   int8TOPS: positive.optional(),
+  fp4TFLOPS: positive.optional(),
 });
 
 /** A file of measurements: what is looked at before its rows. */

@@ -19,7 +19,7 @@ const PRIORS: Readonly<Record<ConstantName, Prior>> = {
   waveWeight: { scale: "plain", center: 0.4, width: 0.4 },
   l2Gain: { scale: "plain", center: 0.1, width: 0.6 },
   activationTraffic: { scale: "logarithm", center: 0, width: 0.15 },
-  coreStreams: { scale: "logarithm", center: Math.log(4), width: 0.8 },
+  coreBytesPerSecond: { scale: "logarithm", center: Math.log(150e9), width: 0.8 },
   layoutShare: { scale: "logarithm", center: 0, width: 0.2 },
   loneTokenShare: { scale: "logarithm", center: 0, width: 0.05 },
   prologueK: { scale: "logarithm", center: Math.log(150), width: 0.5 },

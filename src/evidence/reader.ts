@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { acceleratorNames, loadAccelerator } from "../hardware/catalog.ts";
 import { type AcceleratorPeaks, peaksOf } from "../theory/families.ts";
 import { InvalidInputError } from "../units/errors.ts";
-import { KERNEL_KINDS, type KernelShape, type Operand } from "../workload/kernelShape.ts";
+import { KERNEL_KINDS, type KernelShape } from "../workload/kernelShape.ts";
 import {
   type DataFile,
   type DataRow,
@@ -12,6 +12,7 @@ import {
   rowSchema,
   type StatedPeaks,
 } from "./dataSchema.ts";
+import { DTYPES, readDtype, type StoredDtype } from "./dtypes.ts";
 import { hostPartOf } from "./hostPart.ts";
 import { engineName, type Measurement } from "./measurement.ts";
 
@@ -81,12 +82,12 @@ function readRow(row: DataRow, place: Place, read: Collected): void {
     return;
   }
   const kernelRow = { ...parsed.data, kernelKind: kind } as KernelRow;
-  const operand = operandOf(kernelRow.dtype);
-  const kvBytes = "kvDtype" in kernelRow ? elementBytes(kernelRow.kvDtype) : undefined;
+  const dtype = readDtype(kernelRow.dtype);
+  const kvDtype = "kvDtype" in kernelRow ? readDtype(kernelRow.kvDtype) : undefined;
   const peaks = rowPeaks(row.gpu, name, place.data.peaksUsed);
   const fault = { file: place.file, row: place.row };
-  if (operand === undefined) read.faults.push({ ...fault, field: "dtype", expected: DTYPES });
-  else if ("kvDtype" in kernelRow && kvBytes === undefined) {
+  if (dtype === undefined) read.faults.push({ ...fault, field: "dtype", expected: DTYPES });
+  else if ("kvDtype" in kernelRow && kvDtype === undefined) {
     read.faults.push({ ...fault, field: "kvDtype", expected: DTYPES });
   } else if (peaks === undefined) {
     read.faults.push({ ...fault, field: "peaksUsed", expected: `peaks of ${row.gpu}, which the catalog has not got` });
@@ -97,7 +98,7 @@ function readRow(row: DataRow, place: Place, read: Collected): void {
       row: place.row,
       peaks,
       engine: engineName(row.kernel ?? sourceName(place.data.source.repo) ?? baseName(place.file)),
-      shape: shapeOf(kernelRow, operand, kvBytes ?? 2),
+      shape: shapeOf(kernelRow, dtype, kvDtype?.bytesPerElement ?? 2),
       measuredNs: kernelRow.measuredUs * 1e3,
       host: hostPartOf(kernelRow, place.data.source.repo, row.source),
       certain: row.gpuCertain !== false,
@@ -105,10 +106,8 @@ function readRow(row: DataRow, place: Place, read: Collected): void {
   }
 }
 
-const DTYPES = "bf16, fp16, fp8, int8 or fp4";
-
-function shapeOf(row: KernelRow, operand: Operand, bytesPerKvElement: number): KernelShape {
-  const bytesPerWeight = elementBytes(row.dtype) ?? 2;
+function shapeOf(row: KernelRow, dtype: StoredDtype, bytesPerKvElement: number): KernelShape {
+  const { operand, bytesPerElement: bytesPerWeight } = dtype;
   switch (row.kernelKind) {
     case "attention-decode": {
       const { batch, queryTokens, kvTokens, queryHeads, kvHeads, headDim } = row;
@@ -128,14 +127,13 @@ function shapeOf(row: KernelRow, operand: Operand, bytesPerKvElement: number): K
       return { kind: row.kernelKind, groups: localExperts, m, n, k, operand, bytesPerWeight, rows };
     }
     case "moe-fused":
-      return moeShape(row, operand, bytesPerWeight);
+      return moeShape(row, dtype);
   }
 }
 
 function moeShape(
   row: KernelRow & { readonly kernelKind: "moe-fused" },
-  operand: Operand,
-  bytesPerWeight: number,
+  { operand, bytesPerElement }: StoredDtype,
 ): KernelShape {
   const { experts, localExperts, topK, tokens, hiddenSize, expertIntermediateSize } = row;
   const routedTokens = row.routedTokens ?? (tokens * topK * localExperts) / experts;
@@ -155,23 +153,10 @@ function moeShape(
     // A masked layout holds what was dispatched already; counted rows say what the kernel got.
     movedTokens: dispatched ? routedTokens : tokens * topK,
     operand,
-    bytesPerWeight,
+    bytesPerWeight: bytesPerElement,
     rows: random ? "uneven" : "even",
   };
 }
-
-function operandOf(dtype: string): Operand | undefined {
-  const [name = ""] = dtype.toLowerCase().split("-");
-  if (name === "bf16" || name === "fp16") return "bf16";
-  return name === "fp8" || name === "int8" || name === "fp4" ? name : undefined;
-}
-
-function elementBytes(dtype: string): number | undefined {
-  const [name = ""] = dtype.toLowerCase().split("-");
-  return BYTES[name];
-}
-
-const BYTES: Readonly<Record<string, number>> = { bf16: 2, fp16: 2, fp8: 1, int8: 1, fp4: 0.5, int4: 0.5 };
 
 /** The name of a repository stands for the kernel where rows name none: `microsoft/vidur` is vidur. */
 function sourceName(repo: string | undefined): string | undefined {
@@ -213,13 +198,17 @@ function isPeaks(stated: NonNullable<DataFile["peaksUsed"]>): stated is StatedPe
   return typeof stated["memGBps"] === "number";
 }
 
-function statedPeaks(name: string, { memGBps, bf16TFLOPS, fp8TFLOPS, int8TOPS }: StatedPeaks): AcceleratorPeaks {
+function statedPeaks(
+  name: string,
+  { memGBps, bf16TFLOPS, fp8TFLOPS, int8TOPS, fp4TFLOPS }: StatedPeaks,
+): AcceleratorPeaks {
   return {
     name,
     bytesPerSecond: memGBps * 1e9,
     bf16FlopsPerSecond: bf16TFLOPS * 1e12,
     ...(fp8TFLOPS === undefined ? {} : { fp8FlopsPerSecond: fp8TFLOPS * 1e12 }),
     ...(int8TOPS === undefined ? {} : { int8FlopsPerSecond: int8TOPS * 1e12 }),
+    ...(fp4TFLOPS === undefined ? {} : { fp4FlopsPerSecond: fp4TFLOPS * 1e12 }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { ropeFrequencies } from "../workload/ropeFrequencies.ts";
 import { allocateRows, fillRows } from "./activations.ts";
 import { createArena } from "./arena.ts";
 import { workOf } from "./attentionCore.ts";
@@ -21,7 +22,7 @@ import { requireFits } from "./fit.ts";
 import { layerTerms } from "./headSteps.ts";
 import { allocateKvCache, fillKvCache, fillScratchBytes } from "./kvCache.ts";
 import { barrier } from "./program.ts";
-import { fillRopeTable, ropeFrequencies } from "./rope.ts";
+import { fillRopeTable } from "./rope.ts";
 import { allocateUnpackScratch, type PackedWeight, packScratchBytes } from "./weights.ts";
 import { type CaseWork, vectorWork, weightWork } from "./work.ts";
 
@@ -77,7 +78,7 @@ export function attentionLayerCase(shape: AttentionLayerShape): KernelCase {
       for (const task of attentionTasks(exports, memory, weights, seed)) task(scratch.address);
       fillKvCache(exports, memory, cache, dims.elements, seed, scratch.address);
       const table = new Float32Array(memory.buffer, ropeTables.address, batch * ropeDims);
-      const frequencies = ropeFrequencies(ropeDims, attention.rope.theta);
+      const frequencies = ropeFrequencies(attention.rope)(position + 1);
       for (let row = 0; row < batch; row++)
         fillRopeTable(table.subarray(row * ropeDims, (row + 1) * ropeDims), position, frequencies);
     },

@@ -1,3 +1,4 @@
+import { ropeFrequencies } from "../workload/ropeFrequencies.ts";
 import { type Rows, readRow } from "./activations.ts";
 import type { CoreBuffers } from "./attentionBuffers.ts";
 import { checkCore } from "./attentionCore.ts";
@@ -21,7 +22,6 @@ import {
   exactly,
 } from "./reference/bounded.ts";
 import { readToken } from "./reference/storedKv.ts";
-import { ropeFrequencies } from "./rope.ts";
 import { expertOf, type PackedWeight, unpackColumn } from "./weights.ts";
 
 /** A layer's attention in memory, after a run of its steps for all sequences of its core. */
@@ -224,8 +224,8 @@ function normOf({ memory, epsilon }: Place, x: Bounded, weight: Rows | undefined
 }
 
 function turned({ rows: { attention }, position }: Place, x: Bounded): Bounded {
-  const { dims, theta, pairs } = attention.rope;
-  return boundedRope(x, position, { frequencies: ropeFrequencies(dims, theta), pairs });
+  const { rope } = attention;
+  return boundedRope(x, position, { frequencies: ropeFrequencies(rope)(position + 1), pairs: rope.pairs });
 }
 
 function part({ values, errors }: Bounded, first: number, last: number): Bounded {

@@ -96,17 +96,17 @@ export function coreDimsOf(
   attention: DecodeAttention,
   kvTokens: readonly number[],
 ): CoreDims {
-  const { queryHeads, span } = attention;
-  const stored = { batch: kvTokens.length, kvTokens, dtype: kvFormats[kvDtype].dtype, kvDtype, seed };
+  const { queryHeads, span, softmaxScale: scale } = attention;
+  const dtypes = { dtype: kvFormats[kvDtype].dtype, kvDtype };
+  const shared = { batch: kvTokens.length, kvTokens, ...dtypes, seed, queryHeads, span, scale };
   switch (attention.kind) {
     case "grouped": {
       const { kvHeads, headDim, sinks } = attention;
-      return resolveCore({ ...stored, queryHeads, kvHeads, headDim, span, sinks: sinks ? "perHead" : "none" });
+      return resolveCore({ ...shared, kvHeads, headDim, sinks: sinks ? "perHead" : "none" });
     }
     case "latent": {
-      const { kvRank, nopeHeadDim, ropeHeadDim } = attention;
-      const scale = (nopeHeadDim + ropeHeadDim) ** -0.5;
-      return resolveCore({ ...stored, queryHeads, kvHeads: 1, headDim: kvRank, ropeHeadDim, span, scale });
+      const { kvRank, ropeHeadDim } = attention;
+      return resolveCore({ ...shared, kvHeads: 1, headDim: kvRank, ropeHeadDim });
     }
   }
 }

@@ -104,9 +104,12 @@ export function allocateAttentionWeights(
         : { weight: weight("queryDown", queryRank, hidden), norm: vector("queryNorm", queryRank) },
     keyValue: {
       weight: weight("keyValue", keyValue, hidden),
-      bias: biasOf(attention, allocate, "keyValue", keyValue),
+      bias: hasBias(attention, "keyValue") ? vector("keyValueBias", keyValue) : undefined,
     },
-    output: { weight: weight("output", hidden, attended), bias: biasOf(attention, allocate, "output", hidden) },
+    output: {
+      weight: weight("output", hidden, attended),
+      bias: hasBias(attention, "output") ? vector("outputBias", hidden) : undefined,
+    },
     heads: allocateHeads(attention, hidden, allocate),
   };
 }
@@ -116,8 +119,16 @@ interface Allocate {
   readonly vector: (name: string, width: number) => Rows;
 }
 
-function biasOf(attention: DecodeAttention, { vector }: Allocate, of: string, width: number): Rows | undefined {
-  return attention.kind === "grouped" && attention.bias ? vector(`${of}Bias`, width) : undefined;
+function hasBias(attention: DecodeAttention, projection: "query" | "keyValue" | "output"): boolean {
+  if (attention.kind === "latent") return false;
+  switch (attention.bias) {
+    case "none":
+      return false;
+    case "queryKeyValue":
+      return projection !== "output";
+    case "all":
+      return true;
+  }
 }
 
 function allocateHeads(attention: DecodeAttention, hidden: number, allocate: Allocate): HeadWeights {
@@ -135,7 +146,10 @@ function groupedHeads(attention: GroupedAttention, hidden: number, allocate: All
   const width = queryHeads * headDim;
   return {
     kind: "grouped",
-    query: { weight: weight("query", width, queryRank), bias: biasOf(attention, allocate, "query", width) },
+    query: {
+      weight: weight("query", width, queryRank),
+      bias: hasBias(attention, "query") ? vector("queryBias", width) : undefined,
+    },
     norms: qkNorm ? { query: vector("queryHeadNorm", headDim), key: vector("keyHeadNorm", headDim) } : undefined,
     sinks: sinks ? vector("sinks", queryHeads) : undefined,
   };

@@ -1,11 +1,9 @@
 import { InvalidInputError } from "../units/errors.ts";
 import type { Span } from "../workload/kv-cache.ts";
+import { type Rope, ropeFault } from "../workload/ropeFrequencies.ts";
 
-/** How RoPE turns a head. */
-export interface DecodeRope {
-  readonly theta: number;
-  /** Elements of a head that it turns, the first ones; 0 where a layer has no positions. */
-  readonly dims: number;
+/** How RoPE turns a head: its first elements, or none where a layer has no positions. */
+export interface DecodeRope extends Rope {
   /** Whether element i is turned with i + dims / 2, or with its neighbour. */
   readonly pairs: "halves" | "neighbours";
 }
@@ -25,9 +23,11 @@ export interface GroupedAttention {
   readonly span: Span;
   /** Whether each head's query and key are RMS-normed before RoPE. */
   readonly qkNorm: boolean;
-  /** Whether the projections of queries, keys and values, and the output projection have biases. */
-  readonly bias: boolean;
+  /** Which projections have biases; the output's is among `all` alone. */
+  readonly bias: "none" | "queryKeyValue" | "all";
   readonly sinks: boolean;
+  /** What scores are multiplied with. */
+  readonly softmaxScale: number;
 }
 
 /** Multi-head latent attention, absorbed: all heads attend to one latent of kvRank elements and a key of ropeHeadDim that RoPE turns whole. */
@@ -42,18 +42,23 @@ export interface LatentAttention {
   readonly valueHeadDim: number;
   readonly rope: DecodeRope;
   readonly span: Span;
+  /** What scores are multiplied with. */
+  readonly softmaxScale: number;
 }
 
-/** @throws InvalidInputError where a width is none that the kernels of a layer take. */
+/** @throws InvalidInputError where a width is none that the kernels of a layer take, or RoPE's scaling does not go with its RoPE. */
 export function checkAttention(attention: DecodeAttention): void {
   const uneven = unevenWidth(attention);
   if (uneven !== undefined) throw new InvalidInputError({ ...uneven, expected: "a multiple of 8" });
   const { dims } = attention.rope;
   const [least, most] =
     attention.kind === "grouped" ? [0, attention.headDim] : [attention.ropeHeadDim, attention.ropeHeadDim];
-  if (Number.isSafeInteger(dims) && dims % 2 === 0 && dims >= least && dims <= most) return;
-  const expected = least === most ? `${most} (ropeHeadDim)` : `an even number of 0 to ${most} (headDim)`;
-  throw new InvalidInputError({ field: "ropeDims", value: dims, expected });
+  if (!(Number.isSafeInteger(dims) && dims % 2 === 0 && dims >= least && dims <= most)) {
+    const expected = least === most ? `${most} (ropeHeadDim)` : `an even number of 0 to ${most} (headDim)`;
+    throw new InvalidInputError({ field: "ropeDims", value: dims, expected });
+  }
+  const fault = ropeFault(attention.rope);
+  if (fault !== undefined) throw new InvalidInputError({ ...fault, field: `ropeScaling.${fault.field}` });
 }
 
 /** The first width of heads and ranks that fills no whole panels of 8, which the layer's kernels need; undefined where all do. */

@@ -114,7 +114,10 @@ export function allocateRouterRows(
   };
 }
 
-/** Packs the gate and makes the biases: logits to half their size, choices to a tenth. */
+/**
+ * Packs the gate and makes the biases: logits to half their size, choices to a tenth. Those of experts have numbers 100 and 101 above
+ * their weights', so the biases of choices lie beyond them.
+ */
 export function packRouter(
   exports: Parameters<typeof packSeededWeight>[0],
   { shape, gate, logitBias, choiceBias }: RouterWeights & { readonly shape: Omit<RouterShape, "tokens"> },
@@ -124,7 +127,7 @@ export function packRouter(
   packSeededWeight(exports, gate, weightSource(shape.seed, tensor, shape.hidden), scratch);
   if (logitBias !== undefined) fillRows(exports, logitBias, shape.seed, tensor + 100, 0.5);
   if (choiceBias !== undefined && shape.router.correctionBias)
-    fillRows(exports, choiceBias, shape.seed, tensor + 101, 0.1);
+    fillRows(exports, choiceBias, shape.seed, tensor + 200, 0.1);
 }
 
 /** Product, scores, choice. The product is shared out by experts, the rest by tokens. */

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { flag, kindsOf, object, oneOf, positive, whole } from "./cardFields.ts";
 import { LIMITS } from "./fields.ts";
+import { type RopeScaling, scalingFault } from "./ropeScaling.ts";
+import { ropeScalingSchema } from "./ropeScalingSchema.ts";
 
 const EVEN = "an even number (RoPE turns pairs)";
 
@@ -29,6 +31,11 @@ const cached = {
     .default(8)
     .meta({ description: "Bits of a cached element in an 8-bit deployment." }),
   ropeTheta: positive(1e12, "Base of the rotary embedding; no shape depends on it.").default(10_000),
+  ropeScaling: ropeScalingSchema,
+  softmaxScale: positive(
+    1000,
+    "What scores are multiplied with; absent: 1 over the root of a key's width (of MLA nopeHeadDim + ropeHeadDim).",
+  ).optional(),
 };
 
 const ropeDims = whole(LIMITS.headDim, "Elements of a head that RoPE turns, even; absent: all of them.", 0).optional();
@@ -36,7 +43,10 @@ const ropeDims = whole(LIMITS.headDim, "Elements of a head that RoPE turns, even
 const groupedFlags = {
   ropeDims,
   qkNorm: flag("Whether each head's query and key are RMS-normed."),
-  bias: flag("Whether the projections have biases; they are in no parameter count."),
+  bias: oneOf(
+    ["none", "queryKeyValue", "all"],
+    "Which projections have biases, the output's among `all` alone; they are in no parameter count.",
+  ).default("none"),
   sinks: flag("Whether each head has a learned logit in its softmax."),
   outputGate: flag("Whether the query projection also yields a gate as wide as the heads' outputs."),
 };
@@ -89,8 +99,10 @@ const mla = object(
     ...cached,
   },
   "Multi-head latent attention.",
-).superRefine(({ ropeHeadDim }, context) => {
+).superRefine((value, context) => {
+  const { ropeHeadDim } = value;
   if (ropeHeadDim % 2 !== 0) context.addIssue({ code: "custom", path: ["ropeHeadDim"], message: EVEN });
+  else checkScaling(value, ropeHeadDim, context);
 });
 
 const linear = object(
@@ -121,8 +133,23 @@ function checkHeads(
   context.addIssue({ code: "custom", path: ["kvHeads"], message: `a divisor of queryHeads (${heads.queryHeads})` });
 }
 
+interface WrittenRope {
+  readonly ropeTheta: number;
+  readonly ropeScaling: RopeScaling;
+}
+
+function checkScaling(
+  { ropeTheta: theta, ropeScaling }: WrittenRope,
+  dims: number,
+  context: z.core.$RefinementCtx,
+): void {
+  const fault = scalingFault(ropeScaling, { dims, theta });
+  if (fault === undefined) return;
+  context.addIssue({ code: "custom", path: ["ropeScaling", fault.field], message: fault.expected });
+}
+
 function checkRope(
-  heads: { readonly headDim: number; readonly ropeDims?: number | undefined },
+  heads: WrittenRope & { readonly headDim: number; readonly ropeDims?: number | undefined },
   context: z.core.$RefinementCtx,
 ): void {
   const { headDim: most, ropeDims: turned = most } = heads;
@@ -130,6 +157,9 @@ function checkRope(
     const message = `an even number from 0 to headDim (${most})`;
     context.addIssue({ code: "custom", path: ["ropeDims"], message });
   }
-  if (turned % 2 === 0) return;
+  if (turned % 2 === 0) {
+    checkScaling(heads, turned, context);
+    return;
+  }
   context.addIssue({ code: "custom", path: [heads.ropeDims === undefined ? "headDim" : "ropeDims"], message: EVEN });
 }

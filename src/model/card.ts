@@ -1,3 +1,5 @@
+import type { RopeScaling } from "./ropeScaling.ts";
+
 /** Attention of one layer; widths in elements. */
 export type AttentionSpec = SoftmaxSpec | LinearSpec;
 
@@ -24,6 +26,9 @@ interface CachedAttention {
   readonly ropeTheta: number;
   /** Elements of a head that RoPE turns; 0 where the layer has no positions. */
   readonly ropeDims: number;
+  readonly ropeScaling: RopeScaling;
+  /** What scores are multiplied with before the softmax: 1 over the root of a key's width, but where a model says otherwise. */
+  readonly softmaxScale: number;
 }
 
 /** Multi-matrix factorization attention: a low-rank query, few KV heads. @source Step-3 report, section 3 and Table 1 */
@@ -44,8 +49,8 @@ export interface GroupedSpec extends CachedAttention {
   readonly headDim: number;
   /** Whether each head's query and key are RMS-normed before RoPE. */
   readonly qkNorm: boolean;
-  /** Whether the projections have biases; these are in no parameter count. */
-  readonly bias: boolean;
+  /** Which projections have biases, the output's among `all` alone; these are in no parameter count and no FLOPs. */
+  readonly bias: "none" | "queryKeyValue" | "all";
   /** Whether each head has a learned logit that takes part in the softmax and has no value. */
   readonly sinks: boolean;
   /** Whether the query projection also yields a gate as wide as the heads' outputs. */

@@ -15,6 +15,12 @@ export function positive(most: number, description: string) {
   return z.number(expected).positive(expected).max(most, expected).meta({ description });
 }
 
+/** A number from `least` to `most`. */
+export function between([least, most]: readonly [number, number], description: string) {
+  const expected = `a number from ${least} to ${most}`;
+  return z.number(expected).min(least, expected).max(most, expected).meta({ description });
+}
+
 /** true or false; left out: false. */
 export function flag(description: string) {
   return z.boolean("true or false").default(false).meta({ description });

@@ -1,5 +1,5 @@
 import { InvalidInputError } from "../units/errors.ts";
-import type { AttentionSpec, FfnSpec, LayerSpec, ModelCard } from "./card.ts";
+import type { AttentionSpec, FfnSpec, LayerSpec, MfaSpec, ModelCard } from "./card.ts";
 import { cardFault } from "./cardFault.ts";
 import { cardSchema, type WrittenCard } from "./cardSchema.ts";
 import { LIMITS } from "./fields.ts";
@@ -68,16 +68,31 @@ function attentionOf(attention: WrittenLayers["attention"]): AttentionSpec {
   switch (attention.kind) {
     case "mfa":
     case "gqa":
-      return { ...attention, ropeDims: attention.ropeDims ?? attention.headDim };
+      return { ...attention, ...headsOf(attention) };
     case "mha":
-      return { ...attention, kvHeads: attention.queryHeads, ropeDims: attention.ropeDims ?? attention.headDim };
+      return { ...attention, ...headsOf(attention), kvHeads: attention.queryHeads };
     case "mqa":
-      return { ...attention, kvHeads: 1, ropeDims: attention.ropeDims ?? attention.headDim };
-    case "mla":
-      return { ...attention, ropeDims: attention.ropeHeadDim };
+      return { ...attention, ...headsOf(attention), kvHeads: 1 };
+    case "mla": {
+      const { nopeHeadDim, ropeHeadDim, softmaxScale = (nopeHeadDim + ropeHeadDim) ** -0.5 } = attention;
+      return { ...attention, ropeDims: ropeHeadDim, softmaxScale };
+    }
     case "linear":
       return attention;
   }
+}
+
+/** What follows from a head's width where a card leaves it out. */
+function headsOf({
+  headDim,
+  ropeDims = headDim,
+  softmaxScale = headDim ** -0.5,
+}: {
+  readonly headDim: number;
+  readonly ropeDims?: number | undefined;
+  readonly softmaxScale?: number | undefined;
+}): Pick<MfaSpec, "ropeDims" | "softmaxScale"> {
+  return { ropeDims, softmaxScale };
 }
 
 function ffnOf(ffn: WrittenLayers["ffn"]): FfnSpec {

@@ -29,5 +29,5 @@ const IGNORED_FIELDS: ReadonlySet<string> = new Set([
   ..."layernorm_full_attention_beta layernorm_linear_attention_alpha layernorm_linear_attention_beta".split(" "),
   ..."full_attn_alpha_factor full_attn_beta_factor linear_attn_alpha_factor linear_attn_beta_factor".split(" "),
   ..."layernorm_mlp_alpha layernorm_mlp_beta mlp_alpha_factor mlp_beta_factor moe_norm_min postnorm".split(" "),
-  ..."query_pre_attn_scalar rope_interleave swiglu_alpha swiglu_limit initial_context_length use_mrope".split(" "),
+  ..."rope_interleave swiglu_alpha swiglu_limit initial_context_length use_mrope".split(" "),
 ]);

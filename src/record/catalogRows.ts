@@ -20,6 +20,15 @@ export const modelRowSchema = z.strictObject({
   headDim: whole("Values of one head; absent for latent attention.").optional(),
   queryRank: whole("Rank of the factorized query projection.").optional(),
   kvRank: whole("Rank of the latent KV cache.").optional(),
+  ropeScaling: text(
+    "How RoPE is stretched: none, or the kinds in its layers; absent where no layer has a cache.",
+  ).optional(),
+  softmaxScale: amount(
+    "modeled",
+    "fraction",
+    "What a layer's scores are multiplied with before the softmax.",
+  ).optional(),
+  bias: text("Which attention projections have biases: none, queryKeyValue or all.").optional(),
   effectiveRank: whole("Query heads times value width of a head; the largest over the layers."),
   effectiveRanks: text(
     "All of them, in the order of their first layers; absent where layers do not differ.",
@@ -57,6 +66,13 @@ export const layersRowSchema = z.strictObject({
   headDim: whole("Values of one head; absent for latent and linear attention.").optional(),
   queryRank: whole("Rank of the factorized query projection.").optional(),
   kvRank: whole("Rank of the latent KV cache.").optional(),
+  ropeScaling: text("How RoPE is stretched to longer contexts; absent for linear attention.").optional(),
+  softmaxScale: amount(
+    "modeled",
+    "fraction",
+    "What scores are multiplied with; absent for linear attention.",
+  ).optional(),
+  bias: text("Which projections have biases: none, queryKeyValue or all; absent for linear attention.").optional(),
   kvBits: whole("Bits of a cached element in an 8-bit deployment; absent for linear attention.").optional(),
   effectiveRank: whole("Query heads times value width of a head."),
   ffn: text("Kind of FFN: dense or moe."),

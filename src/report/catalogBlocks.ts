@@ -45,6 +45,7 @@ const LAYERS_COLUMNS: readonly ColumnOf<LayersRow>[] = [
   { header: "which", align: NAME, cell: (row) => row.layerIndices },
   { header: "kind", align: NAME, cell: (row) => row.layerKind },
   { header: "attention", align: NAME, cell: (row) => headsText(row) },
+  { header: "RoPE scaling", align: NAME, cell: (row) => row.ropeScaling ?? ABSENT },
   { header: "effective\nrank", align: NUMBER, cell: (row) => String(row.effectiveRank) },
   { header: "FFN", align: NAME, cell: (row) => ffnText(row) },
 ];
@@ -57,6 +58,9 @@ function modelFacts(row: ModelRow): string[][] {
     ["hidden", String(row.hidden)],
     ["vocabulary", String(row.vocab)],
     ["attention", `${row.attention}: ${headsText(row)}`],
+    ...(row.ropeScaling === undefined ? [] : [["RoPE scaling", row.ropeScaling]]),
+    ...(row.softmaxScale === undefined ? [] : [["softmax scale", formatNumber(row.softmaxScale)]]),
+    ...(row.bias === undefined ? [] : [["biases", biasText(row.bias)]]),
     ["effective rank", row.effectiveRanks ?? String(row.effectiveRank)],
     ...(row.experts === undefined ? [] : [["experts", ffnText(row)]]),
     ["longest context", `${row.maxContextTokens} tokens`],
@@ -76,6 +80,10 @@ function headsText({ queryHeads, kvHeads, headDim, queryRank, kvRank }: ModelRow
       ? `${queryHeads} query heads on a latent of ${kvRank ?? ABSENT}`
       : `${queryHeads} query heads on ${kvHeads} KV head${kvHeads === 1 ? "" : "s"} of ${headDim}`;
   return `${heads}${queryRank === undefined ? "" : `, query rank ${queryRank}`}`;
+}
+
+function biasText(bias: string): string {
+  return bias === "queryKeyValue" ? "query, key, value" : bias;
 }
 
 function ffnText(row: Pick<LayersRow, "denseDim" | "experts" | "expertDim" | "topK" | "sharedDim">): string {

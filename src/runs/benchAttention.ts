@@ -18,6 +18,7 @@ import {
   modeledTerms,
   type PlannedRow,
   type RowContext,
+  storedText,
   totalOf,
   typicalLayer,
 } from "./plannedRow.ts";
@@ -27,12 +28,12 @@ const tracedTokens = 1024;
 
 /** The attention core, or the whole attention layer, of a model's typical layer. */
 export function attentionRow(kernel: "attention.core" | "attention.layer", context: RowContext): PlannedRow {
-  const { card, threads, dtype, kvDtype, setting } = context;
+  const { card, threads, dtype, kvDtype, weightDtype, setting } = context;
   const { attention } = typicalLayer(card);
   const { batch } = setting;
   const kvTokens = attendedOf(context);
   const isLayer = kernel === "attention.layer";
-  const stored = kvDtype === dtype ? "" : ` kvDtype=${kvDtype}`;
+  const stored = `${kvDtype === dtype ? "" : ` kvDtype=${kvDtype}`}${storedText(dtype, weightDtype)}`;
   const planned: PlannedRow = {
     fields: {
       kernel,
@@ -41,7 +42,7 @@ export function attentionRow(kernel: "attention.core" | "attention.layer", conte
       batch,
       kvTokens,
       ...headFields(attention),
-      ...(isLayer ? { hidden: card.hidden, weightDtype: dtype } : {}),
+      ...(isLayer ? { hidden: card.hidden, weightDtype } : {}),
       dtype,
       kvDtype,
       threads,
@@ -83,16 +84,17 @@ function coreRun(attention: SoftmaxSpec, context: RowContext): Run {
 /** A sliding layer keeps what it attends to, and what stands before it in the same block: it begins where a long context's would. */
 function coreShape(attention: SoftmaxSpec, context: RowContext): AttentionCoreShape {
   const { settings, setting, dtype, kvDtype } = context;
-  const { queryHeads, span } = attention;
+  const { queryHeads, span, softmaxScale: scale } = attention;
   const attended = attendedOf(context);
   const before = tokensBefore(context);
   const shape = {
-    ...{ batch: setting.batch, kvTokens: attended + before, queryHeads, dtype, kvDtype, seed: settings.seed },
+    ...{ batch: setting.batch, kvTokens: attended + before, queryHeads, scale, dtype, kvDtype },
+    seed: settings.seed,
     ...(before > 0 ? { span } : {}),
   };
   if (attention.kind === "mla") {
-    const { kvRank, nopeHeadDim, ropeHeadDim } = attention;
-    return { ...shape, kvHeads: 1, headDim: kvRank, ropeHeadDim, scale: (nopeHeadDim + ropeHeadDim) ** -0.5 };
+    const { kvRank, ropeHeadDim } = attention;
+    return { ...shape, kvHeads: 1, headDim: kvRank, ropeHeadDim };
   }
   const hasSinks = attention.kind !== "mfa" && attention.sinks;
   const { kvHeads, headDim } = attention;
@@ -101,13 +103,13 @@ function coreShape(attention: SoftmaxSpec, context: RowContext): AttentionCoreSh
 
 /** Traced on a shorter context; what a sliding or chunked layer does not see is left out as in coreShape. */
 function layerRun(context: RowContext): Run | Pick<PlannedRow, "unsupported"> {
-  const { settings, card, setting, dtype, kvDtype } = context;
+  const { settings, card, setting, weightDtype, kvDtype } = context;
   const attention = layerAttention(context);
   if (attention.kind === "none") return { unsupported: unsupportedText("attention.layer", attention.lacks) };
   const { batch } = setting;
   const attended = attendedOf(context);
   const before = tokensBefore(context);
-  const common = { batch, hidden: card.hidden, epsilon: card.rmsNormEpsilon, weightDtype: dtype, kvDtype };
+  const common = { batch, hidden: card.hidden, epsilon: card.rmsNormEpsilon, weightDtype, kvDtype };
   const whole = { kind: "full" } as const;
   const shape = {
     ...{ ...common, seed: settings.seed, kvTokens: attended + before },
@@ -162,7 +164,7 @@ function modeledOf(kernel: string, context: RowContext): Modeled {
   return { flops: values.flops, valueBytes: values.bytes, storedBytes: stored.bytes + beside };
 }
 
-/** What stands beside the weights of a layer's projections: in int8 scale and sum of each column. */
+/** What stands beside the weights of a layer's projections: in int8 and int4 scale and sum of each column. */
 function besideWeightsBytes(context: RowContext): number {
   const attention = layerAttention(context);
   if (attention.kind === "none" || context.dtype === "f32") return 0;

@@ -6,7 +6,14 @@ import { attentionRow } from "./benchAttention.ts";
 import { matmulRows } from "./benchMatmul.ts";
 import { moeRow } from "./benchMoe.ts";
 import { wireRow } from "./benchWire.ts";
-import { dtypePairs, type PlannedRow, type RowContext, type SettingLists, settingsOf } from "./plannedRow.ts";
+import {
+  dtypePairs,
+  type PlannedRow,
+  type RowContext,
+  type SettingLists,
+  type StoredDtypes,
+  settingsOf,
+} from "./plannedRow.ts";
 import type { Dtype, KernelName, ShapeSettings } from "./settings.ts";
 
 /**
@@ -28,16 +35,18 @@ function kernelRows(
   threads: number,
   cacheBytes: number,
 ): PlannedRow[] {
-  const contexts = (dtype: Dtype, kvDtype: KvDtype, lists: SettingLists): RowContext[] =>
-    settingsOf(lists, { dtype, kvDtype }).map((setting) => {
-      return { settings, card, threads, dtype, kvDtype, weightDtype: dtype, setting, cacheBytes };
-    });
+  const contexts = (dtypes: Required<StoredDtypes>, lists: SettingLists): RowContext[] =>
+    settingsOf(lists, dtypes).map((setting) => ({ settings, card, threads, ...dtypes, setting, cacheBytes }));
   switch (kernel) {
     case "attention.core":
     case "attention.layer": {
       const lists = { ...settings, tokensPerExpert: settings.tokensPerExpert.slice(0, 1) };
-      return settings.dtypes
-        .flatMap((dtype) => storedFormats(settings, dtype).flatMap((kvDtype) => contexts(dtype, kvDtype, lists)))
+      // The core has no weights.
+      const pairs = dtypePairs(kernel === "attention.core" ? { dtypes: settings.dtypes } : settings);
+      return pairs
+        .flatMap((pair) =>
+          storedFormats(settings, pair.dtype).flatMap((kvDtype) => contexts({ ...pair, kvDtype }, lists)),
+        )
         .map((context) => attentionRow(kernel, context));
     }
     case "moe.router":
@@ -45,11 +54,9 @@ function kernelRows(
     case "moe.layer": {
       const lists = { ...settings, batches: settings.batches.slice(0, 1), contexts: settings.contexts.slice(0, 1) };
       const pairs = kernel === "moe.router" ? dtypePairs({ dtypes: ["f32"] }) : dtypePairs(settings);
-      const rows = pairs.flatMap(({ dtype, weightDtype }) =>
-        settingsOf(lists, { dtype, weightDtype }).map((setting) =>
-          moeRow(kernel, { settings, card, threads, dtype, kvDtype: dtype, weightDtype, setting, cacheBytes }),
-        ),
-      );
+      const rows = pairs
+        .flatMap((pair) => contexts({ ...pair, kvDtype: pair.dtype }, lists))
+        .map((context) => moeRow(kernel, context));
       return kernel === "moe.expertMatmul" && asksForLadder(settings)
         ? [...rows, ...matmulRows(kernel, settings, threads)]
         : rows;
@@ -65,7 +72,8 @@ function kernelRows(
         contexts: settings.contexts.slice(0, 1),
         tokensPerExpert: settings.tokensPerExpert.slice(0, 1),
       };
-      return contexts("f32", "f32", lists).map((context) => wireRow(kernel, context));
+      const dtypes = { dtype: "f32", kvDtype: "f32", weightDtype: "f32" } as const;
+      return contexts(dtypes, lists).map((context) => wireRow(kernel, context));
     }
     case "linear.gemm":
       return matmulRows(kernel, settings, threads);

@@ -14,9 +14,8 @@ export type DecodeModelChoice = Pick<DecodeModel, "weightDtype" | "kvDtype" | "z
 const neighbourTypes: ReadonlySet<string> = new Set(["llama4_text", "ernie4_5", "ernie4_5_moe"]);
 
 /**
- * A card as instances decode it: what shapes, bytes and FLOPs follow from. What a card does not say is left out: RoPE's stretching to
- * longer contexts, scales of single models (Llama 4's queries, Pangu's experts), Gemma 3's norms behind attention and FFN. Where a card
- * has biases, all four projections get one.
+ * A card as instances decode it. What a card does not say is left out: scales of single models (Llama 4's queries, Pangu's experts),
+ * Gemma 3's norms behind attention and FFN.
  *
  * @throws InfeasibleError where the model has something that no stage computes yet.
  */
@@ -44,13 +43,13 @@ export function decodeAttentionOf(
   attention: AttentionSpec,
 ): DecodeAttention | { readonly kind: "none"; readonly lacks: string } {
   if (attention.kind === "linear") return { kind: "none", lacks: `${attention.rule} linear attention` };
-  const { queryHeads, ropeTheta, ropeDims, span } = attention;
-  const rope = { theta: ropeTheta, dims: ropeDims, pairs: pairsOf(card, attention) };
-  const shared = { queryHeads, rope, span };
+  const { queryHeads, ropeTheta, ropeDims, ropeScaling, span, softmaxScale } = attention;
+  const rope = { theta: ropeTheta, dims: ropeDims, scaling: ropeScaling, pairs: pairsOf(card, attention) };
+  const shared = { queryHeads, rope, span, softmaxScale };
   switch (attention.kind) {
     case "mfa": {
       const { kvHeads, headDim, queryRank } = attention;
-      return { kind: "grouped", ...shared, kvHeads, headDim, queryRank, qkNorm: false, bias: false, sinks: false };
+      return { kind: "grouped", ...shared, kvHeads, headDim, queryRank, qkNorm: false, bias: "none", sinks: false };
     }
     case "mla": {
       const { queryRank, kvRank, nopeHeadDim, ropeHeadDim, valueHeadDim } = attention;

@@ -1,7 +1,9 @@
-import type { AttentionSpec, FfnSpec, LayerSpec, ModelCard, Span } from "../model/card.ts";
+import type { AttentionSpec, FfnSpec, LayerSpec, ModelCard, SoftmaxSpec, Span } from "../model/card.ts";
 import { moeOf } from "../model/moe.ts";
 import { parametersActivated, parametersTotal } from "../model/parameters.ts";
+import type { RopeScaling } from "../model/ropeScaling.ts";
 import type { LayersRow, ModelRow } from "../record/catalogRows.ts";
+import { formatNumber } from "../units/format.ts";
 import { kvBytesPerCachedToken, kvBytesReadPerToken } from "../workload/kv-cache.ts";
 import { attentionFlopsPerByte, effectiveRank, type TokenSetting } from "../workload/per-token.ts";
 
@@ -25,6 +27,7 @@ export function modelRow(card: ModelCard, setting: TokenSetting): ModelRow {
     hidden: card.hidden,
     vocab: card.vocab,
     ...attentionDimensions(first.attention),
+    ...ofAllLayers(layers),
     effectiveRank: Math.max(...ranks),
     ...(ranks.length === 1 ? {} : { effectiveRanks: ranks.join(", ") }),
     ...expertDimensions(layers),
@@ -67,11 +70,43 @@ function layerDimensions({ attention, ffn }: LayerSpec): LayerDimensions {
     attention: attention.kind,
     ...(attention.kind === "linear" ? {} : spanOf(attention.span)),
     ...attentionDimensions(attention),
-    ...(attention.kind === "linear" ? {} : { kvBits: attention.kvBits }),
+    ...(attention.kind === "linear" ? {} : computedAs(attention)),
     effectiveRank: effectiveRank(attention),
     ffn: ffn.kind,
     ...(ffn.kind === "dense" ? { denseDim: ffn.width } : moeDimensions(ffn)),
   };
+}
+
+/** What a layer with a cache computes that no shape follows from, and the bits of its cache. */
+interface ComputedAs {
+  readonly ropeScaling: string;
+  readonly softmaxScale: number;
+  readonly bias: string;
+  readonly kvBits: number;
+}
+
+function computedAs(attention: SoftmaxSpec): ComputedAs {
+  const { ropeScaling, softmaxScale, kvBits } = attention;
+  const bias = attention.kind === "mfa" || attention.kind === "mla" ? "none" : attention.bias;
+  return { ropeScaling: scalingText(ropeScaling), softmaxScale, bias, kvBits };
+}
+
+/** The same of a model: each sort that its layers have, and the first scale. */
+function ofAllLayers(layers: readonly LayerSpec[]): Pick<ModelRow, "ropeScaling" | "softmaxScale" | "bias"> {
+  const computed = layers.flatMap(({ attention }) => (attention.kind === "linear" ? [] : [computedAs(attention)]));
+  const [first] = computed;
+  if (first === undefined) return {};
+  const sorts = (of: (layer: ComputedAs) => string): string => [...new Set(computed.map(of))].join("; ");
+  const { softmaxScale } = first;
+  return { ropeScaling: sorts((layer) => layer.ropeScaling), softmaxScale, bias: sorts((layer) => layer.bias) };
+}
+
+/** `yarn by 32 from 4096 tokens, cosines and sines times 1.347`. */
+function scalingText(scaling: RopeScaling): string {
+  const factor = "factor" in scaling ? ` by ${scaling.factor}` : "";
+  const from = "originalTokens" in scaling ? ` from ${scaling.originalTokens} tokens` : "";
+  const isTurned = !("attentionFactor" in scaling) || scaling.attentionFactor === 1;
+  return `${scaling.kind}${factor}${from}${isTurned ? "" : `, cosines and sines times ${formatNumber(scaling.attentionFactor)}`}`;
 }
 
 function spanOf(span: Span): Pick<LayersRow, "span" | "spanTokens"> {

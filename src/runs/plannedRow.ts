@@ -58,7 +58,7 @@ export interface RowContext {
   readonly dtype: Dtype;
   /** How the KV cache is stored. */
   readonly kvDtype: KvDtype;
-  /** How experts store their weights; the attention's are stored in `dtype`. */
+  /** How a row's weights are stored, where it has any. */
   readonly weightDtype: WeightDtype;
   readonly setting: DecodeSetting;
   /** Last-level cache of this host. */

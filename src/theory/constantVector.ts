@@ -10,7 +10,7 @@ export const CONSTANT_NAMES = [
   "waveWeight",
   "l2Gain",
   "activationTraffic",
-  "coreStreams",
+  "coreBytesPerSecond",
   "layoutShare",
   "loneTokenShare",
   "prologueK",

@@ -13,6 +13,8 @@ export interface AcceleratorPeaks {
   /** Absent: 8-bit operands are multiplied at the BF16 rate. */
   readonly fp8FlopsPerSecond?: number;
   readonly int8FlopsPerSecond?: number;
+  /** Absent: FP4 is multiplied at the 8-bit rate. */
+  readonly fp4FlopsPerSecond?: number;
   /** Streaming multiprocessors, AI cores or compute units; absent: those of the family's typical accelerator. */
   readonly cores?: number;
   /** The last cache before memory; absent: as cores. */
@@ -100,15 +102,26 @@ export function ownFamily(name: string): FamilyName | undefined {
   return FAMILY_OF[name];
 }
 
+/** Whether cards of two families run the same code: the H20 is a Hopper with fewer cores. */
+export function sameArchitecture(left: FamilyName, right: FamilyName): boolean {
+  return architectureOf(left) === architectureOf(right);
+}
+
+function architectureOf(family: FamilyName): FamilyName {
+  return family === "h20" ? "hopper" : family;
+}
+
 /** What an accelerator's catalog entry says for a projection. */
 export function peaksOf(accelerator: Accelerator): AcceleratorPeaks {
-  const { peakFp8FlopsPerSecond: fp8, peakInt8FlopsPerSecond: int8, cores, l2Bytes } = accelerator;
+  const { peakFp8FlopsPerSecond: fp8, peakInt8FlopsPerSecond: int8, peakFp4FlopsPerSecond: fp4 } = accelerator;
+  const { cores, l2Bytes } = accelerator;
   return {
     name: accelerator.name,
     bytesPerSecond: accelerator.memoryBytesPerSecond,
     bf16FlopsPerSecond: accelerator.peakBf16FlopsPerSecond,
     ...(fp8 === undefined ? {} : { fp8FlopsPerSecond: fp8 }),
     ...(int8 === undefined ? {} : { int8FlopsPerSecond: int8 }),
+    ...(fp4 === undefined ? {} : { fp4FlopsPerSecond: fp4 }),
     ...(cores === undefined ? {} : { cores }),
     ...(l2Bytes === undefined ? {} : { l2Bytes }),
   };
@@ -124,7 +137,7 @@ export function kernelHardware(peaks: AcceleratorPeaks, family: FamilyName, engi
   const typical = loadAccelerator(typicalOf(family));
   const { cores = typical.cores, l2Bytes = typical.l2Bytes } = peaks;
   if (cores === undefined || l2Bytes === undefined) throw new Error(`no cores or L2 of ${typical.name}`);
-  const { bytesPerSecond, bf16FlopsPerSecond, fp8FlopsPerSecond, int8FlopsPerSecond } = peaks;
+  const { bytesPerSecond, bf16FlopsPerSecond, fp8FlopsPerSecond, int8FlopsPerSecond, fp4FlopsPerSecond } = peaks;
   return {
     bytesPerSecond,
     cores,
@@ -134,7 +147,7 @@ export function kernelHardware(peaks: AcceleratorPeaks, family: FamilyName, engi
       bf16: bf16FlopsPerSecond,
       fp8: fp8FlopsPerSecond ?? bf16FlopsPerSecond,
       int8: int8FlopsPerSecond ?? fp8FlopsPerSecond ?? bf16FlopsPerSecond,
-      fp4: fp8FlopsPerSecond ?? bf16FlopsPerSecond,
+      fp4: fp4FlopsPerSecond ?? fp8FlopsPerSecond ?? bf16FlopsPerSecond,
     },
   };
 }

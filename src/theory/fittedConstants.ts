@@ -1,4 +1,4 @@
-import type { KernelKind, KernelShape, Operand } from "../workload/kernelShape.ts";
+import { type KernelKind, type KernelShape, type Operand, operandBytes } from "../workload/kernelShape.ts";
 import type { ConstantVector } from "./constantVector.ts";
 import type { FamilyName } from "./families.ts";
 import type { NearbyRow } from "./nearbyRows.ts";
@@ -53,4 +53,15 @@ export function doublingsOutside(dimensions: Readonly<Record<string, number>>, r
 export function operandsOf(shape: KernelShape): { readonly operand: Operand; readonly bytesPerKvElement?: number } {
   const { operand } = shape;
   return "bytesPerKvElement" in shape ? { operand, bytesPerKvElement: shape.bytesPerKvElement } : { operand };
+}
+
+/** Fits in the very operands; else in operands as wide; else all. */
+export function nearestOperands(fits: readonly EngineFit[], shape: KernelShape): readonly EngineFit[] {
+  const kvBytes = "bytesPerKvElement" in shape ? shape.bytesPerKvElement : undefined;
+  const sameCache = fits.filter((fit) => fit.bytesPerKvElement === kvBytes);
+  const wide = sameCache.length > 0 ? sameCache : fits;
+  const same = wide.filter((fit) => fit.operand === shape.operand);
+  if (same.length > 0) return same;
+  const asWide = wide.filter((fit) => operandBytes(fit.operand) === operandBytes(shape.operand));
+  return asWide.length > 0 ? asWide : wide;
 }

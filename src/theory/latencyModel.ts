@@ -27,8 +27,8 @@ export interface LatencyConstants {
   readonly l2Gain: number;
   /** Times that activations are moved, for once that they must be. */
   readonly activationTraffic: number;
-  /** Bandwidth that one core can draw, over its even share. */
-  readonly coreStreams: number;
+  /** Bandwidth that one core can draw of memory. */
+  readonly coreBytesPerSecond: number;
   /** Share of the bandwidth left where the layout is hard: several KV heads a token, or wide tiles of a fused MoE. */
   readonly layoutShare: number;
   /** Share of the fixed time that a fused MoE of one token takes: it has nothing to sort. */
@@ -79,7 +79,7 @@ export function kernelLatency(
   const l2Share = 1 / (1 + (bytes / hardware.l2Bytes) ** L2_STEEPNESS);
   const wave = use.busyShare ** Math.max(0, constants.waveWeight);
   const memoryNs =
-    (bytes / hardware.bytesPerSecond / bandwidthShare(shape, constants, use, wave)) *
+    (bytes / hardware.bytesPerSecond / bandwidthShare(shape, hardware, constants, use, wave)) *
     (l2Share / (1 + Math.max(0, constants.l2Gain)) + 1 - l2Share) *
     1e9;
   const perFlopNs =
@@ -108,6 +108,7 @@ function fixedTimeNs(shape: KernelShape, { fixedNs, loneTokenShare }: LatencyCon
 
 function bandwidthShare(
   shape: KernelShape,
+  hardware: KernelHardware,
   constants: LatencyConstants,
   use: { readonly tilesPerCore: number },
   wave: number,
@@ -117,7 +118,7 @@ function bandwidthShare(
     const hard = shape.kind === "attention-decode" && shape.kvHeads > 1 && shape.queryHeads > shape.kvHeads;
     return constants.bandwidthShare * wave * (hard ? constants.layoutShare : 1);
   }
-  const drawn = use.tilesPerCore * constants.coreStreams;
+  const drawn = (use.tilesPerCore * hardware.cores * constants.coreBytesPerSecond) / hardware.bytesPerSecond;
   const streams = (1 + drawn ** -STREAM_STEEPNESS) ** (-1 / STREAM_STEEPNESS);
   // Where no tuned configuration is found, fused Triton kernels take their wide tiles once tokens outnumber experts.
   const hard = shape.kind === "moe-fused" && shape.tokens > shape.experts;

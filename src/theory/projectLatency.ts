@@ -1,7 +1,7 @@
-import { type KernelShape, type KernelWork, operandBytes, shapeDimensions } from "../workload/kernelShape.ts";
-import { constantsOf } from "./constantVector.ts";
+import { type KernelShape, type KernelWork, shapeDimensions } from "../workload/kernelShape.ts";
+import { carriedConstants } from "./carriedConstants.ts";
 import { type AcceleratorPeaks, type FamilyChoice, type FamilyName, familyOf, kernelHardware } from "./families.ts";
-import { doublingsOutside, type EngineFit, type FittedConstants } from "./fittedConstants.ts";
+import { doublingsOutside, type EngineFit, type FittedConstants, nearestOperands } from "./fittedConstants.ts";
 import { kernelLatency, type Latency } from "./latencyModel.ts";
 import { nearbyFactor } from "./nearbyRows.ts";
 
@@ -46,7 +46,8 @@ export function projectLatency(
   const dimensions = shapeDimensions(shape);
   const candidates = nearestOperands(named.length > 0 ? named : ofFamily, shape).map((fit) => {
     const hardware = kernelHardware(peaks, choice.family, fit.engine);
-    const latency = kernelLatency(shape, hardware, constantsOf(fit.constants), work);
+    const constants = carriedConstants(fit, shape, peaks, engine, fitted.engines);
+    const latency = kernelLatency(shape, hardware, constants, work);
     const factor = nearbyFactor(dimensions, Object.keys(fit.ranges), fit.nearby);
     return { fit, latency, factor, latencyNs: latency.latencyNs * factor };
   });
@@ -95,15 +96,4 @@ function bandOf(
   if (basis !== "engine") return bands[basis][kind];
   if (fit.accelerators.includes(peaks.name)) return fit.band;
   return Math.sqrt(fit.band * Math.max(fit.band, bands.otherEngine[kind]));
-}
-
-/** Fits in the very operands; else in operands as wide; else all. */
-function nearestOperands(fits: readonly EngineFit[], shape: KernelShape): readonly EngineFit[] {
-  const kvBytes = "bytesPerKvElement" in shape ? shape.bytesPerKvElement : undefined;
-  const sameCache = fits.filter((fit) => fit.bytesPerKvElement === kvBytes);
-  const wide = sameCache.length > 0 ? sameCache : fits;
-  const same = wide.filter((fit) => fit.operand === shape.operand);
-  if (same.length > 0) return same;
-  const asWide = wide.filter((fit) => operandBytes(fit.operand) === operandBytes(shape.operand));
-  return asWide.length > 0 ? asWide : wide;
 }

@@ -30,6 +30,7 @@ import { readKv, type StoredKv } from "../../src/kernels/reference/storedKv.ts";
 import { checkRouted, type Router } from "../../src/kernels/router.ts";
 import { targets } from "../../src/kernels/target.ts";
 import { expertOf, type PackedWeight, unpackColumn } from "../../src/kernels/weights.ts";
+import { ropeFrequencies } from "../../src/workload/ropeFrequencies.ts";
 import { type HandCluster, handCluster } from "./handCluster.ts";
 import { mixedModel, tinyModel, workOf } from "./works.ts";
 
@@ -199,22 +200,23 @@ function seenByQuery(attention: GroupedAttention | LatentAttention, count: numbe
     return span.kind === "full" || Math.floor(token / span.tokens) === Math.floor((count - 1) / span.tokens);
   };
   const from = Array.from({ length: count }, (_, token) => token).findIndex(sees);
-  const width = attention.kind === "grouped" ? attention.headDim : attention.nopeHeadDim + attention.ropeHeadDim;
-  return { tokens: { first: from, last: count }, scale: 1 / Math.sqrt(width) };
+  return { tokens: { first: from, last: count }, scale: attention.softmaxScale };
 }
 
 /** RoPE of the first elements of a head. */
-function turned(x: Float64Array, position: number, { theta, dims, pairs }: DecodeRope): Float64Array {
+function turned(x: Float64Array, position: number, rope: DecodeRope): Float64Array {
+  const { dims, pairs } = rope;
   const half = dims / 2;
+  const { anglePerPosition, magnitude } = ropeFrequencies(rope)(position + 1);
   // Where each element stands when pairs are half the turned elements apart.
   const apart = (i: number): number => (pairs === "halves" ? i : Math.floor(i / 2) + (i % 2) * half);
   const ordered = new Float64Array(dims);
   for (let i = 0; i < dims; i++) ordered[apart(i)] = x[i] as number;
   return x.map((value, i) => {
     if (i >= dims) return value;
-    const angle = position * theta ** (-(apart(i) % half) / half);
+    const angle = position * (anglePerPosition[apart(i) % half] as number);
     const other = ordered[(apart(i) + half) % dims] as number;
-    return value * Math.cos(angle) + (apart(i) < half ? -other : other) * Math.sin(angle);
+    return magnitude * (value * Math.cos(angle) + (apart(i) < half ? -other : other) * Math.sin(angle));
   });
 }
 

@@ -3,6 +3,7 @@ import type { DecodeFfn, DecodeModel, DecodeWork, MessageFormat } from "../../sr
 import type { DecodeRope, GroupedAttention, LatentAttention } from "../../src/kernels/decodeAttention.ts";
 import type { Share } from "../../src/kernels/program.ts";
 import type { RouterRule } from "../../src/kernels/routerRule.ts";
+import type { RopeScaling } from "../../src/workload/ropeFrequencies.ts";
 
 export const softmaxRule: RouterRule = {
   score: "softmax",
@@ -19,9 +20,20 @@ export const softmaxRule: RouterRule = {
 
 const full = { kind: "full" } as const;
 
-const plain = { kind: "grouped", span: full, qkNorm: false, bias: false, sinks: false } as const;
+const plain = { kind: "grouped", span: full, qkNorm: false, bias: "none", sinks: false, softmaxScale: 0.3 } as const;
 
-const halves = (theta: number, dims: number): DecodeRope => ({ theta, dims, pairs: "halves" });
+const halves = (theta: number, dims: number): DecodeRope => ({
+  theta,
+  dims,
+  pairs: "halves",
+  scaling: { kind: "none" },
+});
+
+/** Its range of mixed frequencies lies in the midst of four pairs. */
+const yarn = {
+  ...({ kind: "yarn", factor: 8, originalTokens: 100, betaFast: 8, betaSlow: 0.1, truncate: false } as const),
+  attentionFactor: 1.25,
+};
 
 const lowRank: GroupedAttention = {
   ...plain,
@@ -59,12 +71,12 @@ export const tinyModel: DecodeModel = {
 
 const withSinks: GroupedAttention = {
   ...{ kind: "grouped", queryHeads: 4, kvHeads: 2, headDim: 16, queryRank: undefined, rope: halves(10000, 0) },
-  ...{ span: { kind: "chunked", tokens: 18 }, qkNorm: false, bias: false, sinks: true },
+  ...{ span: { kind: "chunked", tokens: 18 }, qkNorm: false, bias: "queryKeyValue", sinks: true, softmaxScale: 0.25 },
 };
 
 const latent: LatentAttention = {
   ...{ kind: "latent", queryHeads: 3, queryRank: 24, kvRank: 32, nopeHeadDim: 16, ropeHeadDim: 8, valueHeadDim: 8 },
-  ...{ rope: { theta: 10000, dims: 8, pairs: "neighbours" }, span: full },
+  ...{ rope: { theta: 10000, dims: 8, pairs: "neighbours", scaling: yarn }, span: full, softmaxScale: 0.4 },
 };
 
 const biasedExperts: DecodeFfn = {
@@ -79,8 +91,12 @@ export const mixedModel: DecodeModel = {
     {
       attention: {
         ...{ kind: "grouped", queryHeads: 4, kvHeads: 2, headDim: 16, queryRank: undefined },
-        rope: { theta: 500000, dims: 12, pairs: "neighbours" },
-        ...{ span: { kind: "sliding", tokens: 7 }, qkNorm: true, bias: true, sinks: false },
+        rope: {
+          ...{ theta: 500000, dims: 12, pairs: "neighbours" },
+          // Sequences are on either side of its first context.
+          scaling: { kind: "dynamic", factor: 3, originalTokens: 90 },
+        },
+        ...{ span: { kind: "sliding", tokens: 7 }, qkNorm: true, bias: "all", sinks: false, softmaxScale: 0.2 },
       },
       ffn: { kind: "dense", width: 20, activation: "clampedSilu" },
     },
@@ -129,6 +145,20 @@ const anySpan = fc.oneof(
   fc.record({ kind: fc.constantFrom("sliding" as const, "chunked" as const), tokens: whole(1, 300) }),
 );
 
+const anyScaling: fc.Arbitrary<RopeScaling> = fc.oneof(
+  fc.constant<RopeScaling>({ kind: "none" }),
+  fc.record({ kind: fc.constantFrom("linear" as const, "ntk" as const), factor: whole(1, 9) }),
+  fc.record({ kind: fc.constant("dynamic" as const), factor: whole(1, 9), originalTokens: whole(1, 300) }),
+  fc
+    .record({ factor: whole(1, 40), originalTokens: whole(1, 300), truncate: fc.boolean() })
+    .map((given): RopeScaling => ({ ...yarn, ...given })),
+  fc
+    .record({ factor: whole(1, 40), originalTokens: whole(1, 300) })
+    .map((given): RopeScaling => ({ kind: "llama3", ...given, lowFactor: 1, highFactor: 4 })),
+);
+
+const anyScale = fc.constantFrom(0.1, 0.25, 0.5);
+
 const anyPairs = fc.constantFrom("halves" as const, "neighbours" as const);
 
 const rankOf = (eights: number): number | undefined => (eights === 0 ? undefined : eights * 8);
@@ -137,22 +167,23 @@ export const anyGrouped: fc.Arbitrary<GroupedAttention> = fc
   .record({
     ...{ kvHeads: whole(1, 3), group: whole(1, 3), headDim: fc.constantFrom(8, 16), rank: whole(0, 3) },
     ...{ pairs: anyPairs, turned: whole(0, 4), span: anySpan },
-    ...{ qkNorm: fc.boolean(), bias: fc.boolean(), sinks: fc.boolean() },
+    ...{ qkNorm: fc.boolean(), bias: fc.constantFrom("none" as const, "queryKeyValue" as const, "all" as const) },
+    ...{ sinks: fc.boolean(), softmaxScale: anyScale, scaling: anyScaling },
   })
-  .map(({ kvHeads, group, headDim, rank, pairs, turned, ...rest }) => ({
+  .map(({ kvHeads, group, headDim, rank, pairs, turned, scaling, ...rest }) => ({
     ...{ kind: "grouped", queryHeads: kvHeads * group, kvHeads, headDim, queryRank: rankOf(rank), ...rest },
-    rope: { theta: 10000, dims: (headDim * turned) / 4, pairs },
+    rope: { theta: 10000, dims: (headDim * turned) / 4, pairs, scaling },
   }));
 
 export const anyLatent: fc.Arbitrary<LatentAttention> = fc
   .record({
     ...{ queryHeads: whole(1, 4), rank: whole(0, 3), latent: whole(1, 4), nope: whole(1, 2), turned: whole(1, 2) },
-    ...{ value: whole(1, 2), pairs: anyPairs, span: anySpan },
+    ...{ value: whole(1, 2), pairs: anyPairs, span: anySpan, softmaxScale: anyScale, scaling: anyScaling },
   })
-  .map(({ queryHeads, rank, latent: eights, nope, turned, value, pairs, span }) => ({
+  .map(({ queryHeads, rank, latent: eights, nope, turned, value, pairs, span, softmaxScale, scaling }) => ({
     ...{ kind: "latent", queryHeads, queryRank: rankOf(rank), kvRank: eights * 8, nopeHeadDim: nope * 8 },
-    ...{ ropeHeadDim: turned * 8, valueHeadDim: value * 8, span },
-    rope: { theta: 10000, dims: turned * 8, pairs },
+    ...{ ropeHeadDim: turned * 8, valueHeadDim: value * 8, span, softmaxScale },
+    rope: { theta: 10000, dims: turned * 8, pairs, scaling },
   }));
 
 const anyAttention = fc.oneof({ weight: 2, arbitrary: anyGrouped }, { weight: 1, arbitrary: anyLatent });

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { fillRopeTable, ropeFrequencies } from "../../src/kernels/rope.ts";
+import { fillRopeTable } from "../../src/kernels/rope.ts";
 import { targets } from "../../src/kernels/target.ts";
+import { ropeFrequencies } from "../../src/workload/ropeFrequencies.ts";
 import { firstFreeAddress, type Machine, machineOf } from "../kernels/machine.ts";
 import type { OnnxGraph } from "../support/onnxModel.ts";
 import { runOnnx } from "../support/onnxRun.ts";
@@ -63,7 +64,7 @@ function rotated(machine: Machine, style: Style, shape: RopeShape, x: Float32Arr
   const { buffer } = machine.memory;
   const tables = firstFreeAddress + x.byteLength + 64;
   new Float32Array(buffer, firstFreeAddress, x.length).set(x);
-  const frequencies = ropeFrequencies(ropeDims, theta);
+  const frequencies = ropeFrequencies({ dims: ropeDims, theta, scaling: { kind: "none" } })(1);
   for (let row = 0; row < rows; row++)
     fillRopeTable(new Float32Array(buffer, tables + row * ropeDims * 4, ropeDims), position + row, frequencies);
   const kernel = style === "halves" ? "ropeRows" : "ropeNeighbourRows";

@@ -17,9 +17,9 @@ function cardOf(name: string, attention: string): string {
   return path;
 }
 
-const gqa = "{ kind: gqa, queryHeads: 6, kvHeads: 2, headDim: 16, qkNorm: true, bias: true, sinks: true }";
-const mla =
-  "{ kind: mla, queryHeads: 4, queryRank: 24, kvRank: 32, nopeHeadDim: 16, ropeHeadDim: 8, valueHeadDim: 16 }";
+const gqa = "{ kind: gqa, queryHeads: 6, kvHeads: 2, headDim: 16, qkNorm: true, bias: all, sinks: true }";
+const yarn = "{ kind: yarn, factor: 40, originalTokens: 128, attentionFactor: 1 }";
+const mla = `{ kind: mla, queryHeads: 4, queryRank: 24, kvRank: 32, nopeHeadDim: 16, ropeHeadDim: 8, valueHeadDim: 16, softmaxScale: 0.4, ropeScaling: ${yarn} }`;
 
 async function layerRows(command: "bench" | "intensity", card: string, ...words: string[]) {
   const sized = ["--batch", "3", "--context", "300", "--quiet", "--json", ...words];
@@ -59,6 +59,29 @@ describe("attention.layer of a card", () => {
   ])("%s: every difference of counted from modeled work has a cause", async (name, attention) => {
     for (const row of await layerRows("intensity", cardOf(name, attention)))
       expect(row).toMatchObject({ status: "ok", unexplainedFraction: 0 });
+  });
+
+  it("stores weights as --weight-dtype says, of which the core has none", async () => {
+    const words = ["--weight-dtype", "f32,int8,int4", "--kv-dtype", "int8,f32", "--quick", "-r", "3", "-w", "0"];
+    const rows = await layerRows("bench", cardOf("stored", mla), "attention.core", ...words);
+    expect(rows.map(({ weightDtype }) => weightDtype)).toEqual(["f32", "int8", "int4"]);
+    for (const row of rows) {
+      expect(row.status).toMatch(/^(ok|unstable|roofSuspect)$/);
+      expect(row.maxErrorFraction).toBeLessThanOrEqual(1);
+    }
+    const [f32, int8, int4] = rows;
+    expect(int8?.shape).not.toContain("weights=");
+    expect(int4?.shape).toContain("weights=int4");
+    expect(int4?.flops).toBe(int8?.flops);
+    const bytes = (row: KernelRow | undefined) => (row?.flops as number) / (row?.modeledFlopsPerByte as number);
+    // Half the bytes of weights in int4, four times as many in float32, whose KV cache has four times as many, too.
+    expect(bytes(int4)).toBeLessThan(0.9 * bytes(int8));
+    expect(bytes(f32)).toBeGreaterThan(3 * bytes(int8));
+  });
+
+  it("counts int4 weights with a cause for every difference", async () => {
+    for (const row of await layerRows("intensity", cardOf("int4", mla), "--weight-dtype", "int4", "--dtype", "int8"))
+      expect(row).toMatchObject({ status: "ok", weightDtype: "int4", unexplainedFraction: 0 });
   });
 
   it.each([

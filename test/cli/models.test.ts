@@ -50,10 +50,30 @@ describe("models of one's own", () => {
         layers: 36,
         layerIndices: "all but 3-47 by 4",
       },
-      { row: "layers", layers: 12, layerIndices: "3-47 by 4", kvBits: 16, span: "full" },
+      {
+        ...{ row: "layers", layers: 12, layerIndices: "3-47 by 4", kvBits: 16, span: "full" },
+        ...{ ropeScaling: "none", softmaxScale: 128 ** -0.5, bias: "none" },
+      },
     ]);
     const { out } = await run(["models", "show", "--config", card, "-o", "csv", "--rows", "layers"]);
     expect(out.trim().split("\n")).toHaveLength(3);
+  });
+
+  it("say how RoPE is stretched, what scores are multiplied with, and where biases are", async () => {
+    const config = (name: string) => ["models", "show", "--config", `test/model/configs/${name}.json`];
+    const { rows: gptOss } = await rowsOf(config("gpt-oss-120b"));
+    const ropeScaling = "yarn by 32 from 4096 tokens, cosines and sines times 1.35";
+    for (const row of gptOss) expect(row).toMatchObject({ ropeScaling, softmaxScale: 0.125, bias: "all" });
+    const { rows: qwen } = await rowsOf(config("qwen2.5-72b"));
+    for (const row of qwen) expect(row).toMatchObject({ ropeScaling: "none", bias: "queryKeyValue" });
+    const { rows: gemma } = await rowsOf(["models", "show", "gemma-3-27b"]);
+    expect(gemma).toMatchObject([
+      { row: "model", ropeScaling: "none; linear by 8", softmaxScale: 168 ** -0.5 },
+      { layers: 52, ropeScaling: "none" },
+      { layers: 10, ropeScaling: "linear by 8" },
+    ]);
+    const { rows: minimax } = await rowsOf(["models", "show", "minimax-m1"]);
+    expect(minimax[1]).not.toHaveProperty("ropeScaling");
   });
 
   it("have KV bits and counting of choice", async () => {

@@ -20,7 +20,7 @@ const TRUE_CONSTANTS: LatencyConstants = {
   waveWeight: 0.4,
   l2Gain: 0.1,
   activationTraffic: 1,
-  coreStreams: 4,
+  coreBytesPerSecond: 150e9,
   layoutShare: 1,
   loneTokenShare: 1,
   prologueK: 150,

@@ -10,6 +10,7 @@ import { routerCase } from "../../src/kernels/router.ts";
 import type { RouterRule } from "../../src/kernels/routerRule.ts";
 import { computeDtype, type Dtype, type WeightDtype } from "../../src/kernels/weights.ts";
 import { wireCase } from "../../src/kernels/wire.ts";
+import type { RopeScaling } from "../../src/workload/ropeFrequencies.ts";
 
 /** A kernel at a shape on the edge of something: 1, odd, not a multiple of a vector, a block or a tile. */
 export interface EdgeCase {
@@ -113,10 +114,15 @@ function layers(dtype: WeightDtype): EdgeCase[] {
     { batch: 3, kvTokens: 256, hidden: 64, kvDtype, attention: mfa(5, 8, 32) },
     { batch: 2, kvTokens: 257, hidden: 70, kvDtype, attention: { ...mfa(6, 24, 40), kvHeads: 2 } },
     { batch: 2, kvTokens: 9, hidden: 17, kvDtype, attention: gqa },
-    { batch: 2, kvTokens: 300, hidden: 40, kvDtype, attention: { ...gqa, qkNorm: true, bias: true, sinks: true } },
+    { batch: 2, kvTokens: 300, hidden: 40, kvDtype, attention: { ...gqa, qkNorm: true, bias: "all", sinks: true } },
     {
       ...{ batch: 1, kvTokens: 270, hidden: 19, kvDtype },
-      attention: { ...gqa, bias: true, span: { kind: "sliding", tokens: 12 }, rope: { ...gqa.rope, dims: 0 } },
+      attention: {
+        ...gqa,
+        bias: "queryKeyValue",
+        span: { kind: "sliding", tokens: 12 },
+        rope: { ...gqa.rope, dims: 0 },
+      },
     },
     {
       ...{ batch: 2, kvTokens: 1100, hidden: 8, kvDtype },
@@ -125,6 +131,14 @@ function layers(dtype: WeightDtype): EdgeCase[] {
     { batch: 1, kvTokens: 1, hidden: 5, kvDtype, attention: mla },
     { batch: 3, kvTokens: 258, hidden: 33, kvDtype, attention: mla },
     { batch: 2, kvTokens: 40, hidden: 24, kvDtype, attention: { ...mla, queryRank: undefined, queryHeads: 1 } },
+    ...scalings.map((scaling) => {
+      const attention = { ...mla, rope: { ...mla.rope, scaling }, softmaxScale: 0.4 };
+      return { batch: 1, kvTokens: 290, hidden: 16, kvDtype, attention };
+    }),
+    ...scalings.map((scaling) => {
+      const attention = { ...gqa, rope: { ...gqa.rope, dims: 8, scaling }, softmaxScale: 0.1 };
+      return { batch: 1, kvTokens: 290, hidden: 16, kvDtype, attention };
+    }),
   ];
   const stored = kvDtypes.filter((name) => kvFormats[name].dtype === kvDtype && name !== kvDtype);
   const inFormats = stored.flatMap((name) =>
@@ -137,22 +151,40 @@ function layers(dtype: WeightDtype): EdgeCase[] {
   }));
 }
 
-const plainHeads = { kind: "grouped", span: { kind: "full" }, qkNorm: false, bias: false, sinks: false } as const;
+/** Of four pairs, in contexts of 290 tokens. */
+const scalings: readonly RopeScaling[] = [
+  { kind: "linear", factor: 4 },
+  { kind: "dynamic", factor: 2, originalTokens: 100 },
+  {
+    ...{ kind: "yarn", factor: 8, originalTokens: 100, betaFast: 8, betaSlow: 0.1, truncate: false },
+    attentionFactor: 1.25,
+  },
+  { kind: "llama3", factor: 8, originalTokens: 100, lowFactor: 1, highFactor: 4 },
+  {
+    ...{ kind: "longrope", originalTokens: 100, attentionFactor: 1.2 },
+    ...{ shortFactors: [1, 1, 1, 1], longFactors: [1, 2, 4, 8] },
+  },
+];
+
+const plainHeads = { kind: "grouped", span: { kind: "full" }, qkNorm: false, bias: "none", sinks: false } as const;
+const plain = { kind: "none" } as const;
 
 /** Step-3's attention in small: one KV head, a query of low rank. */
 export function mfa(queryHeads: number, headDim: number, queryRank: number): GroupedAttention {
-  const rope = { theta: 500_000, dims: headDim, pairs: "halves" } as const;
-  return { ...plainHeads, queryHeads, kvHeads: 1, headDim, queryRank, rope };
+  const rope = { theta: 500_000, dims: headDim, pairs: "halves", scaling: plain } as const;
+  return { ...plainHeads, queryHeads, kvHeads: 1, headDim, queryRank, rope, softmaxScale: headDim ** -0.5 };
 }
 
 const gqa: GroupedAttention = {
   ...{ ...plainHeads, queryHeads: 6, kvHeads: 2, headDim: 16, queryRank: undefined },
-  rope: { theta: 10_000, dims: 12, pairs: "halves" },
+  rope: { theta: 10_000, dims: 12, pairs: "halves", scaling: plain },
+  softmaxScale: 0.25,
 };
 
 const mla: LatentAttention = {
   ...{ kind: "latent", queryHeads: 3, queryRank: 16, kvRank: 24, nopeHeadDim: 16, ropeHeadDim: 8, valueHeadDim: 8 },
-  ...{ rope: { theta: 10_000, dims: 8, pairs: "neighbours" }, span: { kind: "full" } },
+  ...{ rope: { theta: 10_000, dims: 8, pairs: "neighbours", scaling: plain }, span: { kind: "full" } },
+  softmaxScale: 24 ** -0.5,
 };
 
 function experts(dtype: WeightDtype): EdgeCase[] {

@@ -27,6 +27,11 @@ const mla = {
 };
 const linear = { kind: "linear", rule: "lightning", keyHeads: 64, valueHeads: 64, keyDim: 128, valueDim: 128 };
 const dense = { kind: "dense", width: 18432 };
+const yarn = { kind: "yarn", factor: 40, originalTokens: 4096 };
+const longrope = {
+  ...{ kind: "longrope", originalTokens: 4096, attentionFactor: 1.2 },
+  ...{ shortFactors: [1, 1], longFactors: [2, 4] },
+};
 
 const cardWith = (attention: unknown, ffn: unknown, more: object = {}) => ({
   hidden: 4096,
@@ -90,6 +95,30 @@ describe("readHandWrittenCard", () => {
     expect(read(cardWith({ ...heads, kind: "mqa" }, dense)).layers[0]?.attention).toMatchObject({ kvHeads: 1 });
     expect(read(cardWith(mla, dense)).layers[0]?.attention).toMatchObject({ ropeDims: 64, queryRank: null });
     expect(read(cardWith(linear, dense)).layers[0]?.attention).toEqual(linear);
+    const attentionOf = (attention: unknown) => read(cardWith(attention, dense)).layers[0]?.attention;
+    expect(attentionOf(gqa)).toMatchObject({ ropeScaling: { kind: "none" }, softmaxScale: 128 ** -0.5, bias: "none" });
+    expect(attentionOf(mla)).toMatchObject({ softmaxScale: 192 ** -0.5 });
+    expect(attentionOf({ ...mla, softmaxScale: 0.135, ropeScaling: yarn })).toMatchObject({
+      softmaxScale: 0.135,
+      ropeScaling: { ...yarn, betaFast: 32, betaSlow: 1, truncate: true, attentionFactor: 1 + 0.1 * Math.log(40) },
+    });
+    expect(attentionOf({ ...mla, ropeScaling: { ...yarn, attentionFactor: 1 } })).toMatchObject({
+      ropeScaling: { attentionFactor: 1 },
+    });
+    expect(attentionOf({ ...gqa, ropeDims: 4, ropeScaling: longrope, bias: "queryKeyValue" })).toMatchObject({
+      ropeScaling: longrope,
+      bias: "queryKeyValue",
+    });
+    expect(attentionOf({ ...gqa, ropeScaling: { kind: "llama3", factor: 8, originalTokens: 8192 } })).toMatchObject({
+      ropeScaling: { lowFactor: 1, highFactor: 4 },
+    });
+  });
+
+  it("writes DeepSeek-V3's attention as its configuration does", () => {
+    const attention = loadCatalogModel("deepseek-v3").layers[0]?.attention;
+    const softmaxScale = 192 ** -0.5 * (0.1 * Math.log(40) + 1) ** 2;
+    const written = { ...mla, queryRank: 1536, softmaxScale, ropeScaling: { ...yarn, attentionFactor: 1 } };
+    expect(read(cardWith(written, dense)).layers[0]?.attention).toEqual(attention);
   });
 
   it.each<[string, unknown, string]>([
@@ -129,6 +158,55 @@ describe("readHandWrittenCard", () => {
       "key heads that do not divide",
       cardWith({ ...linear, keyHeads: 5 }, dense),
       "keyHeads: expected a divisor of valueHeads",
+    ],
+    [
+      "a misspelled scaling",
+      cardWith({ ...gqa, ropeScaling: { kind: "yarm", factor: 4 } }, dense),
+      'ropeScaling.kind: expected one of none, linear, ntk, dynamic, yarn, llama3, longrope, got "yarm"; did you mean "yarn"?',
+    ],
+    [
+      "a scaling without its context",
+      cardWith({ ...mla, ropeScaling: { kind: "yarn", factor: 4 } }, dense),
+      "ropeScaling.originalTokens: expected a whole number from 1",
+    ],
+    [
+      "a factor that shortens",
+      cardWith({ ...gqa, ropeScaling: { kind: "linear", factor: 0.5 } }, dense),
+      "ropeScaling.factor: expected a number from 1 to 1000000, got 0.5",
+    ],
+    [
+      "a key of another scaling",
+      cardWith({ ...gqa, ropeScaling: { kind: "linear", factor: 4, betaFast: 32 } }, dense),
+      'ropeScaling: expected only kind, factor, got "betaFast"',
+    ],
+    [
+      "a divisor too few",
+      cardWith({ ...gqa, ropeDims: 4, ropeScaling: { ...longrope, longFactors: [1] } }, dense),
+      "ropeScaling.longFactors: expected 2 numbers, one for each pair that RoPE turns",
+    ],
+    [
+      "a divisor too few of MLA",
+      cardWith({ ...mla, ropeHeadDim: 6, ropeScaling: longrope }, dense),
+      "ropeScaling.shortFactors: expected 3 numbers, one for each pair that RoPE turns",
+    ],
+    [
+      "YaRN of a base of 1",
+      cardWith({ ...gqa, ropeTheta: 1, ropeScaling: yarn }, dense),
+      "ropeScaling.kind: expected a scaling other than yarn where RoPE's base is 1",
+    ],
+    [
+      "Llama 3's factors in the wrong order",
+      cardWith(
+        { ...gqa, ropeScaling: { kind: "llama3", factor: 8, originalTokens: 8192, lowFactor: 5, highFactor: 4 } },
+        dense,
+      ),
+      "ropeScaling.highFactor: expected a number above the low one's (5), got 4",
+    ],
+    ["a scale of nothing", cardWith({ ...mla, softmaxScale: 0 }, dense), "softmaxScale: expected a number above 0"],
+    [
+      "a bias that is not said of what",
+      cardWith({ ...gqa, bias: true }, dense),
+      "attention.bias: expected one of none, queryKeyValue, all, got true",
     ],
     ["a misspelled optional key", cardWith({ ...gqa, kvbits: 8 }, dense), 'got "kvbits"; did you mean "kvBits"?'],
     [
@@ -236,7 +314,8 @@ describe("readHandWrittenCard", () => {
       fc.integer({ min: 1, max: 300 }),
       fc.jsonValue(),
     );
-    const cards = [moe, step3, cardWith(mla, experts), cardWith(linear, dense), cardWith(gqa, experts)];
+    const scaled = { ...mla, ropeScaling: { ...yarn, betaFast: 32, attentionFactor: 1 }, softmaxScale: 0.135 };
+    const cards = [moe, step3, cardWith(scaled, experts), cardWith(linear, dense), cardWith(gqa, experts)];
     const seen = { read: 0, refused: 0 };
     fc.assert(
       fc.property(

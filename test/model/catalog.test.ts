@@ -51,6 +51,8 @@ describe("catalog", () => {
         kvBits: 8,
         ropeTheta: 500000,
         ropeDims: 256,
+        ropeScaling: { kind: "none" },
+        softmaxScale: 1 / 16,
       },
       ffn: {
         kind: "moe",

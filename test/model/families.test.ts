@@ -123,12 +123,12 @@ describe("Qwen", () => {
   });
 
   it("has biases on Qwen2, head norms on Qwen3, a gated shared expert on Qwen2-MoE", () => {
-    expect(at(read(qwen25), 0).attention).toMatchObject({ bias: true, qkNorm: false, headDim: 128 });
-    expect(at(read(qwen3), 0).attention).toMatchObject({ bias: false, qkNorm: true });
+    expect(at(read(qwen25), 0).attention).toMatchObject({ bias: "queryKeyValue", qkNorm: false, headDim: 128 });
+    expect(at(read(qwen3), 0).attention).toMatchObject({ bias: "none", qkNorm: true });
     expect(at(read(without(qwen3, "head_dim")), 0).attention).toMatchObject({ headDim: 128 });
     const qwen2Moe = { ...qwenMoe, model_type: "qwen2_moe", shared_expert_intermediate_size: 5632 };
     expect(at(read(qwen2Moe), 0)).toMatchObject({
-      attention: { qkNorm: false, bias: true },
+      attention: { qkNorm: false, bias: "queryKeyValue" },
       ffn: { sharedDim: 5632, sharedGate: true },
     });
     expect(() => read(without(qwen2Moe, "shared_expert_intermediate_size"))).toThrow(
@@ -162,7 +162,7 @@ describe("Llama, Mistral and Mixtral", () => {
         "num_key_value_heads 64, head_dim 128.",
     ]);
     expect(at(read({ ...llama, head_dim: 64 }), 0).attention).toMatchObject({ headDim: 64 });
-    expect(at(read({ ...llama, attention_bias: true }), 0).attention).toMatchObject({ bias: true });
+    expect(at(read({ ...llama, attention_bias: true }), 0).attention).toMatchObject({ bias: "all" });
     expect(() => read({ ...llama, mlp_bias: true })).toThrow("mlp_bias: expected false");
   });
 
@@ -269,7 +269,7 @@ describe("ERNIE and Pangu", () => {
 
   it("takes the best of each of eight groups", () => {
     expect(at(read(pangu), 0)).toMatchObject({
-      attention: { bias: true, kvHeads: 8 },
+      attention: { bias: "all", kvHeads: 8 },
       ffn: { sharedDim: 5376, sharedGate: false, router: { groups: 8, groupsKept: 8, groupRule: "equalShares" } },
     });
     expect(() => read({ ...pangu, num_experts: 60 })).toThrow(/expected a divisor of num_experts \(60\), got 8/);
@@ -281,7 +281,7 @@ describe("GLM and gpt-oss", () => {
     expect(denseLayers(read(glm))).toEqual([0, 1, 2]);
     expect(denseLayers(read(glmAir))).toEqual([0]);
     expect(at(read(glm), 3)).toMatchObject({
-      attention: { bias: true, qkNorm: true, ropeDims: 64 },
+      attention: { bias: "queryKeyValue", qkNorm: true, ropeDims: 64 },
       ffn: { sharedDim: 1536, router: { score: "sigmoid", scalingFactor: 2.5, groups: 1, groupRule: "none" } },
     });
     const newer = {
@@ -300,7 +300,7 @@ describe("GLM and gpt-oss", () => {
       read(without(gptOss, "layer_types")).layers.map(({ attention }) => attention),
     );
     expect(at(card, 0)).toMatchObject({
-      attention: { span: { kind: "sliding", tokens: 128 }, sinks: true, bias: true, headDim: 64 },
+      attention: { span: { kind: "sliding", tokens: 128 }, sinks: true, bias: "all", headDim: 64 },
       ffn: { activation: "clampedSilu", router: { topK: 4, logitBias: true, normalizeTopK: true } },
     });
     const full = Array.from({ length: 36 }, () => "full_attention");

@@ -81,6 +81,23 @@ describe("readModelSource", () => {
     expect(() => withSettings("step3.moe_top_k=four")).toThrow('got "four"');
   });
 
+  it("reaches into how RoPE is stretched, and what follows from it", () => {
+    const deepseek = (...texts: string[]) =>
+      readModelSource(catalogSource("deepseek-v3"), texts.map(parseSetting)).layers[0]?.attention;
+    expect(deepseek("deepseek-v3.rope_scaling.factor=80")).toMatchObject({
+      ropeScaling: { kind: "yarn", factor: 80 },
+      softmaxScale: 192 ** -0.5 * (0.1 * Math.log(80) + 1) ** 2,
+    });
+    expect(deepseek("deepseek-v3.rope_scaling=null")).toMatchObject({
+      ropeScaling: { kind: "none" },
+      softmaxScale: 192 ** -0.5,
+    });
+    expect(() => deepseek("deepseek-v3.rope_scaling.factors=2")).toThrow(
+      "expected a field that shapes, FLOPs or bytes",
+    );
+    expect(() => deepseek("deepseek-v3.rope_scaling.type=yarm")).toThrow('did you mean "yarn"?');
+  });
+
   it("reaches into a card", () => {
     const card = modelSourceOf(parseYaml(docCards[0] ?? "", "my.yaml"), "my.yaml");
     const wider = readModelSource(card, [parseSetting("my-moe.layers[0].layers[0].ffn.width=1024")]);

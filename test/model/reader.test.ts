@@ -175,7 +175,7 @@ describe("readModelConfig", () => {
     [step3Text, { moe_top_k: 49 }, "moe_top_k: expected a whole number from 1 to 48"],
     [step3Text, { num_attention_groups: 2 }, "num_attention_groups: expected 1 "],
     [step3Text, { head_dim: 255 }, "head_dim: expected an even number"],
-    [step3Text, { rope_scaling: { factor: 2 } }, "rope_scaling: expected null"],
+    [step3Text, { rope_scaling: { factor: 2 } }, "rope_scaling.rope_type: expected one of default, linear"],
     [step3Text, { norm_expert_weight: 1 }, "norm_expert_weight: expected true or false, got 1"],
     [step3Text, { max_position_embedding: "x" }, "max_position_embedding: expected a whole number"],
     [

@@ -22,7 +22,7 @@ const TOOLS = [
   "vitest",
 ];
 
-describe("the package, installed from its tarball into an empty folder", { timeout: 180_000 }, () => {
+describe("the package, installed from its tarball into an empty folder", { timeout: 600_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), "afdbench-pack-"));
   const installed = join(folder, "node_modules/afdbench");
   const program = join(folder, "node_modules/.bin/afdbench");
@@ -35,7 +35,7 @@ describe("the package, installed from its tarball into an empty folder", { timeo
     expect(tarball).toBeDefined();
     writeFileSync(join(folder, "package.json"), '{ "private": true }\n');
     run("npm", ["install", "--omit=dev", "--no-audit", "--no-fund", `./${tarball}`], folder);
-  }, 180_000);
+  }, 600_000);
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -9,7 +9,8 @@ import { bufferOf, checked, machineOf, strayBytes } from "../kernels/machine.ts"
 /** gpt-oss: a window of 128 and sinks; Llama 4: chunks of 8192. */
 const grouped: GroupedSpec = {
   ...{ kind: "gqa", span: { kind: "sliding", tokens: 128 }, kvBits: 8, ropeTheta: 150_000, ropeDims: 64 },
-  ...{ queryHeads: 64, kvHeads: 8, headDim: 64, qkNorm: false, bias: true, sinks: true, outputGate: false },
+  ...{ queryHeads: 64, kvHeads: 8, headDim: 64, qkNorm: false, bias: "all", sinks: true, outputGate: false },
+  ...{ ropeScaling: { kind: "none" }, softmaxScale: 0.125 },
 };
 
 function contextOf(attention: Partial<GroupedSpec>, kvTokens: number): RowContext {
@@ -45,6 +46,19 @@ describe("attention rows of layers with a span", () => {
     expect(checked(machine, kernelCase)).toMatchObject({ ok: true });
     expect(strayBytes(machine, kernelCase)).toBe(0);
     expect(bufferOf(kernelCase, "sinks").bytes).toBe(64 * 4);
+  });
+
+  it.each([
+    ["deepseek-v3", 0.1352337788608801],
+    ["gemma-3-27b", 168 ** -0.5],
+    ["step3", 1 / 16],
+  ])("the core of %s multiplies its scores with what the card says", (name, scale) => {
+    const context = { ...contextOf({}, 64), card: loadCatalogModel(name) };
+    const steps = attentionRow("attention.core", context).build?.().steps(0, 1) ?? [];
+    const scales = steps.flatMap((step) =>
+      step.kind === "call" && step.name === "attentionQueriesInt8" ? [step.args.at(-1)] : [],
+    );
+    expect(new Set(scales)).toEqual(new Set([expect.closeTo(scale, 14)]));
   });
 
   it("a chunked layer takes the most that it can attend to", () => {

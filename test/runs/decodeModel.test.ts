@@ -21,8 +21,8 @@ describe("decodeModelOf", () => {
     expect(model.layers[4]).toEqual({
       attention: {
         ...{ kind: "grouped", queryHeads: 64, kvHeads: 1, headDim: 256, queryRank: 2048 },
-        ...{ rope: { theta: 500000, dims: 256, pairs: "halves" }, span: { kind: "full" } },
-        ...{ qkNorm: false, bias: false, sinks: false },
+        ...{ rope: { theta: 500000, dims: 256, pairs: "halves", scaling: { kind: "none" } }, span: { kind: "full" } },
+        ...{ qkNorm: false, bias: "none", sinks: false, softmaxScale: 1 / 16 },
       },
       ffn: {
         ...{ kind: "moe", experts: 48, expertDim: 5120, sharedDim: 5120, sharedGate: false, activation: "silu" },
@@ -32,10 +32,17 @@ describe("decodeModelOf", () => {
     expect(model.layers[60]?.ffn).toEqual({ kind: "dense", width: 18432, activation: "silu" });
   });
 
-  it("takes absorbed latents of DeepSeek-V3, whose RoPE turns neighbours", () => {
+  it("takes absorbed latents of DeepSeek-V3, whose RoPE turns neighbours and is stretched by YaRN", () => {
     expect(decodeModelOf(loadCatalogModel("deepseek-v3"), choice).layers[0]?.attention).toEqual({
       ...{ kind: "latent", queryHeads: 128, queryRank: 1536, kvRank: 512, nopeHeadDim: 128, ropeHeadDim: 64 },
-      ...{ valueHeadDim: 128, rope: { theta: 10000, dims: 64, pairs: "neighbours" }, span: { kind: "full" } },
+      ...{ valueHeadDim: 128, span: { kind: "full" }, softmaxScale: expect.closeTo(0.13523377886088, 14) },
+      rope: {
+        ...{ theta: 10000, dims: 64, pairs: "neighbours" },
+        scaling: {
+          ...{ kind: "yarn", factor: 40, originalTokens: 4096, betaFast: 32, betaSlow: 1, truncate: true },
+          attentionFactor: 1,
+        },
+      },
     });
   });
 
@@ -50,7 +57,7 @@ describe("decodeModelOf", () => {
       { span: { kind: "sliding", tokens: 1024 }, qkNorm: true, rope: { pairs: "halves" } },
       { span: { kind: "full" }, qkNorm: true },
     ]);
-    expect(attentionsOf("glm-4.5")[0]).toMatchObject({ qkNorm: true, bias: true, rope: { dims: 64 } });
+    expect(attentionsOf("glm-4.5")[0]).toMatchObject({ qkNorm: true, bias: "queryKeyValue", rope: { dims: 64 } });
   });
 
   it("refuses what no shipped model shows first", () => {

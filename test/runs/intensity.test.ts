@@ -14,7 +14,7 @@ const settings: Omit<IntensitySettings, "kernels"> = {
   onProgress: () => {},
 };
 
-describe("every difference has its cause", { timeout: 60_000 }, () => {
+describe("every difference has its cause", () => {
   it.each<[string, Pick<IntensitySettings, "kernels"> & Partial<IntensitySettings>]>([
     ["MFA at an odd context", { kernels: ["attention.core", "attention.layer"], model: "step3" }],
     [

@@ -166,12 +166,28 @@ describe("the model", () => {
       bandwidthShare: 1,
       computeShare: 1,
       waveWeight: 0,
-      coreStreams: 1e9,
+      coreBytesPerSecond: 1e18,
       smoothness: 1e3,
     };
     const hardware = kernelHardware(H100, "hopper", "");
     const shape = gemm(8192, 8192, 8192);
     const roofline = Math.max(kernelWork(shape).flops / 1.979e15, kernelWork(shape).streamedBytes / 3.35e12) * 1e9;
     expect(kernelLatency(shape, hardware, ideal).latencyNs).toBeCloseTo(roofline, 0);
+  });
+
+  it("lets a core draw as much of a faster memory as of a slower one", () => {
+    const [fit] = SHIPPED_CONSTANTS.engines.filter(({ kind }) => kind === "gemm");
+    if (fit === undefined) throw new Error("no GEMM was fitted");
+    const hardware = kernelHardware(H100, "hopper", "");
+    const faster = { ...hardware, bytesPerSecond: 1e15 };
+    const constants = { ...constantsOf(fit.constants), bandwidthShare: 1, l2Gain: 0, coreBytesPerSecond: 1e11 };
+    // Two tiles of 128 columns, each read by a core of its own.
+    const { memoryNs } = kernelLatency(gemm(1, 256, 1 << 20), faster, constants);
+    const bytes = kernelWork(gemm(1, 256, 1 << 20));
+    const expected = (bytes.streamedBytes + constants.activationTraffic * bytes.activationBytes) / 2e11;
+    expect(memoryNs / 1e9 / expected).toBeCloseTo(1, 3);
+    const wide = gemm(1, 1 << 16, 1 << 14);
+    const ofMemory = (which: typeof hardware) => kernelLatency(wide, which, constants).memoryNs;
+    expect(ofMemory(faster)).toBeLessThan(ofMemory(hardware));
   });
 });

@@ -11,6 +11,7 @@ import {
   wholeUpTo,
 } from "../fields.ts";
 import { type FieldRules, readFields } from "../read-fields.ts";
+import { readRopeScaling, readScoreFactor } from "../rope-fields.ts";
 import { checkEven } from "./checks.ts";
 import { expertGroups, GROUP_FIELDS } from "./expert-groups.ts";
 import { moeFfn } from "./experts.ts";
@@ -101,6 +102,9 @@ function readMlaModel(raw: RawObject, rules: FieldRules<typeof schema.shape>, pa
   const read = readFields(raw, rules, path);
   const { fields } = read;
   checkEven(fields.qk_rope_head_dim, `${path}qk_rope_head_dim`);
+  const rope = { dims: fields.qk_rope_head_dim, theta: fields.rope_theta };
+  const ropeScaling = readRopeScaling(fields, path, rope);
+  const scoreFactor = ropeScaling.kind === "yarn" ? readScoreFactor(fields, path) : 1;
   const attention: MlaSpec = {
     kind: "mla",
     queryHeads: fields.num_attention_heads,
@@ -111,8 +115,10 @@ function readMlaModel(raw: RawObject, rules: FieldRules<typeof schema.shape>, pa
     valueHeadDim: fields.v_head_dim,
     span: { kind: "full" },
     kvBits: 8,
-    ropeTheta: fields.rope_theta,
-    ropeDims: fields.qk_rope_head_dim,
+    ropeTheta: rope.theta,
+    ropeDims: rope.dims,
+    ropeScaling,
+    softmaxScale: (fields.qk_nope_head_dim + fields.qk_rope_head_dim) ** -0.5 * scoreFactor,
   };
   const activation = activationOf(fields.hidden_act);
   const dense = denseFfn(fields);

@@ -2,7 +2,9 @@ import { z } from "zod";
 import type { ModelFacts } from "../card.ts";
 import { LIMITS, layerWords, oneOf, positiveUpTo, type RawObject, trueOrFalse, wholeUpTo } from "../fields.ts";
 import { type FieldRules, readFields } from "../read-fields.ts";
+import { readRopeScaling } from "../rope-fields.ts";
 import {
+  allBiases,
   GROUPED_FIELDS,
   groupedAttention,
   headDimOr,
@@ -20,6 +22,8 @@ const schema = z.object({
   ...GROUPED_FIELDS,
   intermediate_size: wholeUpTo(LIMITS.width),
   attention_bias: trueOrFalse,
+  // Scores are divided by its root, not by that of head_dim.
+  query_pre_attn_scalar: wholeUpTo(LIMITS.width),
   rope_local_base_freq: positiveUpTo(1e12),
   sliding_window: wholeUpTo(LIMITS.contextTokens),
   // Every so many layers one attends to the whole context.
@@ -48,6 +52,7 @@ const RULES: FieldRules<typeof schema.shape> = {
     head_dim: headDimOr(256),
     rope_theta: 1e6,
     attention_bias: false,
+    query_pre_attn_scalar: 256,
     rope_local_base_freq: 10000,
     sliding_window: 4096,
     sliding_window_pattern: ({ layer_types }) => (Array.isArray(layer_types) ? undefined : 6),
@@ -82,12 +87,13 @@ function readText(raw: RawObject, rules: typeof RULES, path: string): ModelFacts
   const kinds = perLayer(fields.layer_types, fields.num_hidden_layers, `${path}layer_types`, (index) =>
     (index + 1) % pattern === 0 ? "full_attention" : "sliding_attention",
   );
-  const extras = { qkNorm: true, bias: fields.attention_bias };
+  const softmaxScale = fields.query_pre_attn_scalar ** -0.5;
+  const extras = { qkNorm: true, bias: allBiases(fields.attention_bias), softmaxScale };
   const full = groupedAttention(read, extras);
+  const ropeTheta = fields.rope_local_base_freq;
   const local = groupedAttention(read, {
-    ...extras,
-    span: slidingSpan(fields.sliding_window),
-    ropeTheta: fields.rope_local_base_freq,
+    ...{ ...extras, span: slidingSpan(fields.sliding_window), ropeTheta },
+    ropeScaling: readRopeScaling(fields, path, { dims: full.ropeDims, theta: ropeTheta }, "sliding_attention"),
   });
   const ffn = denseFfn(fields);
   return modelFacts(read, (index) => ({ attention: kinds[index] === "sliding_attention" ? local : full, ffn }));

@@ -10,6 +10,7 @@ import {
   groupedAttention,
   kvHeadsOr,
   PARTIAL_ROTARY,
+  queryKeyValueBiases,
   ROPE_ALIASES,
 } from "./grouped-attention.ts";
 import { activationOf, denseFfn, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
@@ -60,7 +61,8 @@ const RULES = {
 export function readGlm4Moe(raw: RawObject, path: string): ModelFacts {
   const read = readFields(raw, RULES, path);
   const { fields } = read;
-  const attention = groupedAttention(read, { bias: fields.attention_bias, qkNorm: fields.use_qk_norm });
+  const bias = queryKeyValueBiases(fields.attention_bias);
+  const attention = groupedAttention(read, { bias, qkNorm: fields.use_qk_norm });
   const activation = activationOf(fields.hidden_act);
   const dense = denseFfn(fields);
   const moe = moeFfn(

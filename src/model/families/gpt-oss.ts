@@ -5,6 +5,7 @@ import { LIMITS, layerWords, type RawObject, trueOrFalse, wholeUpTo } from "../f
 import { readFields } from "../read-fields.ts";
 import { moeFfn } from "./experts.ts";
 import {
+  allBiases,
   GROUPED_FIELDS,
   groupedAttention,
   headDimOr,
@@ -54,7 +55,7 @@ export function readGptOss(raw: RawObject, path: string): ModelFacts {
     const expected = "a whole number of tokens: there are sliding layers";
     throw new InvalidInputError({ field: `${path}sliding_window`, value: null, expected });
   }
-  const extras = { bias: fields.attention_bias, sinks: true };
+  const extras = { bias: allBiases(fields.attention_bias), sinks: true };
   const full = groupedAttention(read, extras);
   const sliding = groupedAttention(read, { ...extras, span: slidingSpan(fields.sliding_window) });
   const ffn = moeFfn(

@@ -1,9 +1,10 @@
 import { InvalidInputError } from "../../units/errors.ts";
 import type { GroupedSpec, Span } from "../card.ts";
 import { LIMITS, objectOrNull, positiveUpTo, type RawObject, wholeUpTo } from "../fields.ts";
+import { type RopeFields, readRopeScaling } from "../rope-fields.ts";
 import { checkDivides, checkEven } from "./checks.ts";
 
-/** Fields of plain attention with grouped KV heads. RoPE scaling changes no shape and is accepted unread. */
+/** Fields of plain attention with grouped KV heads. */
 export const GROUPED_FIELDS = {
   num_attention_heads: wholeUpTo(LIMITS.heads),
   num_key_value_heads: wholeUpTo(LIMITS.heads),
@@ -47,7 +48,7 @@ export function headDimOr(headDim: number): (given: RawObject) => unknown {
   return (given) => (given["head_dim"] === null ? equalHeads(given) : headDim);
 }
 
-interface GroupedFields {
+interface GroupedFields extends RopeFields {
   readonly num_attention_heads: number;
   readonly num_key_value_heads: number;
   readonly head_dim: number;
@@ -57,7 +58,7 @@ interface GroupedFields {
 
 /**
  * Plain attention over all cached tokens in an 8-bit cache, but for what `changes` says.
- * @throws InvalidInputError unless KV heads divide query heads and RoPE turns an even width
+ * @throws InvalidInputError unless KV heads divide query heads, RoPE turns an even width and its scaling is known
  */
 export function groupedAttention(
   { fields, path }: { readonly fields: GroupedFields; readonly path: string },
@@ -65,6 +66,8 @@ export function groupedAttention(
 ): GroupedSpec {
   const { num_attention_heads: queryHeads, num_key_value_heads: kvHeads, head_dim: headDim } = fields;
   checkDivides(kvHeads, queryHeads, `${path}num_key_value_heads`, "num_attention_heads");
+  const ropeTheta = changes.ropeTheta ?? fields.rope_theta;
+  const ropeDims = changes.ropeDims ?? ropeDimsOf(fields, path);
   return {
     kind: groupingOf(queryHeads, kvHeads),
     queryHeads,
@@ -72,14 +75,26 @@ export function groupedAttention(
     headDim,
     span: { kind: "full" },
     kvBits: 8,
-    ropeTheta: fields.rope_theta,
-    ropeDims: ropeDimsOf(fields, path),
+    ropeTheta,
+    ropeDims,
+    ropeScaling: changes.ropeScaling ?? readRopeScaling(fields, path, { dims: ropeDims, theta: ropeTheta }),
+    softmaxScale: headDim ** -0.5,
     qkNorm: false,
-    bias: false,
+    bias: "none",
     sinks: false,
     outputGate: false,
     ...changes,
   };
+}
+
+/** Biases of all four projections, where a class has one field for them. */
+export function allBiases(isThere: boolean): GroupedSpec["bias"] {
+  return isThere ? "all" : "none";
+}
+
+/** Biases of queries, keys and values, where a class's output projection never has one. */
+export function queryKeyValueBiases(isThere: boolean): GroupedSpec["bias"] {
+  return isThere ? "queryKeyValue" : "none";
 }
 
 /** The whole context, or the last `tokens` of it. */

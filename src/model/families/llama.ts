@@ -2,7 +2,14 @@ import { z } from "zod";
 import type { ModelFacts } from "../card.ts";
 import { LIMITS, oneOf, type RawObject, trueOrFalse, wholeUpTo } from "../fields.ts";
 import { readFields } from "../read-fields.ts";
-import { equalHeads, GROUPED_FIELDS, groupedAttention, ROPE_ALIASES, sameHeads } from "./grouped-attention.ts";
+import {
+  allBiases,
+  equalHeads,
+  GROUPED_FIELDS,
+  groupedAttention,
+  ROPE_ALIASES,
+  sameHeads,
+} from "./grouped-attention.ts";
 import { denseFfn, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
 
 /** Field meanings: transformers' `LlamaConfig`. */
@@ -29,7 +36,7 @@ const DEFAULTS = {
 export function readLlama(raw: RawObject, path: string): ModelFacts {
   const read = readFields(raw, { modelType: "llama", schema, defaults: DEFAULTS, aliases: ROPE_ALIASES }, path);
   const { fields } = read;
-  const attention = groupedAttention(read, { bias: fields.attention_bias });
+  const attention = groupedAttention(read, { bias: allBiases(fields.attention_bias) });
   const ffn = denseFfn(fields);
   return modelFacts(read, () => ({ attention, ffn }));
 }

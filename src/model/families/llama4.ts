@@ -3,7 +3,14 @@ import type { DenseFfnSpec, GroupedSpec, ModelFacts, Span } from "../card.ts";
 import { LIMITS, layerIndices, layerWords, type RawObject, trueOrFalse, wholeUpTo } from "../fields.ts";
 import { type FieldRules, readFields } from "../read-fields.ts";
 import { moeFfn } from "./experts.ts";
-import { GROUPED_FIELDS, groupedAttention, headDimOr, kvHeadsOr, ROPE_ALIASES } from "./grouped-attention.ts";
+import {
+  allBiases,
+  GROUPED_FIELDS,
+  groupedAttention,
+  headDimOr,
+  kvHeadsOr,
+  ROPE_ALIASES,
+} from "./grouped-attention.ts";
 import { activationOf, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
 import { readNested } from "./nested.ts";
 import { perLayer } from "./per-layer.ts";
@@ -86,7 +93,7 @@ function readText(raw: RawObject, rules: typeof RULES, path: string): ModelFacts
   const kinds = perLayer(fields.layer_types, layers, `${path}layer_types`, (index) =>
     hasRope[index] === 1 ? "chunked_attention" : "full_attention",
   );
-  const attention = groupedAttention(read, { bias: fields.attention_bias });
+  const attention = groupedAttention(read, { bias: allBiases(fields.attention_bias) });
   const activation = activationOf(fields.hidden_act);
   const dense: DenseFfnSpec = { kind: "dense", width: fields.intermediate_size_mlp, activation };
   const moe = moeFfn(
@@ -120,7 +127,7 @@ function layerAttention(
     ...attention,
     span: kind === "chunked_attention" ? chunk : { kind: "full" },
     kvBits: kind === "chunked_attention" ? 8 : 16,
-    ropeDims: rope === "rope" ? attention.ropeDims : 0,
+    ...(rope === "rope" ? {} : { ropeDims: 0, ropeScaling: { kind: "none" } }),
     qkNorm: use_qk_norm && rope === "rope",
   };
 }

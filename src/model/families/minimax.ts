@@ -88,8 +88,8 @@ type Read = ReadFields<typeof MINIMAX_FIELDS>;
 function readLayers(read: Read, kindAt: (index: number) => "softmax" | "lightning"): ModelFacts {
   const { fields, path } = read;
   // @source Step-3 report, Tables 2 and 3: in an 8-bit deployment the KV of full layers stays in BF16
-  const plain = groupedAttention(read, { kvBits: 16 });
-  const softmax = { ...plain, ropeDims: rotaryDim(fields, path) ?? plain.ropeDims };
+  const ropeDims = rotaryDim(fields, path);
+  const softmax = groupedAttention(read, { kvBits: 16, ...(ropeDims === undefined ? {} : { ropeDims }) });
   const lightning: LinearSpec = {
     kind: "linear",
     rule: "lightning",

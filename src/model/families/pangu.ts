@@ -40,7 +40,7 @@ export function readPanguProMoe(raw: RawObject, path: string): ModelFacts {
   const { fields } = read;
   checkDivides(EXPERT_GROUPS, fields.num_experts, `${path}groups of experts`, "num_experts");
   checkDivides(EXPERT_GROUPS, fields.num_experts_per_tok, `${path}groups of experts`, "num_experts_per_tok");
-  const attention = groupedAttention(read, { bias: true });
+  const attention = groupedAttention(read, { bias: "all" });
   const ffn = moeFfn(
     {
       experts: fields.num_experts,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { FfnSpec, ModelFacts } from "../card.ts";
+import type { FfnSpec, GroupedSpec, ModelFacts } from "../card.ts";
 import {
   LIMITS,
   layerIndices,
@@ -12,7 +12,15 @@ import {
 } from "../fields.ts";
 import { type ReadFields, readFields } from "../read-fields.ts";
 import { moeFfn } from "./experts.ts";
-import { equalHeads, GROUPED_FIELDS, groupedAttention, kvHeadsOr, ROPE_ALIASES } from "./grouped-attention.ts";
+import {
+  allBiases,
+  equalHeads,
+  GROUPED_FIELDS,
+  groupedAttention,
+  kvHeadsOr,
+  queryKeyValueBiases,
+  ROPE_ALIASES,
+} from "./grouped-attention.ts";
 import { activationOf, denseFfn, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
 import { perLayer } from "./per-layer.ts";
 
@@ -70,7 +78,7 @@ export function readQwen3Moe(raw: RawObject, path: string): ModelFacts {
   const defaults = { ...DEFAULTS, num_key_value_heads: kvHeadsOr(4), attention_bias: false };
   const rules = { modelType: "qwen3_moe", schema: qwen3Moe, defaults, aliases: QWEN_EXPERT_ALIASES };
   const read = readFields(raw, rules, path);
-  return readMoe(read, { qkNorm: true, bias: read.fields.attention_bias }, 0);
+  return readMoe(read, { qkNorm: true, bias: allBiases(read.fields.attention_bias) }, 0);
 }
 
 /** Reads a `qwen2_moe` configuration: biases on query, key and value, and a gated shared expert. */
@@ -78,17 +86,13 @@ export function readQwen2Moe(raw: RawObject, path: string): ModelFacts {
   const defaults = { ...DEFAULTS, num_key_value_heads: kvHeadsOr(16), qkv_bias: true };
   const rules = { modelType: "qwen2_moe", schema: qwen2Moe, defaults, aliases: QWEN_EXPERT_ALIASES };
   const read = readFields(raw, rules, path);
-  const { qkv_bias: bias, shared_expert_intermediate_size: sharedDim } = read.fields;
-  return readMoe(read, { qkNorm: false, bias }, sharedDim);
+  const { qkv_bias, shared_expert_intermediate_size: sharedDim } = read.fields;
+  return readMoe(read, { qkNorm: false, bias: queryKeyValueBiases(qkv_bias) }, sharedDim);
 }
 
 type Read = ReadFields<typeof schema.shape>;
 
-function readMoe(
-  read: Read,
-  extras: { readonly qkNorm: boolean; readonly bias: boolean },
-  sharedDim: number,
-): ModelFacts {
+function readMoe(read: Read, extras: Pick<GroupedSpec, "qkNorm" | "bias">, sharedDim: number): ModelFacts {
   const { fields, path } = read;
   const attention = groupedAttention(read, extras);
   perLayer(fields.layer_types, fields.num_hidden_layers, `${path}layer_types`, () => "full_attention");

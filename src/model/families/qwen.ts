@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { InvalidInputError } from "../../units/errors.ts";
-import type { ModelFacts } from "../card.ts";
+import type { GroupedSpec, ModelFacts } from "../card.ts";
 import { LIMITS, layerWords, type RawObject, trueOrFalse, wholeOrZeroUpTo, wholeUpTo } from "../fields.ts";
 import { type ReadFields, readFields } from "../read-fields.ts";
 import {
+  allBiases,
   equalHeads,
   GROUPED_FIELDS,
   groupedAttention,
@@ -44,19 +45,19 @@ const DEFAULTS = {
 export function readQwen2(raw: RawObject, path: string): ModelFacts {
   const defaults = { ...DEFAULTS, head_dim: equalHeads };
   const read = readFields(raw, { modelType: "qwen2", schema, defaults, aliases: ROPE_ALIASES }, path);
-  return readDense(read, { qkNorm: false, bias: true });
+  return readDense(read, { qkNorm: false, bias: "queryKeyValue" });
 }
 
 /** Reads a `qwen3` configuration: norms on each head's query and key. */
 export function readQwen3(raw: RawObject, path: string): ModelFacts {
   const defaults = { ...DEFAULTS, head_dim: headDimOr(128), attention_bias: false };
   const read = readFields(raw, { modelType: "qwen3", schema: qwen3, defaults, aliases: ROPE_ALIASES }, path);
-  return readDense(read, { qkNorm: true, bias: read.fields.attention_bias });
+  return readDense(read, { qkNorm: true, bias: allBiases(read.fields.attention_bias) });
 }
 
 type Read = ReadFields<typeof schema.shape>;
 
-function readDense(read: Read, extras: { readonly qkNorm: boolean; readonly bias: boolean }): ModelFacts {
+function readDense(read: Read, extras: Pick<GroupedSpec, "qkNorm" | "bias">): ModelFacts {
   const { fields, path } = read;
   const window = fields.use_sliding_window ? (fields.sliding_window ?? null) : null;
   const firstSliding = fields.max_window_layers ?? 0;

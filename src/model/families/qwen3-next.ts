@@ -3,7 +3,14 @@ import type { LinearSpec, ModelFacts } from "../card.ts";
 import { LIMITS, layerWords, oneOf, type RawObject, trueOrFalse, wholeOrZeroUpTo, wholeUpTo } from "../fields.ts";
 import { readFields } from "../read-fields.ts";
 import { checkDivides } from "./checks.ts";
-import { GROUPED_FIELDS, groupedAttention, headDimOr, kvHeadsOr, PARTIAL_ROTARY } from "./grouped-attention.ts";
+import {
+  allBiases,
+  GROUPED_FIELDS,
+  groupedAttention,
+  headDimOr,
+  kvHeadsOr,
+  PARTIAL_ROTARY,
+} from "./grouped-attention.ts";
 import { MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
 import { perLayer } from "./per-layer.ts";
 import { QWEN_EXPERT_ALIASES, QWEN_EXPERT_DEFAULTS, QWEN_EXPERT_FIELDS, qwenFfns } from "./qwen-moe.ts";
@@ -65,7 +72,7 @@ export function readQwen3Next(raw: RawObject, path: string): ModelFacts {
   const kinds = perLayer(fields.layer_types, fields.num_hidden_layers, `${path}layer_types`, (index) =>
     (index + 1) % interval === 0 ? "full_attention" : "linear_attention",
   );
-  const full = groupedAttention(read, { qkNorm: true, bias: fields.attention_bias, outputGate: true });
+  const full = groupedAttention(read, { qkNorm: true, bias: allBiases(fields.attention_bias), outputGate: true });
   const linear: LinearSpec = {
     kind: "linear",
     rule: "gatedDelta",

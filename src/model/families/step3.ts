@@ -12,6 +12,7 @@ import {
   wholeUpTo,
 } from "../fields.ts";
 import { type FieldRules, readFields } from "../read-fields.ts";
+import { readRopeScaling } from "../rope-fields.ts";
 import { checkEven } from "./checks.ts";
 import { moeFfn } from "./experts.ts";
 import { activationOf, denseFfn, MODEL_DEFAULTS, MODEL_FIELDS, modelFacts } from "./language-model.ts";
@@ -31,7 +32,7 @@ const schema = z.object({
   head_dim: wholeUpTo(LIMITS.headDim),
   share_q_dim: wholeOrZeroUpTo(LIMITS.width).nullable(),
   rope_theta: positiveUpTo(1e12),
-  rope_scaling: oneOf(null).describe("null (this model type has plain RoPE)"),
+  rope_scaling: objectOrNull,
   rope_parameters: objectOrNull,
   moe_layers_enum: layerList,
   moe_num_experts: wholeUpTo(LIMITS.experts),
@@ -54,7 +55,6 @@ const RULES: FieldRules<typeof schema.shape> = {
     num_attention_groups: 1,
     share_q_dim: ({ head_dim }) => head_dim,
     rope_theta: 500000,
-    rope_scaling: null,
     moe_layers_enum: everyLayerButFirst,
     norm_expert_weight: false,
   },
@@ -92,6 +92,7 @@ function readStep3(raw: RawObject, rules: typeof RULES, path: string): ModelFact
   const { fields } = read;
   checkEven(fields.head_dim, `${path}head_dim`);
   const activation = activationOf(fields.hidden_act);
+  const rope = { dims: fields.head_dim, theta: fields.rope_theta };
   const attention: MfaSpec = {
     kind: "mfa",
     queryHeads: fields.num_attention_heads,
@@ -100,8 +101,10 @@ function readStep3(raw: RawObject, rules: typeof RULES, path: string): ModelFact
     queryRank: fields.share_q_dim || fields.head_dim,
     span: { kind: "full" },
     kvBits: 8,
-    ropeTheta: fields.rope_theta,
-    ropeDims: fields.head_dim,
+    ropeTheta: rope.theta,
+    ropeDims: rope.dims,
+    ropeScaling: readRopeScaling(fields, path, rope),
+    softmaxScale: fields.head_dim ** -0.5,
   };
   const dense = denseFfn(fields);
   const moe = moeFfn(
