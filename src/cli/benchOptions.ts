@@ -12,7 +12,15 @@ import {
   type WeightDtype,
 } from "../runs/settings.ts";
 import { InvalidInputError } from "../units/errors.ts";
-import { parseCount, parseDurationNs, parseList, parseNames, parseSeed, parseTokens } from "../units/parse.ts";
+import {
+  parseCount,
+  parseCountOrNone,
+  parseDurationNs,
+  parseList,
+  parseNames,
+  parseSeed,
+  parseTokens,
+} from "../units/parse.ts";
 import { requireKnown } from "./output.ts";
 
 const DTYPES: readonly Dtype[] = ["f32", "int8"];
@@ -72,9 +80,10 @@ export function resolveBench(
   kernels: readonly string[],
   options: BenchOptions,
 ): Omit<BenchSettings, "hardware" | "signal" | "onProgress"> & { readonly hardware: readonly string[] } {
+  const resolved = resolveKernels(kernels, BENCH_KERNELS, DEFAULT_KERNELS);
   return {
-    kernels: resolveKernels(kernels, BENCH_KERNELS, DEFAULT_KERNELS),
-    ...resolveShapes(options),
+    kernels: resolved,
+    ...resolveShapes(resolved, options),
     threads: parseList(options.threads, parseCount, "--threads"),
     ...(options.revectorize === true ? { revectorize: true } : {}),
     hardware: resolveHardware(options.hardware),
@@ -89,6 +98,7 @@ export function resolveBench(
  * @throws InvalidInputError naming the option.
  */
 export function resolveShapes(
+  kernels: readonly KernelName[],
   options: ShapeOptions,
 ): Omit<ShapeSettings, "kernels" | "threads"> & { readonly target?: TargetName } {
   const dtypes = parseNames(options.dtype, "--dtype").map((name) => requireKnown("--dtype", name, DTYPES));
@@ -100,7 +110,7 @@ export function resolveShapes(
     ...(options.kvDtype === undefined ? {} : { kvDtypes: resolveKvDtypes(options.kvDtype, dtypes) }),
     ...resolveWeightDtypes(options),
     tokensPerExpert: parseList(options.tokensPerExpert, parseTokens, "--tokens-per-expert"),
-    ...resolveDimensions(options),
+    ...resolveDimensions(kernels, options),
     ...(options.target === undefined ? {} : { target: requireKnown("--target", options.target, TARGETS) }),
     seed: parseSeed(options.seed, "--seed"),
   };
@@ -166,7 +176,15 @@ function resolveHardware(names: string | undefined): readonly string[] {
   return names === undefined ? [] : parseNames(names, "--hardware");
 }
 
-function resolveDimensions({ m, n, k }: ShapeOptions): Pick<BenchSettings, "m" | "n" | "k"> {
+function resolveDimensions(
+  kernels: readonly KernelName[],
+  { m, n, k }: ShapeOptions,
+): Pick<BenchSettings, "m" | "n" | "k"> {
+  const given = Object.entries({ m, n, k }).find(([, text]) => text !== undefined);
+  if (given !== undefined && !kernels.includes("moe.expertMatmul") && !kernels.includes("linear.gemm")) {
+    const expected = "moe.expertMatmul or linear.gemm among the kernels";
+    throw new InvalidInputError({ field: `--${given[0]}`, value: kernels.join(", "), expected });
+  }
   return {
     ...(m === undefined ? {} : { m: parseList(m, parseCount, "--m") }),
     ...(n === undefined ? {} : { n: parseList(n, parseCount, "--n") }),
@@ -181,11 +199,7 @@ function resolveSampling({
 }: BenchOptions): Pick<BenchSettings, "repetitions" | "warmups" | "minTimeNs"> {
   return {
     ...(repetitions === undefined ? {} : { repetitions: parseCount(repetitions, "--repetitions") }),
-    ...(warmup === undefined ? {} : { warmups: parseWarmups(warmup) }),
+    ...(warmup === undefined ? {} : { warmups: parseCountOrNone(warmup, "--warmup") }),
     ...(minTime === undefined ? {} : { minTimeNs: parseDurationNs(minTime, "--min-time") }),
   };
-}
-
-function parseWarmups(text: string): number {
-  return text.trim() === "0" ? 0 : parseCount(text, "--warmup");
 }

@@ -47,7 +47,7 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
   try {
     const program = programFor(context);
     if (args.length === 0) program.outputHelp();
-    else await program.parseAsync(args, { from: "user" });
+    else await program.parseAsync(withoutVainHelp(args, program), { from: "user" });
     return context.exitCode;
   } catch (error) {
     return exitCodeAfter(error, terminal);
@@ -100,6 +100,13 @@ function programFor(context: CommandContext): Command {
     .addHelpText("after", EXAMPLES);
   for (const add of COMMANDS) add(program, context);
   return program;
+}
+
+/** `help` of a command that there isn't: commander's error would not name it, that of the bare command does. */
+function withoutVainHelp(args: readonly string[], program: Command): readonly string[] {
+  const [first, name] = args;
+  const isVain = first === "help" && name !== undefined && !program.commands.some((one) => one.name() === name);
+  return isVain ? args.slice(1) : args;
 }
 
 function exitCodeAfter(error: unknown, terminal: Terminal): number {

@@ -3,6 +3,7 @@ import { KV_DTYPES } from "../runs/settings.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import {
   parseCount,
+  parseCountOrNone,
   parseDurationNs,
   parseList,
   parseNamedValues,
@@ -78,7 +79,7 @@ export function parsePipeline(options: PipelineOptions): ParsedPipeline {
     faults: options.faults,
     faultRate: options.faultRate === undefined ? 0 : parseNumber(options.faultRate, "--fault-rate", [0, 1]),
     recovery: {
-      retries: parseNone(options.retries, parseCount, "--retries"),
+      retries: parseCountOrNone(options.retries, "--retries"),
       retransmitNs: parseDurationNs(options.retransmit, "--retransmit"),
       watchdogNs: parseDurationNs(options.watchdog, "--watchdog"),
     },
@@ -259,20 +260,20 @@ function parseNetwork({ net, netStage, netLatency, netJitter, link }: PipelineOp
   return {
     linkUse: requireKnown("--link", link, ["duplex", "shared", "pair"]),
     bytesPerSecond: net === undefined ? undefined : parseRateBytesPerSecond(net, "--net"),
-    stageNs: netStage === undefined ? undefined : parseNone(netStage, parseDurationNs, "--net-stage"),
-    latencyNs: netLatency === undefined ? 0 : parseNone(netLatency, parseDurationNs, "--net-latency"),
-    jitterNs: netJitter === undefined ? 0 : parseNone(netJitter, parseDurationNs, "--net-jitter"),
+    stageNs: netStage === undefined ? undefined : parseDurationOrNone(netStage, "--net-stage"),
+    latencyNs: netLatency === undefined ? 0 : parseDurationOrNone(netLatency, "--net-latency"),
+    jitterNs: netJitter === undefined ? 0 : parseDurationOrNone(netJitter, "--net-jitter"),
   };
 }
 
 function parseWarmUp(text: string, steps: number): number {
   const field = "--warm-up";
-  const warmUpSteps = parseNone(text, parseCount, field);
+  const warmUpSteps = parseCountOrNone(text, field);
   if (warmUpSteps < steps) return warmUpSteps;
   throw new InvalidInputError({ field, value: warmUpSteps, expected: `fewer than the ${steps} steps in all` });
 }
 
-/** A value that may also be 0. */
-function parseNone(text: string, parseItem: (text: string, field: string) => number, field: string): number {
-  return /^0+$/.test(text.trim()) ? 0 : parseItem(text, field);
+/** 0 needs no unit. */
+function parseDurationOrNone(text: string, field: string): number {
+  return /^0+$/.test(text.trim()) ? 0 : parseDurationNs(text, field);
 }

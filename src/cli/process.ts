@@ -1,3 +1,4 @@
+import { writeFault } from "../record/files.ts";
 import { internalErrorLine, main } from "./main.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -9,11 +10,12 @@ export async function runProcess(): Promise<void> {
       process.exit(1);
     });
   }
-  // A reader that has seen enough (`| head`) ends the program without a word.
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
+      // A reader that has seen enough (`| head`) ends the program without a word.
       if (error.code === "EPIPE") process.exit(process.exitCode ?? 0);
-      throw error;
+      if (stream === process.stdout) process.stderr.write(`afdbench: cannot write its output: ${writeFault(error)}\n`);
+      process.exit(3);
     });
   }
   process.exitCode = await main(process.argv.slice(2), processTerminal());

@@ -64,7 +64,7 @@ export interface SimulateOptions extends SliceOptions, ContextOptions {
   warmUp: string;
   seed: string;
   threads?: string;
-  traceSteps: string;
+  traceSteps?: string;
 }
 
 /** What the options say, but for files, which are read elsewhere. */
@@ -156,7 +156,7 @@ function parseDeployment(text: string): InstanceCounts {
   throw new InvalidInputError({ field: "--deploy", value: text, expected });
 }
 
-function parseStages({ stage, netStage }: SimulateOptions, latencyNs: number): SimulateSettings["stages"] {
+function parseStages({ stage, net, netStage }: SimulateOptions, latencyNs: number): SimulateSettings["stages"] {
   if (stage === undefined) {
     if (netStage === undefined) return undefined;
     throw new InvalidInputError({ field: "--net-stage", value: netStage, expected: "--stage A=TIME,F=TIME beside it" });
@@ -166,6 +166,10 @@ function parseStages({ stage, netStage }: SimulateOptions, latencyNs: number): S
     const expected =
       "times of a layer's attention and FFN for one micro-batch, such as A=200us,F=200us,A2F=90us,F2A=180us";
     throw new InvalidInputError({ field: "--stage", value: stage, expected });
+  }
+  if (net !== undefined && (netStage !== undefined || (A2F !== undefined && F2A !== undefined))) {
+    const expected = netStage === undefined ? "no A2F and F2A in --stage" : "nothing beside --net-stage";
+    throw new InvalidInputError({ field: "--net", value: net, expected });
   }
   if (netStage === undefined) return { attentionNs: A, ffnNs: F, a2fNs: A2F, f2aNs: F2A };
   if (A2F !== undefined || F2A !== undefined) {

@@ -33,12 +33,13 @@ export function startResidentPool(moduleUrl: URL, threads: number, { heapMebibyt
   });
   // A thread may die of its task after the task was aborted; nobody waits for that any more.
   pool.on("error", () => {});
-  const alive = new Set<(typeof pool.threads)[number]>();
+  const exits = new Map<(typeof pool.threads)[number], Promise<void>>();
   const note = (): void => {
     for (const thread of pool.threads) {
-      if (alive.has(thread)) continue;
-      alive.add(thread);
-      thread.once("exit", () => alive.delete(thread));
+      if (exits.has(thread)) continue;
+      const exit = new Promise<void>((resolve) => thread.once("exit", () => resolve()));
+      exits.set(thread, exit);
+      void exit.then(() => exits.delete(thread));
     }
   };
   pool.on("workerCreate", note);
@@ -47,8 +48,7 @@ export function startResidentPool(moduleUrl: URL, threads: number, { heapMebibyt
     try {
       return await pool.run(task, { signal });
     } catch (error) {
-      const leaving = [...alive].filter((thread) => !pool.threads.includes(thread));
-      await Promise.all(leaving.map((thread) => new Promise((resolve) => thread.once("exit", resolve))));
+      await Promise.all([...exits].filter(([thread]) => !pool.threads.includes(thread)).map(([, exit]) => exit));
       throw error;
     }
   };

@@ -90,6 +90,7 @@ interface Place {
 
 /** The file behind links, and whether a rename may put a new file in its place. */
 function placeOf(path: string): Place {
+  if (path === "") throw new Error("it names no file");
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return { path, replaceable: true };
   if (found.isDirectory()) throw new Error("it is a directory");
@@ -105,11 +106,12 @@ function guard<Result>(path: string, write: () => Result): Result {
   try {
     return write();
   } catch (error) {
-    throw new InfeasibleError(`cannot write ${JSON.stringify(path)}: ${reasonOf(error)}`);
+    throw new InfeasibleError(`cannot write ${JSON.stringify(path)}: ${writeFault(error)}`);
   }
 }
 
-function reasonOf(error: unknown): string {
+/** Why something cannot be written, in words. */
+export function writeFault(error: unknown): string {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   switch (code) {
     case "ENOENT":

@@ -35,7 +35,7 @@ export function intensityBlocks(document: IntensityDocument): Block[] {
     blockOf("Causes of differences", CAUSE_COLUMNS, of("cause").filter(isShown)),
     blockOf("Bytes and intensity by level of the caches", LEVEL_COLUMNS, of("level"), levelLines(of("level"))),
     blockOf("Executed", CALL_COLUMNS, of("call"), callLines(of("call"))),
-    blockOf("Bytes by memory range", CALL_RANGE_COLUMNS, of("callRange")),
+    blockOf("Bytes by memory range", callRangeColumns(of("call").length), of("callRange")),
   ];
   const shown = blocks.filter((block) => block.rows.length > 0);
   return [...shown, { columns: [], rows: [], lines: [...notes, environmentLine(environment)] }];
@@ -131,7 +131,12 @@ const CALL_COLUMNS: readonly ColumnOf<ModuleCallRow>[] = [
   { header: "FLOP/B", align: "right", cell: ({ flopsPerByte }) => orAbsent(flopsPerByte, four) },
 ];
 
-const CALL_RANGE_COLUMNS: readonly ColumnOf<ModuleRangeRow>[] = [
+/** Of several calls each row says which it is of. */
+function callRangeColumns(calls: number): readonly ColumnOf<ModuleRangeRow>[] {
+  return calls > 1 ? [{ header: "call", align: "left", cell: ({ call }) => call }, ...RANGE_OF_CALL] : RANGE_OF_CALL;
+}
+
+const RANGE_OF_CALL: readonly ColumnOf<ModuleRangeRow>[] = [
   { header: "range", align: "left", cell: ({ range }) => range },
   { header: "begin", align: "right", cell: ({ begin }) => orAbsent(begin, String) },
   { header: "end", align: "right", cell: ({ end }) => orAbsent(end, String) },

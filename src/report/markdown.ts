@@ -10,7 +10,7 @@ function blockText({ title, columns, rows, lines }: Block): string {
   if (title !== undefined) parts.push(`**${title}**`, "");
   if (rows.length > 0) {
     parts.push(
-      rowText(columns.map((column) => column.header.replaceAll("\n", " "))),
+      rowText(columns.map((column) => column.header.replaceAll(/(?<!-)\n/g, " ").replaceAll("\n", ""))),
       rowText(columns.map((column) => (column.align === "right" ? "--:" : ":--"))),
       ...rows.map((row) => rowText(row.map((cell) => escaped(cellText(cell))))),
       "",

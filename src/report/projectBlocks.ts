@@ -129,6 +129,7 @@ export function validateBlocks({ rows, notes }: ValidateDocument): Block[] {
   const measured = rows.filter((row) => row.row === "measurement").filter(({ status }) => status === "ok");
   const size = (row: MeasurementRow) => Math.abs(row.errorFraction ?? 0);
   const worst = [...measured].sort((left, right) => size(right) - size(left)).slice(0, MOST_WORST);
+  if (summaries.length === 0 && worst.length === 0) return [{ columns: [], rows: [], lines: notes }];
   return [
     ...(summaries.length === 0
       ? []

@@ -118,6 +118,8 @@ function checkRanges(ranges: readonly NamedRange[], { memory }: OwnModule): void
     if (memory === undefined) refuse(text, "a module with a memory");
     else if (end > memory.mostBytes) refuse(text, `addresses up to ${memory.mostBytes}, where its memory ends`);
     if (names.indexOf(name) !== index || name === "other") refuse(name, "each name once, and not `other`");
+    const other = ranges.slice(0, index).find((earlier) => earlier.begin < end && begin < earlier.end);
+    if (other !== undefined) refuse(text, `bytes that ${other.name} (${other.begin}..${other.end}) has not got`);
   }
   if (names.length > 255)
     throw new InvalidInputError({ field: "--range", value: names, expected: "at most 255 ranges" });

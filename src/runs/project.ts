@@ -19,11 +19,12 @@ import {
   moeLayer,
 } from "../workload/layerKernels.ts";
 import { recordEnvironment } from "./environment.ts";
-import { chooseHardware, type HardwareItem } from "./hardware.ts";
+import { type ChosenHardware, chooseHardware, type HardwareItem } from "./hardware.ts";
+import { modelsAndHardware } from "./inUse.ts";
 import { countWorks, type MeasuredWork, withMeasured } from "./measuredWork.ts";
-import { loadModel, type ModelChoice } from "./models.ts";
+import type { ModelChoice } from "./models.ts";
 import type { CountSource, ProjectedKernel, ProjectedPrecision } from "./projectChoices.ts";
-import { projectNotes } from "./projectNotes.ts";
+import { missingEngineNotes, projectNotes, spanNotes } from "./projectNotes.ts";
 import type { ProgressEvent } from "./settings.ts";
 
 /** What `project` works out. */
@@ -61,8 +62,9 @@ interface Task {
  * @throws InvalidInputError on unknown names, a model that has no such kernel, or a shape that no kernel here can be counted at
  */
 export async function project(settings: ProjectSettings): Promise<ProjectDocument> {
-  const tasks = await tasksOf(settings);
-  const { accelerators, notes } = chooseHardware(settings);
+  const { card, hardware } = await inUse(settings);
+  const tasks = card === undefined ? productTasks(settings) : modelTasks(settings, card);
+  const { accelerators, notes } = hardware;
   const engine = engineOf(settings);
   const placed = tasks.flatMap((task) => accelerators.map((accelerator) => placedTask(task, accelerator, settings)));
   const projected = (await countedTasks(placed, settings)).map((task) => projectTask(task, engine, settings));
@@ -77,6 +79,13 @@ export async function project(settings: ProjectSettings): Promise<ProjectDocumen
         accelerators,
         settings,
       ),
+      ...(card === undefined || settings.kernel.startsWith("moe.") ? [] : spanNotes(card)),
+      ...(engine === undefined
+        ? []
+        : missingEngineNotes(
+            projected.flatMap(({ parts }) => parts),
+            engine,
+          )),
       ...notes,
       ...(settings.signal?.aborted === true ? ["Interrupted: what was not counted by then has no rows."] : []),
     ],
@@ -212,9 +221,17 @@ function timesOf(kernels: readonly ProjectedLatency[]): Times {
 
 const ORDER: Readonly<Record<Basis, number>> = { engine: 0, otherEngine: 1, otherFamily: 2 };
 
-async function tasksOf(settings: ProjectSettings): Promise<readonly Task[]> {
-  if (settings.dimensions !== undefined) return productTasks(settings, settings.dimensions);
-  const card = await loadModel(settings.model ?? { name: "step3" });
+/** The model and the accelerators, with what settings replace; no model where dimensions say everything. */
+async function inUse(settings: ProjectSettings): Promise<{
+  readonly card: ModelCard | undefined;
+  readonly hardware: ChosenHardware;
+}> {
+  if (settings.dimensions !== undefined) return { card: undefined, hardware: chooseHardware(settings) };
+  const { models, hardware } = await modelsAndHardware({ ...settings, models: [settings.model ?? { name: "step3" }] });
+  return { card: models[0], hardware };
+}
+
+function modelTasks(settings: ProjectSettings, card: ModelCard): readonly Task[] {
   return settings.batches.flatMap((batch) =>
     contextsOf(settings).map((kvTokens): Task => {
       const { tensorParallel, expertParallel, kvBits } = settings;
@@ -244,10 +261,9 @@ function kernelsOf(kernel: ProjectedKernel, card: ModelCard, setting: LayerSetti
   }
 }
 
-function productTasks(
-  { kernel }: ProjectSettings,
-  { m, n, k }: NonNullable<ProjectSettings["dimensions"]>,
-): readonly Task[] {
+function productTasks({ kernel, dimensions }: ProjectSettings): readonly Task[] {
+  if (dimensions === undefined) throw new Error("a product without dimensions");
+  const { m, n, k } = dimensions;
   if (kernel !== "linear.gemm" && kernel !== "moe.expertMatmul") {
     throw new InvalidInputError({ field: "--m", value: kernel, expected: "linear.gemm or moe.expertMatmul with it" });
   }

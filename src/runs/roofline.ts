@@ -1,7 +1,7 @@
 import type { Accelerator } from "../hardware/accelerator.ts";
 import { settleVectorBits } from "../host/vectorWidth.ts";
 import { DOCUMENT_SCHEMA, type Environment } from "../record/document.ts";
-import type { AcceleratorRoofRow, RoofRow } from "../record/rooflineRows.ts";
+import type { AcceleratorRoofRow, PlacedRow, RoofRow } from "../record/rooflineRows.ts";
 import type { BenchDocument, RooflineDocument } from "../record/schemas.ts";
 import { roofsFor } from "../theory/projection.ts";
 import { ridgeFlopsPerByte } from "../theory/roofline.ts";
@@ -72,6 +72,7 @@ export async function roofline(settings: RooflineSettings): Promise<RooflineOutc
         ...notes,
         ...roofNotes(roofs),
         ...(benched === undefined ? [] : kernelNotes(benched.document, environment)),
+        ...unlimitedNotes(placed),
         ...(accelerators.length === 0 ? [] : [ACCELERATOR_NOTE]),
         ...hardwareNotes,
       ],
@@ -177,10 +178,24 @@ function kernelNotes(record: BenchDocument, here: Environment): string[] {
     ...(nodeVersion === here.nodeVersion
       ? []
       : [`The kernels' record was made on Node ${nodeVersion}, the roofs on ${here.nodeVersion}.`]),
+    ...kernels
+      .filter((row) => row.status !== "ok" && !left.includes(row))
+      .map(
+        (row) => `${row.kernel} ${row.dtype} ${row.shape}: ${row.status}: ${row.statusReason ?? "no reason given"}.`,
+      ),
     ...(left.length === 0
       ? []
       : [
           `${left.length} of the record's ${kernels.length} kernels have no rate or no intensity, and no place here: ${whys.join(", ")}.`,
         ]),
+  ];
+}
+
+/** Why rows have no share of a roof. */
+function unlimitedNotes(placed: readonly PlacedRow[]): string[] {
+  const unlimited = placed.filter(({ roofFraction }) => roofFraction === undefined).length;
+  if (unlimited === 0) return [];
+  return [
+    `${unlimited} of ${placed.length} kernels have no share of a roof: that of their dtype, target and threads, or of the level that holds their working set, was not measured or does not stand.`,
   ];
 }

@@ -6,6 +6,7 @@ import { type PipelinePlan, type PipelineRun, referenceChecksums } from "../afd/
 import { runViolations } from "../afd/runViolations.ts";
 import { divisionOf } from "../afd/work.ts";
 import { InfeasibleError } from "../units/errors.ts";
+import { formatDuration } from "../units/format.ts";
 import type { KernelsHere } from "./kernelsHere.ts";
 import { pipelineModel } from "./pipelineModel.ts";
 import { pointsOf, workOf } from "./pipelineWork.ts";
@@ -54,7 +55,7 @@ export async function stressRun(given: StressCase, host: StressHost): Promise<St
     if (ended.kind === "late") {
       controller.abort();
       const isOver = (await endOf(running, stopMs)).kind !== "late";
-      const violation = `the run did not end within ${host.timeoutMs / 1000} s${isOver ? "" : ", nor when it was stopped"}`;
+      const violation = `the run did not end within ${formatDuration(host.timeoutMs * 1e6)}${isOver ? "" : ", nor when it was stopped"}`;
       return { status: "violated", violations: [violation], isOver };
     }
     if (ended.kind === "failed") {

@@ -3,6 +3,7 @@ import type { Measurements, RowFault, UnsupportedRow } from "../evidence/reader.
 import { DOCUMENT_SCHEMA } from "../record/document.ts";
 import type { ValidateDocument } from "../record/schemas.ts";
 import type { MeasurementRow, SummaryRow } from "../record/validateRows.ts";
+import { InvalidInputError } from "../units/errors.ts";
 import { type KernelKind, shapeText } from "../workload/kernelShape.ts";
 import { recordEnvironment } from "./environment.ts";
 
@@ -26,13 +27,14 @@ const MOST_FAULTS = 20;
 
 /**
  * Projections against published kernel times, row by row and summed up by accelerator and kernel kind.
- * @throws InvalidInputError on a path that can't be read or a file that holds no measurements
+ * @throws InvalidInputError on a path that can't be read or files of which no row can be used
  */
 export async function validate({ dataPath }: ValidateSettings): Promise<ValidateDocument> {
   const files = dataPath === undefined ? await shipped() : await given(dataPath);
   const measured = files.flatMap((file) => file.measured);
   const unsupported = files.flatMap((file) => file.unsupported);
   const faults = files.flatMap((file) => file.faults);
+  if (dataPath !== undefined && measured.length + unsupported.length === 0) throw noRow(dataPath, faults);
   // Loaded here alone: it brings all measurements that ship.
   const { judge } = await import("../evidence/judge.ts");
   const bySeed = judge(measured);
@@ -54,6 +56,12 @@ async function shipped(): Promise<readonly Measurements[]> {
 async function given(path: string): Promise<readonly Measurements[]> {
   const { readMeasurementFiles } = await import("../evidence/files.ts");
   return readMeasurementFiles(path);
+}
+
+function noRow(path: string, [first, ...others]: readonly RowFault[]): InvalidInputError {
+  const why = first === undefined ? "" : ` (${first.file}, row ${first.row}, ${first.field}: ${first.expected}`;
+  const more = first === undefined ? "" : `${others.length === 0 ? "" : `; and ${others.length} more`})`;
+  return new InvalidInputError({ field: "--data", value: path, expected: `a row that can be used${why}${more}` });
 }
 
 function measurementRow({ measurement, projected, fitted, fold }: Judged): MeasurementRow {

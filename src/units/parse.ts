@@ -14,7 +14,7 @@ const SET_NAME = /^[^\s.=]+(?:\.\d[^\s.=]*)*/u;
 const SET_FIELD = /^\.([^\s\d.=][^\s=]*)\s*=\s*(.*)$/su;
 
 const NAMED = /^([^\s=]+)\s*=\s*(.*)$/su;
-const NUMBER = /^(\d+(\.\d*)?|\.\d+)$/;
+const NUMBER = /^(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
 
 const TOKEN_UNITS = new Map([
   ["", 1],
@@ -60,6 +60,15 @@ export function parseTokens(text: string, field: string): number {
  */
 export function parseCount(text: string, field: string): number {
   return parseQuantity(text, field, COUNT_UNITS, "a whole number of at least 1, such as 16 or 2k (k = 1000)", "whole");
+}
+
+/**
+ * A count of what there may be none of, as `parseCount` takes them.
+ * @throws InvalidInputError unless it is a whole number from 0 to 2^53 - 1
+ */
+export function parseCountOrNone(text: string, field: string): number {
+  const expected = "a whole number of at least 0, such as 0, 16 or 2k (k = 1000)";
+  return /^0+$/.test(text.trim()) ? 0 : parseQuantity(text, field, COUNT_UNITS, expected, "whole");
 }
 
 /**
@@ -154,7 +163,7 @@ export function parseNamedValues<Name extends string>(
 }
 
 /**
- * A number without a prefix, such as a factor or a share.
+ * A number without a prefix, such as a factor or a share: `0.001` or `1e-3`.
  * @throws InvalidInputError unless it is from `least` to `most`
  */
 export function parseNumber(text: string, field: string, [least, most]: readonly [number, number]): number {

@@ -18,6 +18,8 @@ describe("wrong input", () => {
     [["bench", "moe.expertMatmull"], 'did you mean "moe.expertMatmul"?'],
     [["bench", "nothing.*"], "kernel: expected one of"],
     [["bench", "--context", "0"], "--context: expected"],
+    [["bench", "attention.core", "--m", "4"], "--m: expected moe.expertMatmul or linear.gemm among the kernels"],
+    [["intensity", "moe.router", "--k", "4"], "--k: expected moe.expertMatmul or linear.gemm among the kernels"],
     [["bench", "--batch", "-1"], "--batch: expected"],
     [["bench", "--batch", "1,,2"], "--batch: expected"],
     [["bench", "--dtype", "f16"], "--dtype: expected one of f32, int8"],
@@ -53,6 +55,12 @@ describe("wrong input", () => {
     [["hardware", "show"], "missing required argument 'name'"],
     [["hardware", "show", "h80"], 'did you mean "h800"'],
     [["env", "all"], "too many arguments"],
+    [["models", "show", "step3", "kimi-k2"], "too many arguments for 'show'"],
+    [["hardware", "show", "h800", "h20"], "too many arguments for 'show'"],
+    [["help", "benhc"], "unknown command 'benhc' (Did you mean bench?)"],
+    [["bench", "--warmup", "-1"], "--warmup: expected a whole number of at least 0"],
+    [["plan", "--model", "step3", "--redundant", "-1"], "--redundant: expected a whole number of at least 0"],
+    [["pipeline", "--retries", "-1"], "--retries: expected a whole number of at least 0"],
     [["schema", "banch"], 'did you mean "bench"?'],
   ])("%j is told in one line", async (args, message) => {
     const { exitCode, out, err } = await run(args);

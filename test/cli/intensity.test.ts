@@ -276,6 +276,8 @@ describe("intensity of a module of one's own", () => {
   it("prints tables, and csv of calls", async () => {
     const words = ["intensity", "--wasm", file("mine.wasm"), "--call", "fill(0,64)", "--range", "low=0..32"];
     expect((await run(words)).out).toMatch(/Bytes by memory range\n[\s\S]*low +0 +32 +0 +32\.0 B/);
+    const several = [...words, "--call", "fill(0,16)"];
+    expect((await run(several)).out).toMatch(/\nfill\(0,16\) +low +0 +32 /);
     expect((await run([...words, "-o", "csv"])).out).toMatch(/^row,kind,module,call,status,/);
   });
 
@@ -323,6 +325,16 @@ describe("intensity of a module of one's own", () => {
       ["--wasm", file("mine.wasm"), "--call", "divide(1)", "--range", "x=0..8", "--range", "x=8..9"],
       2,
       /--range x: expected each name once/,
+    ],
+    [
+      ["--wasm", file("mine.wasm"), "--call", "divide(1)", "--range", "x=0..8", "--range", "y=4..16"],
+      2,
+      /--range y: expected bytes that x \(0\.\.8\) has not got, got "4\.\.16"/,
+    ],
+    [
+      ["--wasm", file("mine.wasm"), "--call", "divide(1)", "--batch", "16"],
+      2,
+      /--batch: expected nothing with --wasm, whose calls have arguments of their own, got "16"/,
     ],
     [
       ["--wasm", file("bare.wasm"), "--call", "add()", "--range", "x=0..8"],

@@ -115,6 +115,15 @@ describe("pipeline, emulated", () => {
     expect(runsOf(one.rows)[0]).toMatchObject({ status: "ok", bitEqual: true });
   });
 
+  it("says at once that its record has no place, and runs all the same", async () => {
+    const { exitCode, out, err } = await run(["pipeline", ...SHORT, "--save", folder, "--json", "--quiet"]);
+    expect(exitCode).toBe(3);
+    expect(err).toMatch(
+      /^afdbench: warning: cannot write .*; the results will still be printed\nafdbench: cannot write/,
+    );
+    expect((checkDocument(JSON.parse(out)) as PipelineDocument).rows).not.toEqual([]);
+  });
+
   it("says what it could not recover, in a row and with exit code 3", async () => {
     const words = [...SHORT, "--faults", "exit:A0@2", "--retries", "0", "--json", "--quiet"];
     const { exitCode, out, err } = await run(["pipeline", ...words]);

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { complaintAboutNode } from "../../src/cli/nodeVersion.ts";
@@ -14,6 +15,15 @@ describe("afdbench as a process", () => {
     const { status, stdout, stderr } = afdbench("hardware", "-o", "csv");
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(stdout.split("\n")[0]).toContain("accelerator,usdPerHour");
+  });
+
+  it.skipIf(!existsSync("/dev/full"))("exits 3 where its output finds no room", () => {
+    const script = `${process.execPath} ${PROGRAM} hardware > /dev/full`;
+    const { status, stderr } = spawnSync("bash", ["-c", script], { encoding: "utf8" });
+    expect({ status, stderr }).toEqual({
+      status: 3,
+      stderr: "afdbench: cannot write its output: the disk is full\n",
+    });
   });
 
   it("exits 2 on wrong input", () => {

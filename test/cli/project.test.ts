@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -72,6 +72,50 @@ describe("project and validate", () => {
     expect(whole[0]?.latencyNs).toBeCloseTo(sum, 6);
   });
 
+  /** Notes and whole kernels of a projection. */
+  async function projected(...words: string[]) {
+    const { rows, notes } = checkDocument(
+      JSON.parse((await run(["project", ...words, "--json"])).out),
+    ) as ProjectDocument;
+    return { whole: rows.filter(({ row }) => row === "latency"), notes: notes.join("\n") };
+  }
+
+  it("replaces fields of the model as well as figures", async () => {
+    const words = ["moe.layer", "--hardware", "h800"];
+    const [asIs] = (await projected(...words)).whole;
+    const [fewer] = (await projected(...words, "--set", "step3.moe_top_k=1", "--set", "h800.cores=100")).whole;
+    expect(fewer?.latencyNs).toBeLessThan(asIs?.latencyNs ?? 0);
+  });
+
+  it("says which of a model's layers it takes, where they differ", async () => {
+    const words = ["attention.core", "--hardware", "h800"];
+    expect((await projected(...words, "--model", "gemma-3-27b")).notes).toContain(
+      "gemma-3-27b: of 62 layers the 10 that see the whole context",
+    );
+    expect((await projected(...words)).notes).not.toContain("layers the");
+  });
+
+  it("says where the engine asked for was not measured", async () => {
+    const words = ["attention.core", "--engine", "flashmla", "--hardware", "h800,a800"];
+    expect((await projected(...words)).notes).toContain("h800, a800: flashmla was not measured for such a kernel");
+    const measured = await projected(
+      "attention.core",
+      "--engine",
+      "flashmla",
+      "--hardware",
+      "h800",
+      "--model",
+      "kimi-k2",
+    );
+    expect(measured.notes).not.toContain("was not measured for");
+  });
+
+  it("says whose 8-bit products take another precision's rate", async () => {
+    const { notes } = await projected("attention.layer", "--precision", "fp8", "--hardware", "h800,a800,910b");
+    expect(notes).toContain("a800, 910b: nothing states an FP8 peak; such products take the BF16 rate");
+    expect((await projected("attention.core", "--hardware", "a800")).notes).not.toContain("peak");
+  });
+
   it("projects to accelerators of a file", async () => {
     const words = ["project", "attention.core", "--hardware", "test/cli/cards.yaml", "--json"];
     const { rows } = checkDocument(JSON.parse((await run(words)).out)) as ProjectDocument;
@@ -88,6 +132,39 @@ describe("project and validate", () => {
       expect(exitCode).toBe(0);
       expect(svg).toContain("Projected against measured kernel times");
       expect(svg).toContain("mine");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it("counts rows without a kernel time where there are no others, and draws none", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "afdbench-validate-"));
+    try {
+      const path = join(folder, "links.json");
+      const row = { gpu: "H100", kernelKind: "link", measuredUs: 10 };
+      writeFileSync(path, JSON.stringify({ source: { repo: "mine" }, rows: [row, { ...row, gpu: "H20" }] }));
+      const { exitCode, out } = await run(["validate", "--data", path]);
+      expect(exitCode).toBe(0);
+      expect(out).toContain("Unsupported, having no kernel time (links, whole systems): 2.");
+      const drawn = await run(["validate", "--data", path, "--svg", join(folder, "errors.svg")]);
+      expect(drawn.exitCode).toBe(2);
+      expect(drawn.err).toContain("--svg: expected a row with a kernel time to draw");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it("refuses files of which no row can be used, and says why", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "afdbench-validate-"));
+    try {
+      const path = join(folder, "mine.json");
+      const row = { gpu: "H100", kernelKind: "gemm", dtype: "bf16", m: 64, n: 7168, k: 2048 };
+      writeFileSync(path, JSON.stringify({ source: { repo: "mine" }, rows: [row, row] }));
+      const { exitCode, out, err } = await run(["validate", "--data", path]);
+      expect({ exitCode, out }).toEqual({ exitCode: 2, out: "" });
+      expect(err).toMatch(
+        /--data: expected a row that can be used \(.*mine\.json, row 1, measuredUs: .*; and 1 more\)/,
+      );
     } finally {
       rmSync(folder, { recursive: true });
     }
@@ -113,11 +190,21 @@ describe("project and validate", () => {
     [["project", "attention.core", "--engine", "flash"], /--engine: expected a part of one name alone/],
     [["project", "attention.core", "--engine", "nothing-like-it"], /--engine: expected one of/],
     [["project", "attention.core", "--kv-bits", "3"], /--kv-bits: expected one of 16, 8, got "3"/],
-    [["project", "attention.core", "--m", "1"], /--n: expected all of --m, --n and --k, got nothing/],
+    [["project", "linear.gemm", "--m", "1"], /--n: expected all of --m, --n and --k, got nothing/],
+    [["project", "attention.core", "--m", "1"], /--m: expected linear.gemm or moe.expertMatmul with it/],
+    [["project", "moe.layer", "--k", "3"], /--k: expected linear.gemm or moe.expertMatmul with it/],
     [
-      ["project", "attention.core", "--m", "1", "--n", "2", "--k", "3"],
-      /--m: expected linear.gemm or moe.expertMatmul/,
+      ["project", "attention.core", "--expert-parallel", "4"],
+      /--expert-parallel: expected nothing beside attention.core/,
     ],
+    [["project", "moe.layer", "--tensor-parallel", "4"], /--tensor-parallel: expected nothing beside moe.layer/],
+    [["project", "moe.layer", "--context", "8k"], /--context: expected nothing beside moe.layer/],
+    [["project", "moe.expertMatmul", "--kv-bits", "8"], /--kv-bits: expected nothing beside moe.expertMatmul/],
+    [
+      ["project", "linear.gemm", "--m", "1", "--n", "2", "--k", "3", "--model", "step3"],
+      /--model: expected nothing beside --m, --n and --k/,
+    ],
+    [["project", "attention.core", "--set", "step4.moe_top_k=2"], /expected a model in use \(step3\)/],
     [["project", "linear.gemm"], /linear.gemm: expected its dimensions --m, --n and --k/],
     [
       ["project", "attention.layer", "--tensor-parallel", "7"],

@@ -353,6 +353,13 @@ describe("simulate", () => {
     [[...GIVEN, "--rate", "5", "--decode-spread", "pareto=1"], 2, /--decode-spread: expected lognormal=SIGMA/],
     [["--net-stage", "1ms"], 2, /--net-stage: expected --stage A=TIME,F=TIME beside it/],
     [[...GIVEN, "--net-stage", "1ms"], 2, /--net-stage: expected no A2F and F2A in --stage/],
+    [[...GIVEN, "--net", "10GB/s"], 2, /--net: expected no A2F and F2A in --stage/],
+    [
+      ["--stage", "A=2ms,F=2ms", "--net-stage", "1ms", "--net", "10GB/s"],
+      2,
+      /--net: expected nothing beside --net-stage/,
+    ],
+    [["--trace-steps", "3"], 2, /--trace-steps: expected --trace FILE beside it/],
     [["--link", "mesh"], 2, /--link: expected one of duplex, shared, pair/],
     [["--batch", "12..3"], 2, /--batch: expected a range/],
     [["--context", "1..200", "--batch", "6101..6200"], 2, /20000 combinations/],

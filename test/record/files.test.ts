@@ -39,6 +39,10 @@ describe("saveDocument", () => {
 });
 
 describe("checkWritable", () => {
+  it("refuses a path that names no file, before anything is done for it", () => {
+    expect(() => checkWritable("")).toThrow('cannot write "": it names no file');
+  });
+
   it("leaves nothing behind", () => {
     checkWritable(join(folder, "run.json"));
     expect(readdirSync(folder)).toEqual([]);

@@ -136,7 +136,12 @@ describe("roofline", () => {
   });
 
   it("sets a record's kernels under the roofs, and accelerators beside", async () => {
-    const record = { ...fixture, environment: recordEnvironment("relaxed") };
+    const rows = fixture.rows.map((row) =>
+      row.row === "kernel" && row.kernel === "moe.layer"
+        ? { ...row, status: "unstable" as const, statusReason: "the machine was disturbed" }
+        : row,
+    );
+    const record = { ...fixture, rows, environment: recordEnvironment("relaxed") };
     const { document } = await roofline(settingsOf({ kernels: { record }, hardware: ["h800", "a800"] }));
     const kernels = document.rows.filter((row) => row.row === "kernel");
     expect(kernels.map(({ kernel, measuredFlopsPerByte }) => [kernel, measuredFlopsPerByte])).toEqual([
@@ -146,6 +151,8 @@ describe("roofline", () => {
     // The record is of the relaxed target, these roofs are of simd: no share of another target's peak.
     for (const row of kernels) expect(row).not.toHaveProperty("roofFraction");
     expect(document.notes.join(" ")).toMatch(/1 of the record's 3 kernels have no rate .*: 1 failedCheck\./);
+    expect(document.notes.join(" ")).toMatch(/moe\.layer int8 [^.]*: unstable: the machine was disturbed\./);
+    expect(document.notes.join(" ")).toContain("2 of 2 kernels have no share of a roof");
     const accelerators = document.rows.filter((row) => row.row === "accelerator");
     expect(accelerators.map(({ accelerator, dtype, precision }) => [accelerator, dtype, precision])).toEqual([
       ["h800", "f32", "bf16"],

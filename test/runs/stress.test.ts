@@ -86,7 +86,7 @@ describe("a defect of the pipeline is noticed:", () => {
   it("a lost message that nobody asks for again", async () => {
     const patient: StressEngine = (plan) =>
       runPipeline({ ...plan, recovery: { ...plan.recovery, retransmitNs: 3600e9 } });
-    expect(await violationsOf(patient, "drop:A0-F0@1", 2500)).toEqual(["the run did not end within 2.5 s"]);
+    expect(await violationsOf(patient, "drop:A0-F0@1", 2500)).toEqual(["the run did not end within 2.50 s"]);
   });
 
   it("a run that gives up too early, or for nothing", async () => {

@@ -7,6 +7,7 @@ import {
   parseDurationNs,
   parseList,
   parseNames,
+  parseNumber,
   parseRateBytesPerSecond,
   parseSeed,
   parseSetting,
@@ -200,6 +201,20 @@ describe("lists", () => {
         expect(values.every((value) => value >= first && value <= first + span)).toBe(true);
       }),
     );
+  });
+
+  it.each([
+    ["0", 0],
+    ["0.001", 0.001],
+    ["1e-3", 0.001],
+    [".5", 0.5],
+    ["1E0", 1],
+  ])("takes the share %j", (text, share) => {
+    expect(parseNumber(text, "--fault-rate", [0, 1])).toBe(share);
+  });
+
+  it.each(["", "e-3", "1e", "1.1", "-0.1", "1e1", "NaN", "0x1"])("refuses the share %j", (text) => {
+    expect(() => parseNumber(text, "--fault-rate", [0, 1])).toThrow("--fault-rate: expected a number from 0 to 1");
   });
 
   it("splits names", () => {

@@ -34,6 +34,7 @@ export function addHardware(program: Command, { terminal }: CommandContext): voi
     .command("show")
     .description("show one accelerator, or those of a file")
     .usage("<name> [options]")
+    .allowExcessArguments(false)
     .argument("<name>", "accelerator of the catalog, or a YAML or JSON file")
     .addHelpText("after", SHOW_HELP)
     .action(async (name: string, _options: unknown, command: Command) => {

@@ -4,7 +4,7 @@ import { DEFAULT_KERNELS, KERNELS, type KernelName } from "../../runs/settings.t
 import { InvalidInputError } from "../../units/errors.ts";
 import { addShapeOptions, resolveKernels, resolveShapes, type ShapeOptions } from "../benchOptions.ts";
 import { addModuleOptions, type ModuleOptions, resolveModule } from "../moduleOptions.ts";
-import { addOutputOptions, emit, type OutputOptions, resolveOutput } from "../output.ts";
+import { addOutputOptions, emit, type OutputOptions, resolveOutput, warnUnlessSavable } from "../output.ts";
 import type { CommandContext, Terminal } from "../terminal.ts";
 import { watchedRun } from "../watchedRun.ts";
 
@@ -46,22 +46,21 @@ export function addIntensity(program: Command, context: CommandContext): void {
   addModuleOptions(command);
   addOutputOptions(command)
     .addHelpText("after", HELP)
-    .action(async (kernels: string[], options: ShapeOptions & ModuleOptions & OutputOptions & { caches?: string }) => {
+    .action(async (kernels: string[], options: IntensityOptions) => {
       const own = resolveModule(kernels, options);
       if (own !== undefined) {
-        if (options.caches !== undefined) {
-          const expected = "nothing with --wasm, whose calls are counted and not traced";
-          throw new InvalidInputError({ field: "--caches", value: options.caches, expected });
-        }
+        refuseOfKernels(command, options);
         context.exitCode = await countModule(own, options, context.terminal);
         return;
       }
+      const chosen = resolveKernels(kernels, COUNTED_KERNELS, DEFAULT_KERNELS.filter(isCounted));
       const settings = {
-        kernels: resolveKernels(kernels, COUNTED_KERNELS, DEFAULT_KERNELS.filter(isCounted)),
-        ...resolveShapes(options),
+        kernels: chosen,
+        ...resolveShapes(chosen, options),
         ...(options.caches === undefined ? {} : { caches: options.caches }),
       };
       const output = await resolveOutput(options, "intensity");
+      await warnUnlessSavable(output, context.terminal);
       const { intensity } = await import("../../runs/intensity.ts");
       const outcome = await watchedRun(context.terminal, options, "ending after the kernel at work", (watch) =>
         intensity({ ...settings, ...watch }),
@@ -69,6 +68,23 @@ export function addIntensity(program: Command, context: CommandContext): void {
       await emit(outcome.document, output, options, context.terminal);
       context.exitCode = outcome.interrupted ? 130 : outcome.failed ? 1 : 0;
     });
+}
+
+type IntensityOptions = ShapeOptions & ModuleOptions & OutputOptions & { caches?: string };
+
+/** Options that are of kernels here, and of no module of the user's own. */
+const OF_KERNELS = [
+  ...["model", "config", "batch", "context", "dtype", "kvDtype", "weightDtype", "tokensPerExpert"],
+  ...["m", "n", "k", "target", "seed", "caches"],
+] as readonly (keyof IntensityOptions)[];
+
+/** @throws InvalidInputError on one that was given beside --wasm */
+function refuseOfKernels(command: Command, options: IntensityOptions): void {
+  const given = OF_KERNELS.find((name) => command.getOptionValueSource(name) === "cli");
+  if (given === undefined) return;
+  const field = command.options.find((option) => option.attributeName() === given)?.long ?? given;
+  const why = given === "caches" ? "are counted and not traced" : "have arguments of their own";
+  throw new InvalidInputError({ field, value: options[given], expected: `nothing with --wasm, whose calls ${why}` });
 }
 
 /** A module's calls run to their end: Ctrl-C ends the process at once. */

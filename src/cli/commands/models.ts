@@ -58,6 +58,7 @@ export function addModels(program: Command, { terminal }: CommandContext): void 
     .command("show")
     .description("show one model")
     .usage("[name] [options]")
+    .allowExcessArguments(false)
     .argument("[name]", "model of the catalog")
     .option("--config <file>", "config.json or model card to show instead")
     .addHelpText("after", `\nThe options of \`afdbench models\` hold here too.\n${SHOW_HELP}`)

@@ -4,7 +4,7 @@ import type { TimelineText } from "../../report/figures/timelineFigure.ts";
 import type { PipelineOutcome } from "../../runs/pipelineSettings.ts";
 import { InfeasibleError } from "../../units/errors.ts";
 import { setOption } from "../modelingOptions.ts";
-import { addOutputOptions, addSvgOption, resolveOutput } from "../output.ts";
+import { addOutputOptions, addSvgOption, resolveOutput, warnUnlessSavable } from "../output.ts";
 import { type ParsedPipeline, type PipelineOptions, parsePipeline } from "../pipelineOptions.ts";
 import { requireOneRun, runSliced, type SlicedRun } from "../slicedRun.ts";
 import type { CommandContext, Terminal } from "../terminal.ts";
@@ -71,6 +71,7 @@ export function addPipeline(program: Command, context: CommandContext): void {
 async function runPipelineCommand(options: PipelineOptions, terminal: Terminal): Promise<number> {
   const settings = parsePipeline(options);
   const output = await resolveOutput(options, "pipeline");
+  await warnUnlessSavable(output, terminal);
   const sliced: SlicedRun<PipelineOutcome> = {
     instances: onlyRun(options, settings),
     ending: "ending all instances",

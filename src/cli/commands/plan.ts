@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { PlanDocument } from "../../record/schemas.ts";
 import type { PlanSettings } from "../../runs/plan.ts";
 import { InvalidInputError } from "../../units/errors.ts";
-import { parseCount, parseDurationNs, parseList, parseNames, parseSeed } from "../../units/parse.ts";
+import { parseCount, parseCountOrNone, parseDurationNs, parseList, parseNames, parseSeed } from "../../units/parse.ts";
 import { type ChosenContexts, CONTEXT_SPREAD_HELP, type ContextOptions, readContexts } from "../contextOptions.ts";
 import { EXPERT_LOAD_HELP, type ExpertOptions, parseExperts, readExperts, ZIPF_HELP } from "../expertOptions.ts";
 import { setOption } from "../modelingOptions.ts";
@@ -171,16 +171,16 @@ function choiceOf({ model, config }: PlanOptions): PlanSettings["model"] {
 }
 
 function parseCopies(text: string, field: string): number {
-  return text.trim() === "0" ? 0 : within(parseCount(text, field), field, MOST_COPIES);
+  return within(parseCountOrNone(text, field), field, MOST_COPIES, 0);
 }
 
 function listWithin(text: string, field: string, most: number): readonly number[] {
   return distinct(parseList(text, (item) => within(parseCount(item, field), field, most), field));
 }
 
-function within(value: number, field: string, most: number): number {
+function within(value: number, field: string, most: number, least: 0 | 1 = 1): number {
   if (value <= most) return value;
-  throw new InvalidInputError({ field, value, expected: `a whole number from 1 to ${most}` });
+  throw new InvalidInputError({ field, value, expected: `a whole number from ${least} to ${most}` });
 }
 
 function distinct(values: readonly number[]): readonly number[] {

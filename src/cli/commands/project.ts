@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { ProjectSettings } from "../../runs/project.ts";
-import { PROJECTED_KERNELS, PROJECTED_PRECISIONS } from "../../runs/projectChoices.ts";
+import { PROJECTED_KERNELS, PROJECTED_PRECISIONS, type ProjectedKernel } from "../../runs/projectChoices.ts";
 import { InvalidInputError } from "../../units/errors.ts";
 import { parseCount, parseList, parseNames, parseTokens } from "../../units/parse.ts";
 import { parseModel, setOption } from "../modelingOptions.ts";
@@ -59,14 +59,15 @@ export function addProject(program: Command, context: CommandContext): void {
     .option("--n <columns>", "its columns")
     .option("--k <length>", "its inner dimension")
     .option("--hardware <list>", `accelerators: ${HARDWARE_HELP}`)
-    .addOption(setOption("a figure"))
+    .addOption(setOption("a figure or a field of the model"))
     .option("--engine <name>", "kernel library, or a part of its name (default: the family's median one)")
     .option("--precision <precision>", `what products multiply in: ${PROJECTED_PRECISIONS.join(", ")}`, "auto")
     .option("--kv-bits <bits>", "bits of a cached element, 16 or 8", "16")
     .option("--measured", "count FLOPs and memory traffic by running the kernels here");
   addOutputOptions(command)
     .addHelpText("after", HELP)
-    .action(async (kernel: string, options: ProjectOptions) => {
+    .action(async (kernel: string, options: ProjectOptions, command: Command) => {
+      refuseUnused(requireKnown("kernel", kernel, PROJECTED_KERNELS), options, command);
       const hardware = options.hardware === undefined ? [] : parseNames(options.hardware, "--hardware");
       const { readHardware } = await import("../../runs/hardware.ts");
       const settings = resolveProject(kernel, options, await readHardware(hardware));
@@ -84,6 +85,30 @@ export function addProject(program: Command, context: CommandContext): void {
       await emit(document, output, options, context.terminal);
       if (interrupted) context.exitCode = 130;
     });
+}
+
+type Flag = "batch" | "context" | "tensorParallel" | "expertParallel" | "kvBits" | "model" | "config";
+
+/** @throws InvalidInputError on an option that was given and would change nothing */
+function refuseUnused(kernel: ProjectedKernel, options: ProjectOptions, command: Command): void {
+  const dimension = (["m", "n", "k"] as const).find((name) => options[name] !== undefined);
+  if (dimension !== undefined && kernel !== "linear.gemm" && kernel !== "moe.expertMatmul") {
+    const expected = "linear.gemm or moe.expertMatmul with it";
+    throw new InvalidInputError({ field: `--${dimension}`, value: kernel, expected });
+  }
+  for (const flag of unusedBy(kernel, dimension !== undefined)) {
+    if (command.getOptionValueSource(flag) !== "cli") continue;
+    const field = command.options.find((option) => option.attributeName() === flag)?.long ?? flag;
+    const what = dimension === undefined ? kernel : "--m, --n and --k";
+    const expected = `nothing beside ${what}, where it would change no number`;
+    throw new InvalidInputError({ field, value: options[flag], expected });
+  }
+}
+
+/** Options that change no number of a kernel. */
+function unusedBy(kernel: ProjectedKernel, hasDimensions: boolean): readonly Flag[] {
+  if (hasDimensions) return ["model", "config", "batch", "context", "tensorParallel", "expertParallel", "kvBits"];
+  return kernel.startsWith("attention.") ? ["expertParallel"] : ["context", "tensorParallel", "kvBits"];
 }
 
 function resolveProject(

@@ -3,6 +3,7 @@ import type { TimelineText } from "../../report/figures/timelineFigure.ts";
 import type { RecordChoice } from "../../runs/measuredStages.ts";
 import type { SimulateOutcome } from "../../runs/simulate.ts";
 import type { InstanceCounts, RequestChoice, SimulateSettings } from "../../runs/simulateSettings.ts";
+import { InvalidInputError } from "../../units/errors.ts";
 import { parseCount } from "../../units/parse.ts";
 import { CONTEXT_SPREAD_HELP, readContexts } from "../contextOptions.ts";
 import { EXPERT_LOAD_HELP, readExperts, ZIPF_HELP } from "../expertOptions.ts";
@@ -85,7 +86,7 @@ export function addSimulate(program: Command, context: CommandContext): void {
     .option("--seed <number>", "seed of all random numbers", "1")
     .option("--threads <count>", "points of a sweep at the same time (default: by cores)")
     .option("--trace <file>", "write a trace for Perfetto or Chrome")
-    .option("--trace-steps <count>", "steps of each micro-batch in the trace", "2");
+    .option("--trace-steps <count>", "steps of each micro-batch in the trace (default: 2)");
   addOutputOptions(addSvgOption(command, "a timeline of the first layers"))
     .addHelpText("after", HELP)
     .action(async (options: SimulateOptions) => {
@@ -98,7 +99,7 @@ type Resolved = Omit<SimulateSettings, "signal" | "onProgress" | "onSlice">;
 async function runSimulate(options: SimulateOptions, terminal: Terminal): Promise<number> {
   const settings = await resolveSimulate(options);
   const output = await resolveOutput(options, "simulate");
-  const traced = parseCount(options.traceSteps, "--trace-steps");
+  const traced = tracedSteps(options);
   const sliced: SlicedRun<SimulateOutcome> = {
     instances: onlyDeployment(options, settings),
     ending: "printing what is done",
@@ -113,6 +114,12 @@ async function runSimulate(options: SimulateOptions, terminal: Terminal): Promis
   };
   const { interrupted } = await runSliced(sliced, output, options, terminal);
   return interrupted ? 130 : 0;
+}
+
+function tracedSteps({ trace, traceSteps }: SimulateOptions): number {
+  if (traceSteps === undefined) return 2;
+  if (trace !== undefined) return parseCount(traceSteps, "--trace-steps");
+  throw new InvalidInputError({ field: "--trace-steps", value: traceSteps, expected: "--trace FILE beside it" });
 }
 
 async function resolveSimulate(options: SimulateOptions): Promise<Resolved> {

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { StressLength, StressOutcome, StressSettings } from "../../runs/stress.ts";
 import { InvalidInputError } from "../../units/errors.ts";
 import { parseCount, parseDurationNs, parseNumber, parseSeed } from "../../units/parse.ts";
-import { addOutputOptions, emit, type OutputOptions, resolveOutput } from "../output.ts";
+import { addOutputOptions, emit, type OutputOptions, resolveOutput, warnUnlessSavable } from "../output.ts";
 import type { CommandContext, Terminal } from "../terminal.ts";
 import { watchedRun } from "../watchedRun.ts";
 
@@ -47,6 +47,7 @@ async function runStress(options: StressOptions, terminal: Terminal): Promise<nu
     timeoutNs: parseDurationNs(options.timeout, "--timeout"),
   };
   const output = await resolveOutput(options, "stress");
+  await warnUnlessSavable(output, terminal);
   const { document, interrupted, failed } = await ran(settings, options, terminal);
   await emit(document, output, options, terminal);
   if (interrupted) return 130;

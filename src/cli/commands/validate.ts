@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { InvalidInputError } from "../../units/errors.ts";
 import { addOutputOptions, addSvgOption, emit, type OutputOptions, resolveOutput, saveFigure } from "../output.ts";
 import type { CommandContext } from "../terminal.ts";
 
@@ -31,6 +32,10 @@ export function addValidate(program: Command, { terminal }: CommandContext): voi
       const document = await validate(options.data === undefined ? {} : { dataPath: options.data });
       await emit(document, output, options, terminal);
       if (options.svg === undefined) return;
+      if (document.rows.every((row) => row.row !== "measurement" || row.status !== "ok")) {
+        const expected = "a row with a kernel time to draw";
+        throw new InvalidInputError({ field: "--svg", value: undefined, expected });
+      }
       const { validateFigure } = await import("../../report/figures/validateFigure.ts");
       await saveFigure(options.svg, validateFigure(document));
     });
