@@ -19,6 +19,7 @@ import {
   parseList,
   parseNames,
   parseSeed,
+  parseThreads,
   parseTokens,
 } from "../units/parse.ts";
 import { requireKnown } from "./output.ts";
@@ -84,7 +85,7 @@ export function resolveBench(
   return {
     kernels: resolved,
     ...resolveShapes(resolved, options),
-    threads: parseList(options.threads, parseCount, "--threads"),
+    threads: parseList(options.threads, parseThreads, "--threads"),
     ...(options.revectorize === true ? { revectorize: true } : {}),
     hardware: resolveHardware(options.hardware),
     quick: options.quick === true,

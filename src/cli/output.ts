@@ -20,6 +20,9 @@ export interface OutputOptions {
   quiet?: boolean;
 }
 
+/** Names of pictures that are no SVG. */
+const OTHER_PICTURES = /\.(png|jpe?g|gif|webp|avif|bmp|tiff?|pdf|eps)$/i;
+
 /** How a document leaves the program. */
 export interface Output {
   format: Format;
@@ -60,6 +63,13 @@ export async function resolveOutput(options: OutputOptions, command: AnyDocument
     requireKnown("--rows", options.rows, rowShapesOf(command));
   }
   if (options.svg !== undefined) {
+    if (OTHER_PICTURES.test(options.svg)) {
+      throw new InvalidInputError({
+        field: "--svg",
+        value: options.svg,
+        expected: "a file of SVG text, such as picture.svg",
+      });
+    }
     const { checkWritable } = await import("../record/files.ts");
     checkWritable(options.svg);
   }

@@ -12,6 +12,7 @@ import {
   parseRateBytesPerSecond,
   parseSeed,
   parseSizeBytes,
+  parseThreads,
   parseTokens,
 } from "../units/parse.ts";
 import { parseJitter } from "./jitterOption.ts";
@@ -74,7 +75,7 @@ export function parsePipeline(options: PipelineOptions): ParsedPipeline {
     batch: options.batch === undefined ? undefined : parseCount(options.batch, "--batch"),
     steps,
     warmUpSteps: parseWarmUp(options.warmUp, steps),
-    threadsPerInstance: parseCount(options.threadsPerInstance, "--threads-per-instance"),
+    threadsPerInstance: parseThreads(options.threadsPerInstance, "--threads-per-instance"),
     ...parseWire(options),
     faults: options.faults,
     faultRate: options.faultRate === undefined ? 0 : parseNumber(options.faultRate, "--fault-rate", [0, 1]),

@@ -11,6 +11,7 @@ import {
   parseNumber,
   parseRateBytesPerSecond,
   parseSeed,
+  parseThreads,
   parseTokens,
 } from "../units/parse.ts";
 import type { ContextOptions } from "./contextOptions.ts";
@@ -125,26 +126,13 @@ export function parseSimulate(options: SimulateOptions): Parsed {
     steps: parseCount(options.steps, "--steps"),
     warmUpSteps: parseCount(options.warmUp, "--warm-up"),
     seed: parseSeed(options.seed, "--seed"),
-    threads: optional(options.threads, parseThreads),
+    threads: optional(options.threads, (text) => parseThreads(text, "--threads")),
   };
 }
 
 /** Each value once. */
 function parseSweep(text: string, parseItem: ParseItem, field: string): readonly number[] {
   return [...new Set(parseList(text, parseItem, field))];
-}
-
-/** Far above the cores of any machine. */
-const MOST_THREADS = 1024;
-
-function parseThreads(text: string): number {
-  const threads = parseCount(text, "--threads");
-  if (threads <= MOST_THREADS) return threads;
-  throw new InvalidInputError({
-    field: "--threads",
-    value: text,
-    expected: `a whole number from 1 to ${MOST_THREADS}`,
-  });
 }
 
 /** `2A2F` */

@@ -1,7 +1,12 @@
 import { z } from "zod";
 
-const positive = z.number().positive();
-const count = z.number().int().positive();
+const POSITIVE = "a number above 0";
+const COUNT = "a whole number above 0";
+const NOT_NEGATIVE = "a number of at least 0";
+const TEXT = "a name";
+const positive = z.number(POSITIVE).positive(POSITIVE);
+const count = z.int(COUNT).positive(COUNT);
+const text = z.string(TEXT).min(1, TEXT);
 
 /** Peaks of one accelerator, as files give them. */
 export const peaksSchema = z.looseObject({
@@ -14,18 +19,18 @@ export const peaksSchema = z.looseObject({
 
 /** A file of measurements: what is looked at before its rows. */
 export const dataFileSchema = z.looseObject({
-  source: z.looseObject({ repo: z.string().optional() }),
+  source: z.looseObject({ repo: z.string(TEXT).optional() }),
   peaksUsed: z.union([peaksSchema, z.record(z.string(), peaksSchema)]).optional(),
   rows: z.array(z.unknown()).min(1),
 });
 
 /** What every row says. */
 export const rowSchema = z.looseObject({
-  gpu: z.string().min(1),
-  kernelKind: z.string().min(1),
-  gpuCertain: z.boolean().optional(),
-  kernel: z.string().optional(),
-  source: z.string().optional(),
+  gpu: text,
+  kernelKind: text,
+  gpuCertain: z.boolean("true or false").optional(),
+  kernel: z.string(TEXT).optional(),
+  source: z.string(TEXT).optional(),
 });
 
 /**
@@ -34,10 +39,10 @@ export const rowSchema = z.looseObject({
  */
 const timed = {
   measuredUs: positive,
-  timing: z.enum(["device", "eager"]).optional(),
+  timing: z.enum(["device", "eager"], "device or eager").optional(),
   hostUs: positive.optional(),
-  dtype: z.string().min(1),
-  kernel: z.string().optional(),
+  dtype: text,
+  kernel: z.string(TEXT).optional(),
 };
 
 /** Fields of each kernel kind that has a time. */
@@ -49,7 +54,7 @@ export const kernelRowSchemas = {
     queryHeads: count,
     kvHeads: count,
     headDim: count,
-    kvDtype: z.string().min(1),
+    kvDtype: text,
     queryTokens: count.default(1),
   }),
   "mla-decode": z.object({
@@ -59,7 +64,7 @@ export const kernelRowSchemas = {
     queryHeads: count,
     headDim: count.default(576),
     valueDim: count.default(512),
-    kvDtype: z.string().min(1),
+    kvDtype: text,
     queryTokens: count.default(1),
   }),
   gemm: z.object({ ...timed, m: count, n: count, k: count }),
@@ -69,7 +74,7 @@ export const kernelRowSchemas = {
     m: positive,
     n: count,
     k: count,
-    layout: z.string().optional(),
+    layout: z.string(TEXT).optional(),
   }),
   "moe-fused": z.object({
     ...timed,
@@ -80,9 +85,9 @@ export const kernelRowSchemas = {
     hiddenSize: count,
     expertIntermediateSize: count,
     routedTokens: positive.optional(),
-    expertsTouched: z.number().nonnegative().optional(),
+    expertsTouched: z.number(NOT_NEGATIVE).nonnegative(NOT_NEGATIVE).optional(),
     expertsTouchedExpected: positive.optional(),
-    routing: z.string().optional(),
+    routing: z.string(TEXT).optional(),
   }),
 } as const;
 

@@ -1,3 +1,4 @@
+import { distance } from "fastest-levenshtein";
 import type { z } from "zod";
 import { acceleratorNames, loadAccelerator } from "../hardware/catalog.ts";
 import { type AcceleratorPeaks, peaksOf } from "../theory/families.ts";
@@ -21,8 +22,7 @@ export interface RowFault {
   readonly file: string;
   /** From 1. */
   readonly row: number;
-  readonly field: string;
-  readonly expected: string;
+  readonly error: InvalidInputError;
 }
 
 /** What a file of measurements holds. */
@@ -50,7 +50,7 @@ export function readMeasurements(content: unknown, file: string): Measurements {
   for (const [index, value] of parsed.data.rows.entries()) {
     const row = index + 1;
     const basic = rowSchema.safeParse(value);
-    if (!basic.success) read.faults.push(faultOf(basic.error, file, row));
+    if (!basic.success) read.faults.push({ file, row, error: errorOf(basic.error, value) });
     else readRow(basic.data, { file, row, data: parsed.data }, read);
   }
   return read;
@@ -71,26 +71,27 @@ interface Collected {
 function readRow(row: DataRow, place: Place, read: Collected): void {
   const name = acceleratorName(row.gpu);
   const source = [place.file, row.source].filter((part) => part !== undefined).join(": ");
+  const leaveOut = (error: InvalidInputError) => read.faults.push({ file: place.file, row: place.row, error });
   const kind = KERNEL_KINDS.find((known) => known === row.kernelKind);
   if (kind === undefined) {
-    read.unsupported.push({ source, accelerator: name, kernelKind: row.kernelKind });
+    if (isMisspelt(row.kernelKind)) leaveOut(wrongField("kernelKind", row, "a kind of kernel", KERNEL_KINDS));
+    else read.unsupported.push({ source, accelerator: name, kernelKind: row.kernelKind });
     return;
   }
   const parsed = kernelRowSchemas[kind].safeParse(row);
   if (!parsed.success) {
-    read.faults.push(faultOf(parsed.error, place.file, place.row));
+    leaveOut(errorOf(parsed.error, row));
     return;
   }
   const kernelRow = { ...parsed.data, kernelKind: kind } as KernelRow;
   const dtype = readDtype(kernelRow.dtype);
   const kvDtype = "kvDtype" in kernelRow ? readDtype(kernelRow.kvDtype) : undefined;
   const peaks = rowPeaks(row.gpu, name, place.data.peaksUsed);
-  const fault = { file: place.file, row: place.row };
-  if (dtype === undefined) read.faults.push({ ...fault, field: "dtype", expected: DTYPES });
-  else if ("kvDtype" in kernelRow && kvDtype === undefined) {
-    read.faults.push({ ...fault, field: "kvDtype", expected: DTYPES });
-  } else if (peaks === undefined) {
-    read.faults.push({ ...fault, field: "peaksUsed", expected: `peaks of ${row.gpu}, which the catalog has not got` });
+  if (dtype === undefined) leaveOut(wrongField("dtype", row, DTYPES));
+  else if ("kvDtype" in kernelRow && kvDtype === undefined) leaveOut(wrongField("kvDtype", row, DTYPES));
+  else if (peaks === undefined) {
+    const expected = "an accelerator of the catalog, or its peaks in peaksUsed";
+    leaveOut(wrongField("gpu", row, expected, acceleratorNames()));
   } else {
     read.measured.push({
       source,
@@ -212,23 +213,46 @@ function statedPeaks(
   };
 }
 
-function faultOf(error: z.ZodError, file: string, row: number): RowFault {
-  const [issue] = error.issues;
-  return { file, row, field: issue?.path.join(".") || "row", expected: expectation(issue?.message) };
+/** Whether a kind is a slip of a known one, and not a measurement of another sort. */
+function isMisspelt(kind: string): boolean {
+  const plain = kind.toLowerCase().replace(/[\s_]+/g, "-");
+  return KERNEL_KINDS.some((known) => distance(plain, known) <= MOST_SLIPS);
 }
 
-/** What zod says, without its own preface. */
-function expectation(message = "another value"): string {
-  return message.replace(/^Invalid input: /, "").replace(/received undefined$/, "nothing stands there");
+const MOST_SLIPS = 2;
+
+function wrongField(
+  field: string,
+  row: Readonly<Record<string, unknown>>,
+  expected: string,
+  known: readonly string[] = [],
+): InvalidInputError {
+  return new InvalidInputError({ field, value: row[field], expected, known });
+}
+
+/** What zod refused of a row. */
+function errorOf({ issues: [issue] }: z.ZodError, row: unknown): InvalidInputError {
+  const path = issue?.path ?? [];
+  if (path.length === 0) return new InvalidInputError({ field: "row", value: row, expected: "an object" });
+  return new InvalidInputError({
+    field: path.join("."),
+    value: valueAt(row, path),
+    expected: issue?.message ?? "another value",
+  });
+}
+
+function valueAt(whole: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (inner, key) =>
+      typeof inner === "object" && inner !== null ? (inner as Record<PropertyKey, unknown>)[key] : undefined,
+    whole,
+  );
 }
 
 function notMeasurements(error: z.ZodError, content: unknown, file: string): InvalidInputError {
   const [issue] = error.issues;
-  const path = issue?.path.map(String) ?? [];
-  const value = path.reduce<unknown>(
-    (inner, key) => (typeof inner === "object" && inner !== null ? (inner as Record<string, unknown>)[key] : undefined),
-    content,
-  );
+  const path = issue?.path ?? [];
+  const value = valueAt(content, path);
   const field = path.length === 0 ? file : `${file}: ${path.join(".")}`;
   const expected = "a file of measurements: an object with source, peaksUsed and a list of rows";
   return new InvalidInputError({ field, value, expected });

@@ -1,4 +1,5 @@
 import { InfeasibleError } from "../units/errors.ts";
+import { formatBytes } from "../units/format.ts";
 import type { KernelExports } from "./exports.ts";
 import { plainTiles, type Tiles, tileImports } from "./tiles.ts";
 
@@ -14,12 +15,12 @@ export const memoryLimitBytes = 65536 * pageBytes;
 export function createMemory(bytes: number): WebAssembly.Memory {
   const pages = Math.ceil(bytes / pageBytes);
   if (pages * pageBytes > memoryLimitBytes) {
-    throw new InfeasibleError(`needs ${bytes} bytes, a WASM memory ends at ${memoryLimitBytes}`);
+    throw new InfeasibleError(`needs ${formatBytes(bytes)}, a WASM memory ends at ${formatBytes(memoryLimitBytes)}`);
   }
   try {
     return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   } catch {
-    throw new InfeasibleError(`this machine did not give a WASM memory of ${bytes} bytes`);
+    throw new InfeasibleError(`this machine did not give a WASM memory of ${formatBytes(bytes)}`);
   }
 }
 

@@ -193,16 +193,10 @@ function questionText(
   ].join(", ");
 }
 
-/** Those that a side names are in use as well. */
+/** What both sides name, where nothing else is asked for. */
 function hardwareOf({ hardware, attentionOn, ffnOn }: PlanSettings): readonly HardwareItem[] {
-  const named = [...attentionOn, ...ffnOn];
-  if (hardware.length > 0) {
-    const known = hardware.map((item) => (typeof item === "string" ? item : item.name).trim().toLowerCase());
-    return known.includes("all")
-      ? hardware
-      : [...hardware, ...named.filter((name) => !known.includes(name.toLowerCase()))];
-  }
-  return attentionOn.length > 0 && ffnOn.length > 0 ? named : [];
+  if (hardware.length > 0) return hardware;
+  return attentionOn.length > 0 && ffnOn.length > 0 ? [...attentionOn, ...ffnOn] : [];
 }
 
 /** Accelerators with all figures that plans need; of those that `all` brought, the others are left out. */

@@ -59,7 +59,7 @@ async function given(path: string): Promise<readonly Measurements[]> {
 }
 
 function noRow(path: string, [first, ...others]: readonly RowFault[]): InvalidInputError {
-  const why = first === undefined ? "" : ` (${first.file}, row ${first.row}, ${first.field}: ${first.expected}`;
+  const why = first === undefined ? "" : ` (${first.file}, row ${first.row}, ${first.error.message}`;
   const more = first === undefined ? "" : `${others.length === 0 ? "" : `; and ${others.length} more`})`;
   return new InvalidInputError({ field: "--data", value: path, expected: `a row that can be used${why}${more}` });
 }
@@ -150,7 +150,7 @@ function notesOf(
   const withFold = judged.filter(({ fold }) => fold !== undefined).length;
   const named = faults
     .slice(0, MOST_FAULTS)
-    .map(({ file, row, field, expected }) => `Left out: ${file}, row ${row}, ${field}: ${expected}.`);
+    .map(({ file, row, error }) => `Left out: ${file}, row ${row}, ${error.message}.`);
   return [
     ...(withFold === 0
       ? []

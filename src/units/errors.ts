@@ -43,7 +43,7 @@ export class InfeasibleError extends Error {
   }
 }
 
-/** Up to three of `known` that are within a third of their length of `name` or contain it, nearest first. */
+/** Up to three of `known` that are within a third of their length of `name`, as a whole or in one part between dots, or contain it; nearest first. */
 export function nearestNames(name: string, known: readonly string[]): readonly string[] {
   const wanted = name.trim().toLowerCase().slice(0, LONGEST_COMPARED_CHARACTERS);
   if (wanted === "") return [];
@@ -52,13 +52,17 @@ export function nearestNames(name: string, known: readonly string[]): readonly s
       const lower = candidate.toLowerCase().slice(0, LONGEST_COMPARED_CHARACTERS);
       const contained = wanted.length >= 3 && (lower.includes(wanted) || (lower.length >= 3 && wanted.includes(lower)));
       const edits = distance(wanted, lower);
-      const allowedEdits = Math.max(1, Math.floor(Math.max(wanted.length, lower.length) / 3));
-      return { candidate, edits, near: contained || edits <= allowedEdits };
+      const near = [lower, ...lower.split(".")].some((part) => isNear(wanted, part));
+      return { candidate, edits, near: contained || near };
     })
     .filter(({ near }) => near)
     .sort((left, right) => left.edits - right.edits)
     .slice(0, MOST_SUGGESTIONS)
     .map(({ candidate }) => candidate);
+}
+
+function isNear(wanted: string, name: string): boolean {
+  return distance(wanted, name) <= Math.max(1, Math.floor(Math.max(wanted.length, name.length) / 3));
 }
 
 function describeValue(value: unknown): string {

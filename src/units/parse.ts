@@ -71,6 +71,19 @@ export function parseCountOrNone(text: string, field: string): number {
   return /^0+$/.test(text.trim()) ? 0 : parseQuantity(text, field, COUNT_UNITS, expected, "whole");
 }
 
+/** Threads that a run may start: above the cores of most machines, and what starting and ending them still bears. */
+const MOST_THREADS = 256;
+
+/**
+ * A count of threads.
+ * @throws InvalidInputError unless it is a whole number from 1 to 256
+ */
+export function parseThreads(text: string, field: string): number {
+  const threads = parseCount(text, field);
+  if (threads <= MOST_THREADS) return threads;
+  throw new InvalidInputError({ field, value: text, expected: `a whole number from 1 to ${MOST_THREADS}` });
+}
+
 /**
  * A seed of a random generator, from 0 to 2^32 - 1, without prefixes.
  * @throws InvalidInputError

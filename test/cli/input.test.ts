@@ -32,6 +32,7 @@ describe("wrong input", () => {
     [["bench", "--dtype", "int8", "--kv-dtype", "bf16"], "--kv-dtype: expected int8, int4 with --dtype int8"],
     [["bench", "--target", "relax"], 'did you mean "relaxed"?'],
     [["bench", "--threads", "0"], "--threads: expected"],
+    [["bench", "--threads", "1000"], "--threads: expected a whole number from 1 to 256"],
     [["bench", "--min-time", "50"], "--min-time: expected a duration"],
     [["bench", "--seed", "-1"], "--seed: expected"],
     [["bench", "--hardware", "h8000"], 'did you mean "h800"?'],

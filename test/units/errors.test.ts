@@ -47,4 +47,12 @@ describe("nearestNames", () => {
   ])("%j", (name, nearest) => {
     expect(nearestNames(name, models)).toEqual(nearest);
   });
+
+  it("knows a name by a part of it that is misspelt", () => {
+    expect(nearestNames("atention", ["attention.core", "attention.layer", "moe.layer"])).toEqual([
+      "attention.core",
+      "attention.layer",
+    ]);
+    expect(nearestNames("expertmatmull", ["moe.layer", "moe.expertMatmul"])).toEqual(["moe.expertMatmul"]);
+  });
 });

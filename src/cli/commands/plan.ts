@@ -2,7 +2,15 @@ import type { Command } from "commander";
 import type { PlanDocument } from "../../record/schemas.ts";
 import type { PlanSettings } from "../../runs/plan.ts";
 import { InvalidInputError } from "../../units/errors.ts";
-import { parseCount, parseCountOrNone, parseDurationNs, parseList, parseNames, parseSeed } from "../../units/parse.ts";
+import {
+  parseCount,
+  parseCountOrNone,
+  parseDurationNs,
+  parseList,
+  parseNames,
+  parseSeed,
+  parseThreads,
+} from "../../units/parse.ts";
 import { type ChosenContexts, CONTEXT_SPREAD_HELP, type ContextOptions, readContexts } from "../contextOptions.ts";
 import { EXPERT_LOAD_HELP, type ExpertOptions, parseExperts, readExperts, ZIPF_HELP } from "../expertOptions.ts";
 import { setOption } from "../modelingOptions.ts";
@@ -66,7 +74,6 @@ const MOST_CARDS = 1024;
 const MOST_MICRO_BATCHES = 16;
 const MOST_COPIES = 8;
 const MOST_NAMED = 100;
-const MOST_THREADS = 1024;
 
 /** `afdbench plan`: the best deployments within a TPOT, and whether to disaggregate at all. */
 export function addPlan(program: Command, context: CommandContext): void {
@@ -155,9 +162,7 @@ function resolvePlan(options: PlanOptions, { hardware, experts, contexts }: Plan
     linkUse: requireKnown("--link", options.link, LINKS),
     ...(experts === undefined ? {} : { experts }),
     seed: parseSeed(options.seed, "--seed"),
-    ...(options.threads === undefined
-      ? {}
-      : { threads: within(parseCount(options.threads, "--threads"), "--threads", MOST_THREADS) }),
+    ...(options.threads === undefined ? {} : { threads: parseThreads(options.threads, "--threads") }),
     top: within(parseCount(options.top, "--top"), "--top", MOST_NAMED),
     settings: options.set,
   };

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { RooflineKernels, RooflineSettings, RoofTarget } from "../../runs/roofline.ts";
 import { InvalidInputError } from "../../units/errors.ts";
-import { parseCount, parseList, parseNames } from "../../units/parse.ts";
+import { parseList, parseNames, parseThreads } from "../../units/parse.ts";
 import {
   addOutputOptions,
   addSvgOption,
@@ -72,7 +72,7 @@ type Resolved = Omit<RooflineSettings, "signal" | "onProgress">;
 async function resolveRoofline(options: RooflineOptions): Promise<Omit<Resolved, "hardware">> {
   const kernels = await resolveKernels(options);
   return {
-    ...(options.threads === undefined ? {} : { threads: parseList(options.threads, parseCount, "--threads") }),
+    ...(options.threads === undefined ? {} : { threads: parseList(options.threads, parseThreads, "--threads") }),
     ...(options.target === undefined ? {} : { targets: resolveTargets(options.target) }),
     ...(options.revectorize === true ? { revectorize: true } : {}),
     quick: options.quick === true,
