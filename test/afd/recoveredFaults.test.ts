@@ -30,8 +30,15 @@ describe("a run with one fault ends as without it", () => {
     ),
   )("%s", async (fault) => {
     const run = await recovered(emulatedPlan(fault));
-    const { duplicates, resends, corrupted } = run.memberships[0]?.result ?? {};
-    expect(duplicates).toBe(fault.startsWith("duplicate") ? 1 : 0);
+    const { duplicates, resends, corrupted } = run.memberships[0]?.result ?? {
+      duplicates: -1,
+      resends: 0,
+      corrupted: -1,
+    };
+    // On a slow machine a message is asked for again while it is under way.
+    const ownDuplicates = fault.startsWith("duplicate") ? 1 : 0;
+    expect(duplicates).toBeGreaterThanOrEqual(ownDuplicates);
+    expect(duplicates).toBeLessThanOrEqual(ownDuplicates + resends);
     expect(corrupted).toBe(fault.startsWith("corrupt") ? 1 : 0);
     if (fault.startsWith("drop") || fault.startsWith("corrupt")) expect(resends).toBeGreaterThanOrEqual(1);
   });
