@@ -22,13 +22,19 @@ export const FITTED_INPUTS_SHA256 = generated.inputsSha256;
 /**
  * Projections of measurements, one list for each seed: a row that ships is projected by constants that were fitted
  * without its fold, any other row by the constants that ship.
+ *
+ * @param onSeed is called before each list that takes time, with how many are done
  */
-export function judge(measurements: readonly Measurement[]): readonly (readonly Judged[])[] {
+export function judge(
+  measurements: readonly Measurement[],
+  onSeed?: (done: number, total: number) => void,
+): readonly (readonly Judged[])[] {
   const shipped = shippedMeasurements().flatMap(({ measured }) => measured);
   const keys = new Map(shipped.map((measurement) => [measurementKey(measurement), measurement]));
   const usesShipped = measurements.some((measurement) => keys.has(measurementKey(measurement)));
   if (!usesShipped) return [measurements.map(judgeUnknown)];
   return FOLD_VECTORS.map((vectors, index) => {
+    onSeed?.(index, FOLD_VECTORS.length);
     const seed = SEEDS[index] ?? 0;
     const result = crossValidate(shipped, seed, fitsFrom(vectors, shipped, seed));
     const byKey = new Map(result.leftOut.map((one) => [measurementKey(one.measurement), one]));

@@ -6,11 +6,13 @@ import type { MeasurementRow, SummaryRow } from "../record/validateRows.ts";
 import { InvalidInputError } from "../units/errors.ts";
 import { type KernelKind, shapeText } from "../workload/kernelShape.ts";
 import { recordEnvironment } from "./environment.ts";
+import type { ProgressEvent } from "./settings.ts";
 
 /** What `validate` compares with. */
 export interface ValidateSettings {
   /** A file or folder of measurements; absent: those that ship. */
   readonly dataPath?: string;
+  readonly onProgress?: (event: ProgressEvent) => void;
 }
 
 /** Kernels as `bench` names them. */
@@ -29,7 +31,7 @@ const MOST_FAULTS = 20;
  * Projections against published kernel times, row by row and summed up by accelerator and kernel kind.
  * @throws InvalidInputError on a path that can't be read or files of which no row can be used
  */
-export async function validate({ dataPath }: ValidateSettings): Promise<ValidateDocument> {
+export async function validate({ dataPath, onProgress }: ValidateSettings): Promise<ValidateDocument> {
   const files = dataPath === undefined ? await shipped() : await given(dataPath);
   const measured = files.flatMap((file) => file.measured);
   const unsupported = files.flatMap((file) => file.unsupported);
@@ -37,7 +39,9 @@ export async function validate({ dataPath }: ValidateSettings): Promise<Validate
   if (dataPath !== undefined && measured.length + unsupported.length === 0) throw noRow(dataPath, faults);
   // Loaded here alone: it brings all measurements that ship.
   const { judge } = await import("../evidence/judge.ts");
-  const bySeed = judge(measured);
+  const bySeed = judge(measured, (done, total) =>
+    onProgress?.({ done, total, text: `division ${done + 1} of the rows into folds` }),
+  );
   const [first = []] = bySeed;
   return {
     schema: DOCUMENT_SCHEMA,

@@ -25,6 +25,11 @@ describe("project and validate", () => {
     await expect(out).toMatchFileSnapshot(`golden/${name}.txt`);
   });
 
+  it("says how far validate is, but not of rows that take no time", async () => {
+    expect((await run(["validate"])).err).toMatch(/^\[0\/5\] division 1 .*\n(\[\d\/5\] division \d .*\n){4}$/);
+    expect((await run(["validate", "--data", "test/cli/kernels.json"])).err).toBe("");
+  });
+
   it("keeps Table 9's H800 column within 10%", async () => {
     const published = { step3: [281, 791], "deepseek-v3": [372, 1125], "qwen3-235b-a22b": [382, 1391] };
     for (const [model, times] of Object.entries(published)) {

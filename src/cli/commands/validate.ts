@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { InvalidInputError } from "../../units/errors.ts";
 import { addOutputOptions, addSvgOption, emit, type OutputOptions, resolveOutput, saveFigure } from "../output.ts";
+import { NO_PROGRESS, startProgress } from "../progress.ts";
 import type { CommandContext } from "../terminal.ts";
 
 interface ValidateOptions extends OutputOptions {
@@ -29,7 +30,11 @@ export function addValidate(program: Command, { terminal }: CommandContext): voi
     .action(async (options: ValidateOptions) => {
       const output = await resolveOutput(options, "validate");
       const { validate } = await import("../../runs/validate.ts");
-      const document = await validate(options.data === undefined ? {} : { dataPath: options.data });
+      const progress = options.quiet === true ? NO_PROGRESS : startProgress(terminal);
+      const document = await validate({
+        ...(options.data === undefined ? {} : { dataPath: options.data }),
+        onProgress: (event) => progress.show(event),
+      }).finally(() => progress.clear());
       await emit(document, output, options, terminal);
       if (options.svg === undefined) return;
       if (document.rows.every((row) => row.row !== "measurement" || row.status !== "ok")) {
