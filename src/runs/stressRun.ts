@@ -134,7 +134,8 @@ async function leftovers(before: ReadonlyMap<string, number>, signal: AbortSigna
       return more > 0 ? [`${more} ${name}`] : [];
     });
   const untilMs = performance.now() + settleMs;
-  while (left().length > 0 && performance.now() < untilMs) await sleep(5, undefined, { ref: false });
+  // Its timer must keep the process alive: what is left may be all that does, and go meanwhile.
+  while (left().length > 0 && performance.now() < untilMs) await sleep(5);
   const names = left();
   return [
     ...(names.length === 0 ? [] : [`left behind: ${names.join(", ")}`]),
