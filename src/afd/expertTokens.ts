@@ -32,6 +32,24 @@ export function addedTokens(some: TokensOfExperts, more: TokensOfExperts): Token
   return more.map((tokens, layer) => tokens.map((count, expert) => count + (some[layer]?.[expert] ?? 0)));
 }
 
+/**
+ * What an instance counts its experts' tokens with; none on the attention side, and where no layer has experts.
+ * @param memory of the instance
+ */
+export function expertTokensOf(
+  instance: {
+    readonly work: Work;
+    readonly side: "attention" | "ffn";
+    readonly instance: number;
+    readonly expertTokens: SharedArrayBuffer;
+  },
+  { buffer }: WebAssembly.Memory,
+): ExpertTokens | undefined {
+  const { work, side, expertTokens } = instance;
+  if (side === "attention" || expertTokens.byteLength === 0) return undefined;
+  return new ExpertTokens(work, instance.instance, buffer as unknown as SharedArrayBuffer, expertTokens);
+}
+
 /** Counts the tokens of an FFN instance's own experts; allocates nothing while it counts. */
 export class ExpertTokens {
   readonly #counts: Int32Array<SharedArrayBuffer>;

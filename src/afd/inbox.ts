@@ -1,10 +1,8 @@
 import { crc32 } from "node:zlib";
-import type { SharedClock } from "../host/sharedClock.ts";
 import type { Control } from "./control.ts";
-import type { Fault } from "./faults.ts";
 import { isCarried, type MessagePart } from "./message.ts";
-import type { Links, Network } from "./network.ts";
-import { busyNs, partsOf } from "./outbox.ts";
+import type { Links } from "./network.ts";
+import { busyNs, partsOf, type WireOptions } from "./outbox.ts";
 import { uniformOf } from "./seeded.ts";
 
 /** Thrown where a message did not come however often it was sent again. */
@@ -23,18 +21,10 @@ export interface Arrival {
   spreadNs: number;
 }
 
-export interface InboxOptions {
-  readonly control: Control;
-  /** Counted over both sides. */
-  readonly instance: number;
-  readonly clock: SharedClock;
-  readonly network: Network;
+export interface InboxOptions extends WireOptions {
   readonly seed: number;
   /** Parts of messages from each peer, [peer][micro-batch]; only their targets are read. */
   readonly incoming: readonly (readonly (readonly MessagePart[])[])[];
-  readonly isMoe: readonly boolean[];
-  /** Faults of the whole run, by index; empty: no message is checked and none is asked for again. */
-  readonly faults: readonly Fault[];
   readonly retransmitNs: number;
   readonly retries: number;
 }

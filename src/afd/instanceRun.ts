@@ -1,7 +1,7 @@
 import { type SharedClock, sharedClock } from "../host/sharedClock.ts";
 import { type Control, phase } from "./control.ts";
 import { sequencesOf } from "./decodeWork.ts";
-import { ExpertTokens } from "./expertTokens.ts";
+import { type ExpertTokens, expertTokensOf } from "./expertTokens.ts";
 import { InstanceFaults } from "./instanceFaults.ts";
 import type { InstanceTask } from "./instanceTask.ts";
 import { Port } from "./port.ts";
@@ -72,7 +72,7 @@ export class InstanceRun {
     });
     this.#log = new StageLog(task.stageLog);
     this.#stepLog = new StepLog(division, rowWidth(work), task.stepLog);
-    this.#expertTokens = expertTokensOf(task, self);
+    this.#expertTokens = expertTokensOf(task, task.memories[self] as WebAssembly.Memory);
     this.#faults = new InstanceFaults(control, task.side, task.instance, faults);
     const microBatches = division.microBatches.length;
     this.#numbers = new Int32Array(microBatches);
@@ -343,10 +343,4 @@ export class InstanceRun {
     const { layers } = this.#division;
     return { step: Math.floor(stage / layers), layer: stage % layers, microBatch };
   }
-}
-
-function expertTokensOf({ work, side, instance, memories, expertTokens }: InstanceTask, self: number) {
-  if (side === "attention" || expertTokens.byteLength === 0) return undefined;
-  const { buffer } = memories[self] as WebAssembly.Memory;
-  return new ExpertTokens(work, instance, buffer as unknown as SharedArrayBuffer, expertTokens);
 }

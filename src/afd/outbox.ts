@@ -6,17 +6,21 @@ import { isCarried, type MessagePart, messageBytes } from "./message.ts";
 import { MessageFaults } from "./messageFaults.ts";
 import { isImmediate, type Links, type Network, occupiedNs } from "./network.ts";
 
-export interface OutboxOptions {
+/** What both directions of an instance's wire need. */
+export interface WireOptions {
   readonly control: Control;
   /** Counted over both sides. */
   readonly instance: number;
   readonly clock: SharedClock;
   readonly network: Network;
-  /** Parts of messages to each peer, [peer][micro-batch]. */
-  readonly outgoing: readonly (readonly (readonly MessagePart[])[])[];
   readonly isMoe: readonly boolean[];
   /** Faults of the whole run, by index; empty: no message is checked and none is asked for again. */
   readonly faults: readonly Fault[];
+}
+
+export interface OutboxOptions extends WireOptions {
+  /** Parts of messages to each peer, [peer][micro-batch]. */
+  readonly outgoing: readonly (readonly (readonly MessagePart[])[])[];
 }
 
 /** A message that is held back until the next one has gone. */

@@ -1,7 +1,7 @@
 import { type SharedClock, sharedClock } from "../host/sharedClock.ts";
 import type { KernelModule } from "../kernels/load.ts";
 import { instanceIndex } from "./control.ts";
-import { ExpertTokens } from "./expertTokens.ts";
+import { type ExpertTokens, expertTokensOf } from "./expertTokens.ts";
 import { isCarried, type MessagePart } from "./message.ts";
 import { Sleeper } from "./sleeper.ts";
 import { bindAttentionStages, bindFfnStages } from "./stageModel.ts";
@@ -85,10 +85,7 @@ function boundOf(task: StageTask): Bound {
         : { side, of: bindFfnStages(thread, alone) },
     wires: wiring(work, memories, side, instance),
     clock: sharedClock(task.clockOrigin),
-    tokens:
-      side === "attention"
-        ? undefined
-        : new ExpertTokens(work, instance, memory.buffer as unknown as SharedArrayBuffer, task.expertTokens),
+    tokens: expertTokensOf(task, memory),
   };
   known.set(key, bound);
   return bound;
