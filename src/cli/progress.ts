@@ -10,8 +10,9 @@ export interface Progress {
   clear(): void;
 }
 
-/** One line drawn anew on a terminal, else a plain line for each event. */
-export function startProgress(terminal: Terminal): Progress {
+/** One line drawn anew on a terminal, else a plain line for each event; nothing where the run is to be quiet. */
+export function startProgress(terminal: Terminal, { quiet }: { readonly quiet?: boolean }): Progress {
+  if (quiet === true) return { show() {}, clear() {} };
   if (!terminal.errIsTerminal) {
     return { show: (event) => terminal.err(`${lineOf(event)}\n`), clear() {} };
   }
@@ -28,9 +29,6 @@ export function startProgress(terminal: Terminal): Progress {
     },
   };
 }
-
-/** Progress of a run that is to be quiet. */
-export const NO_PROGRESS: Progress = { show() {}, clear() {} };
 
 function lineOf({ done, total, text }: ProgressEvent): string {
   const width = String(total).length;

@@ -1,6 +1,6 @@
 import type { ProgressEvent } from "../runs/settings.ts";
 import { interruptible } from "./interrupt.ts";
-import { NO_PROGRESS, startProgress } from "./progress.ts";
+import { startProgress } from "./progress.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What a run hears of the user, and tells. */
@@ -18,11 +18,11 @@ export interface Watch {
  */
 export async function watchedRun<Outcome>(
   terminal: Terminal,
-  { quiet }: { readonly quiet?: boolean },
+  options: { readonly quiet?: boolean },
   ending: string,
   run: (watch: Watch) => Promise<Outcome>,
 ): Promise<Outcome> {
-  const progress = quiet === true ? NO_PROGRESS : startProgress(terminal);
+  const progress = startProgress(terminal, options);
   const interrupt = interruptible(terminal, () => {
     progress.clear();
     terminal.err(`afdbench: interrupted: ${ending}; press Ctrl-C again to end at once\n`);

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { InvalidInputError } from "../../units/errors.ts";
 import { addOutputOptions, addSvgOption, emit, type OutputOptions, resolveOutput, saveFigure } from "../output.ts";
-import { NO_PROGRESS, startProgress } from "../progress.ts";
+import { startProgress } from "../progress.ts";
 import type { CommandContext } from "../terminal.ts";
 
 interface ValidateOptions extends OutputOptions {
@@ -30,7 +30,8 @@ export function addValidate(program: Command, { terminal }: CommandContext): voi
     .action(async (options: ValidateOptions) => {
       const output = await resolveOutput(options, "validate");
       const { validate } = await import("../../runs/validate.ts");
-      const progress = options.quiet === true ? NO_PROGRESS : startProgress(terminal);
+      // Judging holds this thread to its end: Ctrl-C ends the process at once.
+      const progress = startProgress(terminal, options);
       const document = await validate({
         ...(options.data === undefined ? {} : { dataPath: options.data }),
         onProgress: (event) => progress.show(event),
