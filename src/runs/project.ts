@@ -23,7 +23,7 @@ import { type ChosenHardware, chooseHardware, type HardwareItem } from "./hardwa
 import { modelsAndHardware } from "./inUse.ts";
 import { countWorks, type MeasuredWork, withMeasured } from "./measuredWork.ts";
 import type { ModelChoice } from "./models.ts";
-import type { CountSource, ProjectedKernel, ProjectedPrecision } from "./projectChoices.ts";
+import { type CountSource, type ProjectedKernel, type ProjectedPrecision, requireProduct } from "./projectChoices.ts";
 import { missingEngineNotes, projectNotes, spanNotes } from "./projectNotes.ts";
 import type { ProgressEvent } from "./settings.ts";
 
@@ -62,31 +62,24 @@ interface Task {
  * @throws InvalidInputError on unknown names, a model that has no such kernel, or a shape that no kernel here can be counted at
  */
 export async function project(settings: ProjectSettings): Promise<ProjectDocument> {
-  const { card, hardware } = await inUse(settings);
-  const tasks = card === undefined ? productTasks(settings) : modelTasks(settings, card);
-  const { accelerators, notes } = hardware;
+  const { tasks, hardware, notes } =
+    settings.dimensions === undefined ? await ofModel(settings) : ofProduct(settings, settings.dimensions);
+  const { accelerators } = hardware;
   const engine = engineOf(settings);
   const placed = tasks.flatMap((task) => accelerators.map((accelerator) => placedTask(task, accelerator, settings)));
   const projected = (await countedTasks(placed, settings)).map((task) => projectTask(task, engine, settings));
+  const wholes = projected.map(({ whole }) => whole);
+  const parts = projected.flatMap((one) => one.parts);
   return {
     schema: DOCUMENT_SCHEMA,
     command: "project",
     environment: recordEnvironment(),
-    rows: [...projected.map(({ whole }) => whole), ...projected.flatMap(({ parts }) => parts)],
+    rows: [...wholes, ...parts],
     notes: [
-      ...projectNotes(
-        projected.map(({ whole }) => whole),
-        accelerators,
-        settings,
-      ),
-      ...(card === undefined || settings.kernel.startsWith("moe.") ? [] : spanNotes(card)),
-      ...(engine === undefined
-        ? []
-        : missingEngineNotes(
-            projected.flatMap(({ parts }) => parts),
-            engine,
-          )),
+      ...projectNotes(wholes, accelerators, settings),
       ...notes,
+      ...missingEngineNotes(parts, engine),
+      ...hardware.notes,
       ...(settings.signal?.aborted === true ? ["Interrupted: what was not counted by then has no rows."] : []),
     ],
   };
@@ -221,14 +214,22 @@ function timesOf(kernels: readonly ProjectedLatency[]): Times {
 
 const ORDER: Readonly<Record<Basis, number>> = { engine: 0, otherEngine: 1, otherFamily: 2 };
 
-/** The model and the accelerators, with what settings replace; no model where dimensions say everything. */
-async function inUse(settings: ProjectSettings): Promise<{
-  readonly card: ModelCard | undefined;
+/** What is projected, on which accelerators, with what settings replace. */
+interface Projection {
+  readonly tasks: readonly Task[];
   readonly hardware: ChosenHardware;
-}> {
-  if (settings.dimensions !== undefined) return { card: undefined, hardware: chooseHardware(settings) };
+  readonly notes: readonly string[];
+}
+
+async function ofModel(settings: ProjectSettings): Promise<Projection> {
   const { models, hardware } = await modelsAndHardware({ ...settings, models: [settings.model ?? { name: "step3" }] });
-  return { card: models[0], hardware };
+  const card = models[0] as ModelCard;
+  const notes = settings.kernel.startsWith("moe.") ? [] : spanNotes(card);
+  return { tasks: modelTasks(settings, card), hardware, notes };
+}
+
+function ofProduct(settings: ProjectSettings, dimensions: NonNullable<ProjectSettings["dimensions"]>): Projection {
+  return { tasks: productTasks(settings, dimensions), hardware: chooseHardware(settings), notes: [] };
 }
 
 function modelTasks(settings: ProjectSettings, card: ModelCard): readonly Task[] {
@@ -261,12 +262,11 @@ function kernelsOf(kernel: ProjectedKernel, card: ModelCard, setting: LayerSetti
   }
 }
 
-function productTasks({ kernel, dimensions }: ProjectSettings): readonly Task[] {
-  if (dimensions === undefined) throw new Error("a product without dimensions");
-  const { m, n, k } = dimensions;
-  if (kernel !== "linear.gemm" && kernel !== "moe.expertMatmul") {
-    throw new InvalidInputError({ field: "--m", value: kernel, expected: "linear.gemm or moe.expertMatmul with it" });
-  }
+function productTasks(
+  { kernel }: ProjectSettings,
+  { m, n, k }: NonNullable<ProjectSettings["dimensions"]>,
+): readonly Task[] {
+  requireProduct(kernel, "--m");
   return m.map((rows) => ({
     shape: `m=${rows} n=${n} k=${k}`,
     parts: (operand) => [

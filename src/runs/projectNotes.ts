@@ -47,7 +47,8 @@ export function spanNotes({ name, layers }: ModelCard): string[] {
 }
 
 /** Where the engine that was asked for was not measured, so that another stands in. */
-export function missingEngineNotes(parts: readonly PartRow[], engine: string): string[] {
+export function missingEngineNotes(parts: readonly PartRow[], engine: string | undefined): string[] {
+  if (engine === undefined) return [];
   const names = [...Map.groupBy(parts, ({ accelerator }) => accelerator)]
     .filter(([, own]) => own.every((part) => part.engine !== engine))
     .map(([accelerator]) => accelerator);

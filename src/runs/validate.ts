@@ -63,9 +63,13 @@ async function given(path: string): Promise<readonly Measurements[]> {
 }
 
 function noRow(path: string, [first, ...others]: readonly RowFault[]): InvalidInputError {
-  const why = first === undefined ? "" : ` (${first.file}, row ${first.row}, ${first.error.message}`;
-  const more = first === undefined ? "" : `${others.length === 0 ? "" : `; and ${others.length} more`})`;
-  return new InvalidInputError({ field: "--data", value: path, expected: `a row that can be used${why}${more}` });
+  const more = others.length === 0 ? "" : `; and ${others.length} more`;
+  const why = first === undefined ? "" : ` (${faultText(first)}${more})`;
+  return new InvalidInputError({ field: "--data", value: path, expected: `a row that can be used${why}` });
+}
+
+function faultText({ file, row, error }: RowFault): string {
+  return `${file}, row ${row}, ${error.message}`;
 }
 
 function measurementRow({ measurement, projected, fitted, fold }: Judged): MeasurementRow {
@@ -152,9 +156,7 @@ function notesOf(
   faults: readonly RowFault[],
 ): string[] {
   const withFold = judged.filter(({ fold }) => fold !== undefined).length;
-  const named = faults
-    .slice(0, MOST_FAULTS)
-    .map(({ file, row, error }) => `Left out: ${file}, row ${row}, ${error.message}.`);
+  const named = faults.slice(0, MOST_FAULTS).map((fault) => `Left out: ${faultText(fault)}.`);
   return [
     ...(withFold === 0
       ? []

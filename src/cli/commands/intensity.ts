@@ -3,6 +3,7 @@ import type { ModuleIntensitySettings } from "../../runs/moduleIntensity.ts";
 import { DEFAULT_KERNELS, KERNELS, type KernelName } from "../../runs/settings.ts";
 import { InvalidInputError } from "../../units/errors.ts";
 import { addShapeOptions, resolveKernels, resolveShapes, type ShapeOptions } from "../benchOptions.ts";
+import { givenOption } from "../givenOption.ts";
 import { addModuleOptions, type ModuleOptions, resolveModule } from "../moduleOptions.ts";
 import { addOutputOptions, emit, type OutputOptions, resolveOutput, warnUnlessSavable } from "../output.ts";
 import type { CommandContext, Terminal } from "../terminal.ts";
@@ -80,11 +81,11 @@ const OF_KERNELS = [
 
 /** @throws InvalidInputError on one that was given beside --wasm */
 function refuseOfKernels(command: Command, options: IntensityOptions): void {
-  const given = OF_KERNELS.find((name) => command.getOptionValueSource(name) === "cli");
+  const given = givenOption(command, OF_KERNELS);
   if (given === undefined) return;
-  const field = command.options.find((option) => option.attributeName() === given)?.long ?? given;
-  const why = given === "caches" ? "are counted and not traced" : "have arguments of their own";
-  throw new InvalidInputError({ field, value: options[given], expected: `nothing with --wasm, whose calls ${why}` });
+  const { name, flag: field } = given;
+  const why = name === "caches" ? "are counted and not traced" : "have arguments of their own";
+  throw new InvalidInputError({ field, value: options[name], expected: `nothing with --wasm, whose calls ${why}` });
 }
 
 /** A module's calls run to their end: Ctrl-C ends the process at once. */

@@ -1,8 +1,14 @@
 import type { Command } from "commander";
 import type { ProjectSettings } from "../../runs/project.ts";
-import { PROJECTED_KERNELS, PROJECTED_PRECISIONS, type ProjectedKernel } from "../../runs/projectChoices.ts";
+import {
+  PROJECTED_KERNELS,
+  PROJECTED_PRECISIONS,
+  type ProjectedKernel,
+  requireProduct,
+} from "../../runs/projectChoices.ts";
 import { InvalidInputError } from "../../units/errors.ts";
 import { parseCount, parseList, parseNames, parseTokens } from "../../units/parse.ts";
+import { givenOption } from "../givenOption.ts";
 import { parseModel, setOption } from "../modelingOptions.ts";
 import { addOutputOptions, emit, HARDWARE_HELP, type OutputOptions, requireKnown, resolveOutput } from "../output.ts";
 import type { CommandContext } from "../terminal.ts";
@@ -67,10 +73,11 @@ export function addProject(program: Command, context: CommandContext): void {
   addOutputOptions(command)
     .addHelpText("after", HELP)
     .action(async (kernel: string, options: ProjectOptions, command: Command) => {
-      refuseUnused(requireKnown("kernel", kernel, PROJECTED_KERNELS), options, command);
+      const known = requireKnown("kernel", kernel, PROJECTED_KERNELS);
+      refuseUnused(known, options, command);
       const hardware = options.hardware === undefined ? [] : parseNames(options.hardware, "--hardware");
       const { readHardware } = await import("../../runs/hardware.ts");
-      const settings = resolveProject(kernel, options, await readHardware(hardware));
+      const settings = resolveProject(known, options, await readHardware(hardware));
       const output = await resolveOutput(options, "project");
       const { project } = await import("../../runs/project.ts");
       const { document, interrupted } = await watchedRun(
@@ -92,17 +99,12 @@ type Flag = "batch" | "context" | "tensorParallel" | "expertParallel" | "kvBits"
 /** @throws InvalidInputError on an option that was given and would change nothing */
 function refuseUnused(kernel: ProjectedKernel, options: ProjectOptions, command: Command): void {
   const dimension = (["m", "n", "k"] as const).find((name) => options[name] !== undefined);
-  if (dimension !== undefined && kernel !== "linear.gemm" && kernel !== "moe.expertMatmul") {
-    const expected = "linear.gemm or moe.expertMatmul with it";
-    throw new InvalidInputError({ field: `--${dimension}`, value: kernel, expected });
-  }
-  for (const flag of unusedBy(kernel, dimension !== undefined)) {
-    if (command.getOptionValueSource(flag) !== "cli") continue;
-    const field = command.options.find((option) => option.attributeName() === flag)?.long ?? flag;
-    const what = dimension === undefined ? kernel : "--m, --n and --k";
-    const expected = `nothing beside ${what}, where it would change no number`;
-    throw new InvalidInputError({ field, value: options[flag], expected });
-  }
+  if (dimension !== undefined) requireProduct(kernel, `--${dimension}`);
+  const given = givenOption(command, unusedBy(kernel, dimension !== undefined));
+  if (given === undefined) return;
+  const what = dimension === undefined ? kernel : "--m, --n and --k";
+  const expected = `nothing beside ${what}, where it would change no number`;
+  throw new InvalidInputError({ field: given.flag, value: options[given.name], expected });
 }
 
 /** Options that change no number of a kernel. */
@@ -112,13 +114,13 @@ function unusedBy(kernel: ProjectedKernel, hasDimensions: boolean): readonly Fla
 }
 
 function resolveProject(
-  kernel: string,
+  kernel: ProjectedKernel,
   options: ProjectOptions,
   hardware: ProjectSettings["hardware"],
 ): ProjectSettings {
   const model = parseModel(options);
   return {
-    kernel: requireKnown("kernel", kernel, PROJECTED_KERNELS),
+    kernel,
     ...(model === undefined ? {} : { model }),
     batches: parseList(options.batch, parseCount, "--batch"),
     contexts: parseList(options.context, parseTokens, "--context"),
