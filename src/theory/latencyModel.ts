@@ -110,7 +110,7 @@ function bandwidthShare(
   shape: KernelShape,
   hardware: KernelHardware,
   constants: LatencyConstants,
-  use: { readonly tilesPerCore: number },
+  use: { readonly tiles: number },
   wave: number,
 ): number {
   if (shape.kind === "attention-decode" || shape.kind === "mla-decode") {
@@ -118,7 +118,7 @@ function bandwidthShare(
     const hard = shape.kind === "attention-decode" && shape.kvHeads > 1 && shape.queryHeads > shape.kvHeads;
     return constants.bandwidthShare * wave * (hard ? constants.layoutShare : 1);
   }
-  const drawn = (use.tilesPerCore * hardware.cores * constants.coreBytesPerSecond) / hardware.bytesPerSecond;
+  const drawn = (use.tiles * constants.coreBytesPerSecond) / hardware.bytesPerSecond;
   const streams = (1 + drawn ** -STREAM_STEEPNESS) ** (-1 / STREAM_STEEPNESS);
   // Where no tuned configuration is found, fused Triton kernels take their wide tiles once tokens outnumber experts.
   const hard = shape.kind === "moe-fused" && shape.tokens > shape.experts;

@@ -28,8 +28,8 @@ export interface PaddedRows {
 export interface CoreUse {
   /** Tiles over cores times whole waves: below 1 where the last wave is not full. */
   readonly busyShare: number;
-  /** Tiles for each core; below 1 some cores have none. */
-  readonly tilesPerCore: number;
+  /** Tiles in all; with fewer than cores some cores have none. */
+  readonly tiles: number;
   /** Partial results that split-KV attention writes and reads again. */
   readonly combineBytes: number;
 }
@@ -54,10 +54,11 @@ export function coreUse(shape: KernelShape, cores: number, tileRows: TileRows, w
   const groups = shape.kind === "moe-fused" ? shape.touchedExperts : shape.groups;
   const columns = shape.kind === "moe-fused" ? 2 * shape.expertDim : shape.n;
   const rowTiles = groups * Math.ceil(used / rows);
-  const waves = Math.ceil((rowTiles * Math.ceil(columns / tileColumns)) / cores);
+  const tiles = rowTiles * Math.ceil(columns / tileColumns);
+  const waves = Math.ceil(tiles / cores);
   return {
     busyShare: (rowTiles * columns) / (waves * tileColumns * cores),
-    tilesPerCore: (rowTiles * Math.ceil(columns / tileColumns)) / cores,
+    tiles,
     combineBytes: 0,
   };
 }
@@ -106,5 +107,5 @@ function attentionUse(shape: AttentionShape, cores: number): CoreUse {
   const tiles = blocks * splits;
   // A partial result is float32, written once and read once.
   const combineBytes = splits === 1 ? 0 : 2 * 4 * batch * queryHeads * queryTokens * valueDim * splits;
-  return { busyShare: tiles / (Math.ceil(tiles / cores) * cores), tilesPerCore: tiles / cores, combineBytes };
+  return { busyShare: tiles / (Math.ceil(tiles / cores) * cores), tiles, combineBytes };
 }

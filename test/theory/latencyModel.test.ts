@@ -46,15 +46,15 @@ describe("tiles", () => {
   });
 
   it("fill cores in waves", () => {
-    expect(coreUse(gemm(128, 128 * 100, 8), 100, 128, 128)).toMatchObject({ busyShare: 1, tilesPerCore: 1 });
-    expect(coreUse(gemm(128, 128 * 150, 8), 100, 128, 128)).toMatchObject({ busyShare: 0.75, tilesPerCore: 1.5 });
+    expect(coreUse(gemm(128, 128 * 100, 8), 100, 128, 128)).toMatchObject({ busyShare: 1, tiles: 100 });
+    expect(coreUse(gemm(128, 128 * 150, 8), 100, 128, 128)).toMatchObject({ busyShare: 0.75, tiles: 150 });
   });
 
   it("are wider on a cube unit once one of 128 rows does not hold all", () => {
     const tilesOf = (m: number) => coreUse(gemm(m, 256 * 30, 8), 20, 1, 256);
-    expect(tilesOf(128)).toMatchObject({ tilesPerCore: 3, busyShare: 1 });
+    expect(tilesOf(128)).toMatchObject({ tiles: 60, busyShare: 1 });
     // Two rows of 30 wide tiles.
-    expect(tilesOf(129)).toMatchObject({ tilesPerCore: 3, busyShare: 1 });
+    expect(tilesOf(129)).toMatchObject({ tiles: 60, busyShare: 1 });
     expect(coreUse(gemm(256, 256 * 11, 8), 20, 1, 256).busyShare).toBeCloseTo(22 / 40, 9);
     expect(coreUse(gemm(256, 256 * 11, 8), 20, 1, 128).busyShare).toBeCloseTo(44 / 60, 9);
   });
